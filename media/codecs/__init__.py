@@ -1,0 +1,1 @@
+"""What elementary streams say about themselves."""

@@ -1,0 +1,211 @@
+"""The vocabulary of the relay's door: plain data, so that the relay may live in another process.
+
+Hubs, sockets and readers never pass this door; identifiers, addresses, text and numbers do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType, Protocol
+
+StreamId = NewType("StreamId", str)
+ViewerId = NewType("ViewerId", str)
+
+
+class Transport(StrEnum):
+    """How RTP travels from the device; the values are those of the API."""
+
+    UDP = "udp"
+    TCP_PASSIVE = "tcp_passive"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAddress:
+    """Where the device shall send: told to it in the SDP."""
+
+    stream_id: StreamId
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerFigures:
+    """One viewer as it stands."""
+
+    viewer_id: ViewerId
+    protocol: str
+    remote_address: str
+    connected_s: float
+    packets_sent: int
+    bytes_sent: int
+    lost_percent: float
+    pictures_dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFigures:
+    """One incoming stream as it stands; counts since it was opened, rates over the last seconds."""
+
+    stream_id: StreamId
+    transport: Transport
+    remote_address: str | None
+    ssrc: int | None
+    container: str | None
+    video_codec: str | None
+    width: int | None
+    height: int | None
+    audio_codec: str | None
+    packets: int
+    lost: int
+    reordered: int
+    duplicates: int
+    foreign: int
+    jitter_ms: float
+    bitrate_bps: int
+    frames_per_s: float
+    key_pictures: int
+    damaged_units: int
+    last_packet_age_s: float | None
+    transcoding: str | None
+    viewers: tuple[ViewerFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPacket:
+    """The first byte reached the stream's port, whoever sent it; stage five of a play trace."""
+
+    stream_id: StreamId
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SsrcMatched:
+    """A packet with the expected (or, after learning, the accepted) SSRC; stage six."""
+
+    stream_id: StreamId
+    ssrc: int
+    was_expected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerParsed:
+    """The payload was recognised: `ps`, `h264`, `h265`; stage seven."""
+
+    stream_id: StreamId
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPicture:
+    """The first complete key picture; stage eight."""
+
+    stream_id: StreamId
+    codec: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSilent:
+    """A stream that had sent stopped for `silent_s` seconds; told once a silence."""
+
+    stream_id: StreamId
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEnded:
+    """The device closed its media connection (TCP)."""
+
+    stream_id: StreamId
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPictureWanted:
+    """A viewer cannot go on without a key picture (PLI, FIR) and the cached one does not serve."""
+
+    stream_id: StreamId
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerJoined:
+    """A viewer's transport is up: pictures flow to it."""
+
+    stream_id: StreamId
+    viewer_id: ViewerId
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerLeft:
+    """A viewer is gone: it left, its consent expired, or its transport failed."""
+
+    stream_id: StreamId
+    viewer_id: ViewerId
+    reason: str
+
+
+MediaEvent = (
+    FirstPacket
+    | SsrcMatched
+    | ContainerParsed
+    | FirstPicture
+    | MediaSilent
+    | MediaEnded
+    | KeyPictureWanted
+    | ViewerJoined
+    | ViewerLeft
+)
+
+
+class MediaError(Exception):
+    """The relay cannot do what was asked; `code` is one of the constants below."""
+
+    NO_PORT = "no_port"
+    NO_STREAM = "no_stream"
+    NO_PICTURE = "no_picture"
+    BAD_OFFER = "bad_offer"
+    TOO_MANY = "too_many"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RelayDoor(Protocol):
+    """What sessions ask of the media plane. Everything is plain data; every call may cross a process.
+
+    Raises `MediaError` and nothing else. `close` and `leave` are idempotent.
+    """
+
+    async def open(self, transport: Transport, ssrc: int, host: str) -> StreamAddress:
+        """Lend a port on `host` and await RTP with `ssrc` there."""
+        ...
+
+    async def expect(self, stream_id: StreamId, ssrc: int, remote_host: str | None) -> None:
+        """The device answered: its SSRC, and the only host whose packets count (None: the first)."""
+        ...
+
+    async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:
+        """A WHEP viewer's SDP offer -> our SDP answer."""
+        ...
+
+    async def leave(self, viewer_id: ViewerId) -> None:
+        """A viewer ends."""
+        ...
+
+    async def snapshot(self, stream_id: StreamId) -> bytes:
+        """The last key picture as JPEG."""
+        ...
+
+    async def figures(self, stream_id: StreamId) -> StreamFigures:
+        """How the stream stands."""
+        ...
+
+    async def close(self, stream_id: StreamId) -> None:
+        """Give back port, receiver, hub and viewers."""
+        ...
+
+
+OnMediaEvent = Callable[[MediaEvent], None]
+"""How the relay tells its owner; never blocks, never raises."""

@@ -1,0 +1,1 @@
+"""RFC 3261 with the standard library only."""

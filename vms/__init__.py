@@ -1,0 +1,1 @@
+"""The application: what this server knows and does."""

@@ -1,0 +1,195 @@
+"""What has happened, in the past tense, for those who only watch."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCameOnline:
+    """A device registered, or was heard again after a silence. `cause` is a ledger cause."""
+
+    device_id: str
+    at: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWentOffline:
+    """A device fell silent past its limit, unregistered, or closed its connection."""
+
+    device_id: str
+    at: datetime
+    cause: str
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAdded:
+    """A device was put on file."""
+
+    device_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRemoved:
+    """A device was taken off file."""
+
+    device_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWaits:
+    """An unknown device asks to be let in."""
+
+    device_id: str
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogProgress:
+    """A part of a catalogue arrived: `received` of `announced` items; `finished` on the last."""
+
+    device_id: str
+    at: datetime
+    received: int
+    announced: int
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChanged:
+    """Channels of a device were added, removed or changed."""
+
+    device_id: str
+    at: datetime
+    added: int
+    removed: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStateChanged:
+    """A channel's ledger state changed."""
+
+    device_id: str
+    channel_id: str
+    at: datetime
+    state: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRaised:
+    """An alarm was stored."""
+
+    alarm_id: str
+    device_id: str
+    source_id: str
+    at: datetime
+    priority: int
+    method: int
+    alarm_type: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """A session entered another state, or its viewers changed."""
+
+    session_id: str
+    device_id: str
+    channel_id: str
+    at: datetime
+    state: str
+    viewers: int
+    reason: str
+
+
+Event = (
+    DeviceCameOnline
+    | DeviceWentOffline
+    | DeviceAdded
+    | DeviceRemoved
+    | DeviceWaits
+    | CatalogProgress
+    | CatalogChanged
+    | ChannelStateChanged
+    | AlarmRaised
+    | SessionChanged
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An event with its place in the stream: what `Last-Event-ID` resumes from."""
+
+    number: int
+    event: Event
+
+
+class Subscription:
+    """A bounded view of the bus. When full, the oldest events give way and `missed` counts them."""
+
+    def __init__(self, capacity: int) -> None:
+        self.missed = 0
+        self._waiting: deque[Numbered] = deque(maxlen=capacity)
+        self._arrived = asyncio.Event()
+
+    def offer(self, numbered: Numbered) -> None:
+        """Called by the bus."""
+        if len(self._waiting) == self._waiting.maxlen:
+            self.missed += 1
+        self._waiting.append(numbered)
+        self._arrived.set()
+
+    async def next(self) -> Numbered:
+        """Waits for the next event."""
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._waiting.popleft()
+
+
+class EventBus:
+    """Tells every subscriber what happened; never waits for one.
+
+    Keeps the last `history` events so that a reader that lost its connection resumes.
+    """
+
+    def __init__(self, history: int = 10_000) -> None:
+        self._history: deque[Numbered] = deque(maxlen=history)
+        self._subscriptions: set[Subscription] = set()
+        self._number = 0
+
+    @property
+    def last_number(self) -> int:
+        """The number of the newest event, 0 before the first."""
+        return self._number
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to all who watch."""
+        self._number += 1
+        numbered = Numbered(self._number, event)
+        self._history.append(numbered)
+        for subscription in self._subscriptions:
+            subscription.offer(numbered)
+
+    @contextmanager
+    def subscribe(self, capacity: int, after: int | None = None) -> Iterator[Subscription]:
+        """Watch while inside the block; `after` replays what is still kept behind that number."""
+        subscription = Subscription(capacity)
+        if after is not None:
+            for numbered in self._history:
+                if numbered.number > after:
+                    subscription.offer(numbered)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)

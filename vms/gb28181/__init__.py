@@ -1,0 +1,1 @@
+"""GB/T 28181 as dataclasses and pure functions."""

@@ -1,0 +1,1 @@
+"""MANSCDP, the XML command language of GB/T 28181 (annex A)."""

@@ -1,0 +1,1 @@
+"""Which devices and channels exist, and which are online."""

@@ -1,0 +1,251 @@
+"""What is known of devices and channels. Everything is frozen; `Inventory` alone makes new ones."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from vms.gb28181.ids import ChannelId, DeviceId
+
+DeviceKey = NewType("DeviceKey", int)
+"""A device's row; never used again after removal. The ledger hangs on it."""
+
+ChannelKey = NewType("ChannelKey", int)
+"""A channel's row; never used again after removal."""
+
+
+class State(StrEnum):
+    """The states of the ledger (definitions in docs/figures.md)."""
+
+    ONLINE_PROVEN = "online_proven"
+    ONLINE_SIGNALLED = "online_signalled"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+    EXCLUDED = "excluded"
+    NOT_COMMISSIONED = "not_commissioned"
+
+
+class Status(StrEnum):
+    """What lists show of a device or channel; a device in the waiting room has no row yet."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+    WAITING = "waiting"
+    NOT_COMMISSIONED = "not_commissioned"
+
+
+class Cause(StrEnum):
+    """Why a ledger interval began."""
+
+    ADDED = "added"
+    REGISTERED = "registered"
+    KEEPALIVE = "keepalive"
+    UNREGISTERED = "unregistered"
+    SILENT = "silent"
+    CONNECTION_LOST = "connection_lost"
+    CATALOG = "catalog"
+    PICTURE = "picture"
+    PROOF_EXPIRED = "proof_expired"
+    SERVER_ABSENT = "server_absent"
+    GRACE_PASSED = "grace_passed"
+    DEVICE = "device"
+    REMOVED = "removed"
+
+
+class Edition(StrEnum):
+    """Edition of GB/T 28181 a device speaks (annex I, X-GB-Ver 1.0, 1.1, 2.0, 3.0)."""
+
+    UNKNOWN = "unknown"
+    E2011 = "2011"
+    E2014 = "2014"
+    E2016 = "2016"
+    E2022 = "2022"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where a device is, by its last authenticated REGISTER: requests go to `host`:`port`.
+
+    `contact` is what the device claimed, kept for diagnosis, never a target. `local_host` is our
+    address as that device reaches it (empty when unknown).
+    """
+
+    transport: str
+    host: str
+    port: int
+    contact: str
+    local_host: str
+    call_id: str
+    registered_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A SIP device on file. `secret` None means the derived or the shared one."""
+
+    key: DeviceKey
+    device_id: DeviceId
+    name: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    firmware: str = ""
+    user_agent: str = ""
+    edition: Edition = Edition.UNKNOWN
+    sip_username: str = ""
+    secret: str | None = None
+    name_override: str | None = None
+    media_transport: str = ""
+    binding: Binding | None = None
+    last_keepalive_at: datetime | None = None
+    last_heard_at: datetime | None = None
+    keepalive_interval_s: float = 60.0
+    keepalive_misses: int = 3
+    state: State = State.NOT_COMMISSIONED
+    state_since: datetime | None = None
+    created_at: datetime | None = None
+    tolerances: dict[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedChannel:
+    """One catalogue item as the device reported it (4.5 of the catalogue, cleaned).
+
+    `extra` keeps every other element of the item, Info included, by its tag name.
+    """
+
+    channel_id: ChannelId
+    name: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    owner: str = ""
+    civil_code: str = ""
+    address: str = ""
+    parent_ids: tuple[str, ...] = ()
+    business_group_id: str = ""
+    parental: bool = False
+    secrecy: bool = False
+    ptz_type: int | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    is_on: bool = True
+    status_text: str = ""
+    extra: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel on file: what was reported, what was set here, what follows from both."""
+
+    key: ChannelKey
+    device_key: DeviceKey
+    device_id: DeviceId
+    reported: ReportedChannel
+    name_override: str | None = None
+    division_override: str | None = None
+    state: State = State.NOT_COMMISSIONED
+    state_since: datetime | None = None
+    absent_syncs: int = 0
+
+    @property
+    def channel_id(self) -> ChannelId:
+        """The second half of the public key."""
+        return self.reported.channel_id
+
+    @property
+    def name(self) -> str:
+        """The local name where one was set, else the reported one."""
+        return self.name_override or self.reported.name
+
+    @property
+    def division(self) -> str:
+        """Civil code: override, else as reported, else the ID's first six digits."""
+        return self.division_override or self.reported.civil_code or self.channel_id[:6]
+
+
+class WaitingVerdict(StrEnum):
+    """What an unknown device's digest showed under admission `approve`."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNKNOWABLE = "unknowable"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row of the waiting room: one per (ID, source)."""
+
+    device_id: DeviceId
+    source_host: str
+    source_port: int
+    transport: str
+    user_agent: str
+    verdict: WaitingVerdict
+    first_seen_at: datetime
+    last_seen_at: datetime
+    attempts: int
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An Alarm notify as stored (A.2.5 of the standard); unique by `fingerprint` within a device."""
+
+    alarm_id: str
+    device_key: DeviceKey
+    device_id: DeviceId
+    source_id: str
+    sn: int
+    priority: int
+    method: int
+    alarm_type: int | None
+    occurred_at: datetime
+    received_at: datetime
+    description: str
+    longitude: float | None
+    latitude: float | None
+    fingerprint: str
+    raw: bytes
+
+
+class SubjectKind(StrEnum):
+    """Whose ledger."""
+
+    DEVICE = "device"
+    CHANNEL = "channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One line of the ledger."""
+
+    kind: SubjectKind
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of a ledger: the open interval that began at `closes_s` (None: there was none) ends
+    at `at_s`, and a new one in `state` opens there. A zero-length interval is never stored: when
+    `closes_s == at_s` the open row's state and cause are replaced. Ledger seconds, UTC epoch.
+    `opens` False ends the ledger of a removed subject.
+    """
+
+    subject: Subject
+    at_s: int
+    closes_s: int | None
+    state: State
+    cause: Cause
+    opens: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Half-open [start_s, end_s) in ledger seconds; `end_s` None while it lasts."""
+
+    subject: Subject
+    start_s: int
+    end_s: int | None
+    state: State
+    cause: Cause

@@ -1,0 +1,124 @@
+"""What `Inventory` needs of storage; `vms.persistence` provides it on SQLite and PostgreSQL.
+
+Every method returns after the commit (group commit inside: many callers, one transaction, at most
+20 ms of gathering). Whatever a method takes is written in one transaction, with its transitions.
+Raises `vms.errors.UnavailableError` when the database cannot serve; then nothing was written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vms.gb28181.ids import DeviceId
+from vms.inventory.model import (
+    Alarm,
+    Channel,
+    ChannelKey,
+    Device,
+    DeviceKey,
+    Interval,
+    Subject,
+    SubjectKind,
+    Transition,
+    Waiting,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything `Inventory` keeps in memory, as of the last commit.
+
+    `last_life_s` is the newest life mark, None on a fresh database; `next_*_key` are above every
+    key ever given, removed rows included.
+    """
+
+    devices: tuple[Device, ...]
+    channels: tuple[Channel, ...]
+    waiting: tuple[Waiting, ...]
+    open_intervals: tuple[Interval, ...]
+    last_life_s: int | None
+    next_device_key: int
+    next_channel_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The wall clock was stepped by `step_s` while we ran; noted, never followed."""
+
+    at_s: int
+    step_s: float
+
+
+class DeviceStore(Protocol):
+    """Rows of devices, channels, alarms, waiting room and ledger."""
+
+    async def load_all(self) -> Stored:
+        """At start-up."""
+        ...
+
+    async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
+        """Insert or update by key, with what it changes in the ledger."""
+        ...
+
+    async def touch_devices(self, devices: Sequence[Device]) -> None:
+        """Write the liveness fields of many at once; may lag by seconds (N3)."""
+        ...
+
+    async def remove_device(
+        self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]
+    ) -> None:
+        """Hide a device and its channels; their ledgers stay."""
+        ...
+
+    async def save_channels(
+        self,
+        saved: Sequence[Channel],
+        removed: Sequence[ChannelKey] = (),
+        transitions: Sequence[Transition] = (),
+    ) -> None:
+        """Insert or update by key; hide the removed."""
+        ...
+
+    async def append(self, transitions: Sequence[Transition]) -> None:
+        """Ledger steps alone."""
+        ...
+
+    async def life_mark(self, at_s: int) -> None:
+        """We were alive and observing at `at_s`."""
+        ...
+
+    async def clock_step(self, step: ClockStep) -> None:
+        """Keep a note of a stepped wall clock."""
+        ...
+
+    async def add_alarm(self, alarm: Alarm) -> bool:
+        """Store once; False when (device, fingerprint) is already there."""
+        ...
+
+    async def alarms(
+        self, device_id: DeviceId | None, before_id: str | None, limit: int
+    ) -> Sequence[Alarm]:
+        """Newest first."""
+        ...
+
+    async def save_waiting(self, waiting: Waiting, evicted: Sequence[Waiting] = ()) -> None:
+        """Insert or update by (device_id, source_host)."""
+        ...
+
+    async def delete_waiting(self, device_id: DeviceId) -> None:
+        """All rows of one ID."""
+        ...
+
+    async def intervals(self, subject: Subject, from_s: int, to_s: int) -> Sequence[Interval]:
+        """Those that overlap [from_s, to_s), in order of start."""
+        ...
+
+    async def intervals_of_all(
+        self, kind: SubjectKind, from_s: int, to_s: int
+    ) -> Sequence[Interval]:
+        """The same for every subject of a kind, removed ones included, by subject then start."""
+        ...
+
+    async def known_channels(self) -> Sequence[Channel]:
+        """Every channel ever on file, removed ones included: the figures of the past need them."""
+        ...

@@ -1,0 +1,1 @@
+"""Live, playback, download and talk sessions and who watches them."""

@@ -1,0 +1,1 @@
+"""SIP to and from the application: the only package that imports both."""

@@ -1,0 +1,1 @@
+"""Cameras that speak the protocol, for demonstrations, tests and load."""
