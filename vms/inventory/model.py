@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NewType
 
 from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.version import Edition
 
 DeviceKey = NewType("DeviceKey", int)
 """A device's row; never used again after removal. The ledger hangs on it."""
@@ -51,16 +52,6 @@ class Cause(StrEnum):
     GRACE_PASSED = "grace_passed"
     DEVICE = "device"
     REMOVED = "removed"
-
-
-class Edition(StrEnum):
-    """Edition of GB/T 28181 a device speaks (annex I, X-GB-Ver 1.0, 1.1, 2.0, 3.0)."""
-
-    UNKNOWN = "unknown"
-    E2011 = "2011"
-    E2014 = "2014"
-    E2016 = "2016"
-    E2022 = "2022"
 
 
 @dataclass(frozen=True, slots=True)
