@@ -173,7 +173,7 @@ class MediaError(Exception):
 
 
 class RelayDoor(Protocol):
-    """What sessions ask of the media plane. Everything is plain data; every call may cross a process.
+    """What sessions ask of the media plane: plain data only, and every call may cross a process.
 
     Raises `MediaError` and nothing else. `close` and `leave` are idempotent.
     """
@@ -183,7 +183,7 @@ class RelayDoor(Protocol):
         ...
 
     async def expect(self, stream_id: StreamId, ssrc: int, remote_host: str | None) -> None:
-        """The device answered: its SSRC, and the only host whose packets count (None: the first)."""
+        """The device answered: its SSRC, and the one host whose packets count (None: the first)."""
         ...
 
     async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:

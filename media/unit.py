@@ -48,7 +48,7 @@ class AccessUnit:
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What a stream's parameter sets say; `profile` is H.264's profile-level-id as six hex digits."""
+    """What a stream's parameter sets say; `profile`: H.264's profile-level-id, six hex digits."""
 
     codec: Codec
     width: int

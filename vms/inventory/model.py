@@ -181,7 +181,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An Alarm notify as stored (A.2.5 of the standard); unique by `fingerprint` within a device."""
+    """An Alarm notify as stored (annex A.2.5); unique by `fingerprint` within a device."""
 
     alarm_id: str
     device_key: DeviceKey
