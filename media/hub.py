@@ -1,0 +1,199 @@
+"""Fan-out of one stream: the last key picture, and what gives way when a reader is slow."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from operator import attrgetter
+
+from media.unit import AccessUnit, AudioFormat, VideoFormat
+
+AUDIO_CAPACITY = 64
+"""Sound units a reader holds at most: 2.5 s of G.711 in 40 ms units; the oldest give way."""
+
+_by_arrival = attrgetter("received_s")
+
+
+class HubClosedError(Exception):
+    """The stream ended and everything that waited has been taken."""
+
+
+class Reader:
+    """A bounded view of the stream; made by `Hub.subscribe`.
+
+    It begins with the last key picture, so that a late viewer sees something at once. Pictures that
+    build on ones it has not seen are withheld: `awaits_key` is true until the next key picture.
+    When `capacity` pictures wait it drops up to the next key picture; a key picture that finds it
+    still full replaces all that waits. `dropped` counts the pictures lost that way, `audio_dropped`
+    the sound. Sound has a bound of its own: the oldest gives way.
+    """
+
+    __slots__ = (
+        "_audio",
+        "_capacity",
+        "_hub",
+        "_video",
+        "_waiter",
+        "_wake",
+        "audio_dropped",
+        "awaits_key",
+        "closed",
+        "dropped",
+    )
+
+    def __init__(
+        self,
+        hub: "Hub",
+        capacity: int,
+        wake: Callable[[], None] | None,
+        first: AccessUnit | None,
+        awaits_key: bool,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError(f"a reader needs room for a picture, not {capacity}")
+        self.awaits_key = awaits_key
+        self.audio_dropped = 0
+        self.closed = False
+        self.dropped = 0
+        self._hub = hub
+        self._capacity = capacity
+        self._wake = wake
+        self._video: deque[AccessUnit] = deque(() if first is None else (first,))
+        self._audio: deque[AccessUnit] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    def take(self) -> list[AccessUnit]:
+        """All that waits, in order of arrival; empty when nothing does. Never blocks."""
+        units = list(self._video)
+        self._video.clear()
+        if self._audio:
+            units.extend(self._audio)
+            self._audio.clear()
+            units.sort(key=_by_arrival)
+        return units
+
+    async def next(self) -> AccessUnit:
+        """The next unit, waited for. `HubClosedError` when the stream has ended and nothing waits.
+
+        One task at a time may wait here.
+        """
+        while not (self._video or self._audio):
+            if self.closed:
+                raise HubClosedError
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        audio_first = self._audio and (
+            not self._video or self._audio[0].received_s < self._video[0].received_s
+        )
+        return self._audio.popleft() if audio_first else self._video.popleft()
+
+    def close(self) -> None:
+        """Leave the hub; what waits can still be taken. Idempotent."""
+        self._hub.forget(self)
+        self.end()
+
+    def offer(self, unit: AccessUnit) -> None:
+        """The hub's side: queue `unit`, or count it as dropped."""
+        was_empty = not (self._video or self._audio)
+        if unit.codec.is_video:
+            self._offer_video(unit)
+        else:
+            self._audio.append(unit)
+            if len(self._audio) > AUDIO_CAPACITY:
+                self._audio.popleft()
+                self.audio_dropped += 1
+        if was_empty and (self._video or self._audio):
+            self._notify()
+
+    def end(self) -> None:
+        """The hub's side: nothing more will come."""
+        if not self.closed:
+            self.closed = True
+            self._notify()
+
+    def _offer_video(self, unit: AccessUnit) -> None:
+        starts = unit.is_key and not unit.is_damaged
+        if starts and len(self._video) >= self._capacity:
+            self.dropped += len(self._video)
+            self._video.clear()
+        elif len(self._video) >= self._capacity:
+            self.awaits_key = True
+        if starts:
+            self.awaits_key = False
+        elif self.awaits_key:
+            self.dropped += 1
+            return
+        self._video.append(unit)
+
+    def _notify(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self._wake is not None:
+            self._wake()
+
+
+class Hub:
+    """One stream's units to any number of readers. One writer: `ingest`, or a test.
+
+    The writer sets `video` and `audio` when it has learnt them. `key_picture` is the last undamaged
+    key picture, with its parameter sets.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.video: VideoFormat | None = None
+        self.audio: AudioFormat | None = None
+        self.key_picture: AccessUnit | None = None
+        self.closed = False
+        self._now = now
+        self._key_picture_s: float | None = None
+        self._key_picture_is_last = False
+        self._readers: list[Reader] = []
+
+    @property
+    def key_picture_age_s(self) -> float | None:
+        """Seconds since the last key picture was published; None before the first."""
+        return None if self._key_picture_s is None else self._now() - self._key_picture_s
+
+    @property
+    def reader_count(self) -> int:
+        """How many read."""
+        return len(self._readers)
+
+    def publish(self, unit: AccessUnit) -> None:
+        """Hand `unit` to every reader; calls the `wake` of those that had nothing waiting."""
+        if self.closed:
+            return
+        if unit.codec.is_video:
+            self._key_picture_is_last = unit.is_key and not unit.is_damaged
+            if self._key_picture_is_last:
+                self.key_picture = unit
+                self._key_picture_s = self._now()
+        for reader in tuple(self._readers):
+            reader.offer(unit)
+
+    def subscribe(self, capacity: int, wake: Callable[[], None] | None = None) -> Reader:
+        """A new reader of at most `capacity` waiting pictures, beginning with the key picture.
+
+        `wake` is called when something begins to wait and when the stream ends; it must not raise.
+        It is not called for the key picture the reader begins with.
+        """
+        reader = Reader(self, capacity, wake, self.key_picture, not self._key_picture_is_last)
+        if self.closed:
+            reader.end()
+        else:
+            self._readers.append(reader)
+        return reader
+
+    def forget(self, reader: Reader) -> None:
+        """`Reader.close` calls this."""
+        if reader in self._readers:
+            self._readers.remove(reader)
+
+    def close(self) -> None:
+        """The stream ended: readers take what waits and are told. Idempotent."""
+        self.closed = True
+        readers, self._readers = self._readers, []
+        for reader in readers:
+            reader.end()
