@@ -1,0 +1,229 @@
+"""Watching: what the API asks for, in terms of sessions, viewers and pictures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from media.door import MediaError, RelayDoor, StreamFigures, StreamId, Transport, ViewerId
+from vms.errors import (
+    DeviceOfflineError,
+    ExhaustedError,
+    InvalidError,
+    NoMediaError,
+    NotFoundError,
+    UnavailableError,
+    VmsError,
+)
+from vms.gb28181.ids import ChannelId, DeviceId
+from vms.inventory.inventory import Inventory
+from vms.inventory.model import Status
+from vms.sessions.broker import Session, SessionBroker, TraceEntry
+from vms.sessions.machine import State
+
+PICTURE_LIMIT_S = 40.0
+"""The longest a viewer waits for a picture: two tries of INVITE, first byte, first picture."""
+
+STARTING = frozenset({State.INVITING, State.AWAITING_MEDIA})
+STREAMS = frozenset({"main", "sub"})
+
+
+@dataclass(frozen=True, slots=True)
+class WebRtcAnswer:
+    """A WHEP viewer that was let in: its identifier and our SDP answer."""
+
+    viewer_id: str
+    session_id: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as the API shows it; `figures` None when its stream is closed."""
+
+    session_id: str
+    device_id: str
+    channel_id: str
+    kind: str
+    stream: str
+    state: str
+    reason: str
+    error: str
+    transport: str | None
+    ssrc: str | None
+    codec: str | None
+    width: int | None
+    height: int | None
+    started_at: datetime | None
+    viewers: int
+    trace: tuple[TraceEntry, ...]
+    figures: StreamFigures | None
+
+
+class Viewing:
+    """Live pictures for people and programs."""
+
+    def __init__(
+        self,
+        broker: SessionBroker,
+        relay: RelayDoor,
+        inventory: Inventory,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._broker = broker
+        self._relay = relay
+        self._inventory = inventory
+        self._new_id = new_id
+
+    async def live(
+        self,
+        device_id: str,
+        channel_id: str,
+        *,
+        stream: str = "main",
+        transport: str | None = None,
+        wait_s: float = 0.0,
+    ) -> SessionView:
+        """Start or join; with `wait_s`, until the first picture or the cause of failure."""
+        session = self._join(device_id, channel_id, stream, transport)
+        if wait_s > 0:
+            await self._broker.wait_past(session, STARTING, wait_s)
+            if session.is_over:
+                raise _why(session)
+        return await self._view(session)
+
+    async def webrtc(
+        self, device_id: str, channel_id: str, offer: str, user_id: str, stream: str = "main"
+    ) -> WebRtcAnswer:
+        """A WHEP offer: answered when there is a picture to show, refused with the cause if not."""
+        session = self._join(device_id, channel_id, stream, None)
+        viewer_id = ViewerId(self._new_id())
+        self._broker.add_viewer(session, viewer_id, user_id)
+        try:
+            stream_id = await self._await_picture(session)
+            sdp = await self._relay.answer(stream_id, viewer_id, offer)
+        except MediaError as error:
+            self._broker.remove_viewer(viewer_id)
+            raise _as_vms_error(error) from error
+        except BaseException:
+            self._broker.remove_viewer(viewer_id)
+            raise
+        return WebRtcAnswer(viewer_id, session.session_id, sdp)
+
+    async def leave(self, viewer_id: str, user_id: str) -> None:
+        """A viewer ends; raises `NotFoundError` when it is not this user's."""
+        viewer = ViewerId(viewer_id)
+        session = self._broker.session_of_viewer(viewer)
+        if session.viewers.get(viewer) != user_id:
+            raise NotFoundError(f"no viewer {viewer_id}")
+        self._broker.remove_viewer(viewer)
+        await self._relay.leave(viewer)
+
+    async def snapshot(self, device_id: str, channel_id: str) -> bytes:
+        """A picture of now as JPEG, by a short session where none runs."""
+        session = self._join(device_id, channel_id, "main", None)
+        await self._await_picture(session)
+        jpeg = await self._held(session)
+        if jpeg is None:
+            raise _why(session)
+        return jpeg
+
+    async def held_snapshot(self, device_id: str, channel_id: str) -> bytes | None:
+        """The last picture of a running session, None without one."""
+        self._inventory.channel(device_id, channel_id)
+        for session in self._broker.sessions():
+            if (session.device_id, session.channel_id) == (device_id, channel_id):
+                return await self._held(session)
+        return None
+
+    async def sessions(self) -> list[SessionView]:
+        """Those that run."""
+        return [await self._view(session) for session in self._broker.sessions()]
+
+    async def session(self, session_id: str) -> SessionView:
+        """One that runs or ended lately."""
+        return await self._view(self._broker.session(session_id))
+
+    async def end(self, session_id: str) -> None:
+        """End it for all who watch."""
+        self._broker.stop(self._broker.session(session_id), "ended_by_user")
+
+    def _join(self, device_id: str, channel_id: str, stream: str, transport: str | None) -> Session:
+        device = self._inventory.device(device_id)
+        self._inventory.channel(device_id, channel_id)
+        if stream not in STREAMS:
+            raise InvalidError(f"stream is main or sub, not {stream!r}")
+        try:
+            wanted = Transport(transport) if transport else None
+        except ValueError:
+            raise InvalidError(f"transport {transport!r} is not offered") from None
+        if wanted is None and device.media_transport:
+            wanted = Transport(device.media_transport)
+        if device.binding is None or self._inventory.status(device) is Status.OFFLINE:
+            raise DeviceOfflineError(f"{device_id} is offline", device_id=device_id)
+        return self._broker.join(DeviceId(device_id), ChannelId(channel_id), stream, wanted)
+
+    async def _await_picture(self, session: Session) -> StreamId:
+        await self._broker.wait_past(session, STARTING, PICTURE_LIMIT_S)
+        if session.state is not State.STREAMING or session.address is None:
+            raise _why(session)
+        return session.address.stream_id
+
+    async def _held(self, session: Session) -> bytes | None:
+        address = session.address
+        if address is None:
+            return None
+        try:
+            return await self._relay.snapshot(address.stream_id)
+        except MediaError as error:
+            if error.code in {MediaError.NO_PICTURE, MediaError.NO_STREAM}:
+                return None
+            raise _as_vms_error(error) from error
+
+    async def _view(self, session: Session) -> SessionView:
+        picture = session.picture
+        return SessionView(
+            session_id=session.session_id,
+            device_id=session.device_id,
+            channel_id=session.channel_id,
+            kind="live",
+            stream=session.stream,
+            state=session.state.value,
+            reason=session.reason,
+            error=str(session.error) if session.error else "",
+            transport=session.transport.value if session.transport else None,
+            ssrc=f"{session.ssrc:010d}" if session.ssrc is not None else None,
+            codec=picture.codec if picture else None,
+            width=picture.width if picture else None,
+            height=picture.height if picture else None,
+            started_at=session.started_at,
+            viewers=len(session.viewers),
+            trace=tuple(session.trace),
+            figures=await self._figures(session),
+        )
+
+    async def _figures(self, session: Session) -> StreamFigures | None:
+        if session.address is None:
+            return None
+        try:
+            return await self._relay.figures(session.address.stream_id)
+        except MediaError:  # closed between the two lines
+            return None
+
+
+def _why(session: Session) -> VmsError:
+    return session.error or NoMediaError(
+        f"the session of {session.channel_id} ended ({session.reason or session.state})",
+        session_id=session.session_id,
+    )
+
+
+def _as_vms_error(error: MediaError) -> VmsError:
+    match error.code:
+        case MediaError.BAD_OFFER:
+            return InvalidError(str(error))
+        case MediaError.TOO_MANY | MediaError.NO_PORT:
+            return ExhaustedError(str(error), what=error.code)
+        case MediaError.NO_PICTURE | MediaError.NO_STREAM:
+            return NoMediaError(str(error))
+        case _:
+            return UnavailableError(str(error))
