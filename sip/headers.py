@@ -55,10 +55,29 @@ _LISTS = frozenset(
 )
 
 _USUAL = (
-    ("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "User-Agent", "Server")
-    + ("Expires", "Content-Type", "Content-Length", "Authorization", "WWW-Authenticate", "Date")
-    + ("X-GB-Ver", "Subject", "Event", "Subscription-State", "Allow", "Supported")
-    + ("Route", "Record-Route")
+    "Via",
+    "From",
+    "To",
+    "Call-ID",
+    "CSeq",
+    "Contact",
+    "Max-Forwards",
+    "User-Agent",
+    "Server",
+    "Expires",
+    "Content-Type",
+    "Content-Length",
+    "Authorization",
+    "WWW-Authenticate",
+    "Date",
+    "X-GB-Ver",
+    "Subject",
+    "Event",
+    "Subscription-State",
+    "Allow",
+    "Supported",
+    "Route",
+    "Record-Route",
 )
 
 # Every usual spelling finds its key without a call; rare spellings take the slow road.
