@@ -49,9 +49,9 @@ def group_of(node_id: str) -> str:
         return f"interop-{named[0]}" if named else "interop"
     if folders[0] in FOLDERS:
         return folders[0]
-    if "postgres" in name:
-        return "persistence-postgresql"
-    return "persistence-sqlite" if "persistence" in folders else "unit"
+    if "persistence" in path:
+        return "persistence-postgresql" if "postgres" in name else "persistence-sqlite"
+    return "unit"
 
 
 @dataclass
