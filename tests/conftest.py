@@ -4,4 +4,4 @@ from tests.support.tools import prepare_environment
 
 prepare_environment()
 
-pytest_plugins = ["tests.support.groups"]
+pytest_plugins = ["tests.support.groups", "tests.support.databases"]

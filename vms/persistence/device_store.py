@@ -1,0 +1,196 @@
+"""`DeviceStore` in SQL: the same for SQLite and PostgreSQL."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from sqlalchemy import Select, false, func, select
+
+from vms.gb28181.ids import DeviceId
+from vms.inventory.model import (
+    Alarm,
+    Channel,
+    ChannelKey,
+    Device,
+    DeviceKey,
+    Interval,
+    Subject,
+    SubjectKind,
+    Transition,
+    Waiting,
+)
+from vms.inventory.store import ClockStep, Stored
+from vms.persistence import presence_log
+from vms.persistence.changes import Change, Operation
+from vms.persistence.database import Database
+from vms.persistence.rows import (
+    Row,
+    alarm_of,
+    channel_of,
+    device_of,
+    liveness_of,
+    row_of_channel,
+    row_of_device,
+    row_of_waiting,
+    waiting_of,
+)
+from vms.persistence.tables import alarms, channels, devices, runs, waiting
+
+
+class SqlDeviceStore:
+    """Rows of devices, channels, alarms, waiting room and ledger. See `DeviceStore`.
+
+    Raises `ConflictError` where a change contradicts what is stored (a second device on file with
+    one ID, a ledger step that ends an interval which is not open), `InvalidError` for a value that
+    no database takes, `UnavailableError` when the database cannot serve. One store is one run: its
+    life marks move one row of `runs`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._run_id = uuid4().hex
+
+    async def load_all(self) -> Stored:
+        """At start-up."""
+        async with self._database.reading() as connection:
+            device_rows = await connection.execute(
+                select(devices).where(devices.c.removed == false()).order_by(devices.c.key)
+            )
+            channel_rows = await connection.execute(
+                _channels().where(channels.c.removed == false()).order_by(channels.c.key)
+            )
+            waiting_rows = await connection.execute(select(waiting).order_by(*waiting.primary_key))
+            open_intervals = await presence_log.open_intervals(connection)
+            last_life_s = await connection.scalar(select(func.max(runs.c.last_life_s)))
+            device_key = await connection.scalar(select(func.max(devices.c.key)))
+            channel_key = await connection.scalar(select(func.max(channels.c.key)))
+            ledger_device = await presence_log.highest_key(connection, SubjectKind.DEVICE)
+            ledger_channel = await presence_log.highest_key(connection, SubjectKind.CHANNEL)
+            return Stored(
+                devices=tuple(device_of(row) for row in device_rows),
+                channels=tuple(channel_of(row) for row in channel_rows),
+                waiting=tuple(waiting_of(row) for row in waiting_rows),
+                open_intervals=tuple(open_intervals),
+                last_life_s=last_life_s,
+                next_device_key=max(device_key or 0, ledger_device) + 1,
+                next_channel_key=max(channel_key or 0, ledger_channel) + 1,
+            )
+
+    async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
+        """Insert or update by key, with what it changes in the ledger."""
+        await self._write(
+            Change([(Operation.SAVE_DEVICE, [row_of_device(device)])], transitions=transitions)
+        )
+
+    async def touch_devices(self, devices: Sequence[Device]) -> None:
+        """Write binding, last times, learned period, state and tolerances of many at once."""
+        rows: list[Row] = [{"b_key": device.key, **liveness_of(device)} for device in devices]
+        if rows:
+            await self._write(Change([(Operation.TOUCH_DEVICE, rows)]))
+
+    async def remove_device(
+        self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]
+    ) -> None:
+        """Hide a device and its channels; their ledgers stay."""
+        await self._write(
+            Change(
+                [
+                    (Operation.REMOVE_DEVICE, [{"b_key": key}]),
+                    (Operation.REMOVE_CHANNEL, [{"b_key": channel} for channel in channels]),
+                ],
+                transitions=transitions,
+            )
+        )
+
+    async def save_channels(
+        self,
+        saved: Sequence[Channel],
+        removed: Sequence[ChannelKey] = (),
+        transitions: Sequence[Transition] = (),
+    ) -> None:
+        """Insert or update by key; hide the removed first, so that their IDs are free."""
+        await self._write(
+            Change(
+                [
+                    (Operation.REMOVE_CHANNEL, [{"b_key": key} for key in removed]),
+                    (Operation.SAVE_CHANNEL, [row_of_channel(channel) for channel in saved]),
+                ],
+                transitions=transitions,
+            )
+        )
+
+    async def append(self, transitions: Sequence[Transition]) -> None:
+        """Ledger steps alone."""
+        if transitions:
+            await self._write(Change(transitions=transitions))
+
+    async def life_mark(self, at_s: int) -> None:
+        """We were alive and observing at `at_s`."""
+        row: Row = {"run_id": self._run_id, "started_s": at_s, "last_life_s": at_s}
+        await self._write(Change([(Operation.LIFE_MARK, [row])]))
+
+    async def clock_step(self, step: ClockStep) -> None:
+        """Keep a note of a stepped wall clock."""
+        row: Row = {"at_s": step.at_s, "step_s": step.step_s}
+        await self._write(Change([(Operation.CLOCK_STEP, [row])]))
+
+    async def add_alarm(self, alarm: Alarm) -> bool:
+        """Store once; False when (device, fingerprint) is already there."""
+        return await self._database.write(Change(alarm=alarm))
+
+    async def alarms(
+        self, device_id: DeviceId | None, before_id: str | None, limit: int
+    ) -> Sequence[Alarm]:
+        """Newest first."""
+        query = select(alarms).order_by(alarms.c.alarm_id.desc()).limit(limit)
+        if device_id is not None:
+            query = query.where(alarms.c.device_id == str(device_id))
+        if before_id is not None:
+            query = query.where(alarms.c.alarm_id < before_id)
+        async with self._database.reading() as connection:
+            return [alarm_of(row) for row in await connection.execute(query)]
+
+    async def save_waiting(self, waiting: Waiting, evicted: Sequence[Waiting] = ()) -> None:
+        """Insert or update by (device_id, source_host)."""
+        evictions: list[Row] = [
+            {"b_device_id": str(row.device_id), "b_source_host": row.source_host} for row in evicted
+        ]
+        await self._write(
+            Change(
+                [
+                    (Operation.EVICT_WAITING, evictions),
+                    (Operation.SAVE_WAITING, [row_of_waiting(waiting)]),
+                ]
+            )
+        )
+
+    async def delete_waiting(self, device_id: DeviceId) -> None:
+        """All rows of one ID."""
+        rows: list[Row] = [{"b_device_id": str(device_id)}]
+        await self._write(Change([(Operation.DELETE_WAITING, rows)]))
+
+    async def intervals(self, subject: Subject, from_s: int, to_s: int) -> Sequence[Interval]:
+        """Those that overlap [from_s, to_s), in order of start."""
+        async with self._database.reading() as connection:
+            return await presence_log.intervals(connection, subject, from_s, to_s)
+
+    async def intervals_of_all(
+        self, kind: SubjectKind, from_s: int, to_s: int
+    ) -> Sequence[Interval]:
+        """The same for every subject of a kind, removed ones included, by subject then start."""
+        async with self._database.reading() as connection:
+            return await presence_log.intervals_of_all(connection, kind, from_s, to_s)
+
+    async def known_channels(self) -> Sequence[Channel]:
+        """Every channel ever on file, removed ones included."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_channels().order_by(channels.c.key))
+            return [channel_of(row) for row in rows]
+
+    async def _write(self, change: Change) -> None:
+        await self._database.write(change)
+
+
+def _channels() -> Select[tuple[object, ...]]:
+    return select(channels, devices.c.device_id).join_from(
+        channels, devices, channels.c.device_key == devices.c.key
+    )

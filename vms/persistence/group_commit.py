@@ -1,0 +1,163 @@
+"""One writer, many callers, few commits."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vms.errors import UnavailableError, VmsError
+from vms.persistence.failures import FAILURES, judged
+
+GATHER_LIMIT_S = 0.02
+"""How long a change may wait for company; an idle writer does not wait at all."""
+
+BACKLOG_LIMIT_S = 2.0
+"""When the oldest change has waited longer than this, further ones are refused."""
+
+BATCH_LIMIT = 1000
+"""Changes in one transaction; so many do not wait for more."""
+
+Change = TypeVar("Change")
+Outcome = TypeVar("Outcome")
+
+Perform = Callable[[AsyncConnection, Sequence[Change]], Awaitable[Sequence[Outcome]]]
+"""Writes the changes inside the open transaction; one outcome for each, in their order."""
+
+Begin = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+
+
+class _Waiting(Generic[Change, Outcome]):
+    """A caller in the queue."""
+
+    __slots__ = ("arrived_s", "change", "future")
+
+    def __init__(self, change: Change, arrived_s: float, future: asyncio.Future[Outcome]) -> None:
+        self.change = change
+        self.arrived_s = arrived_s
+        self.future = future
+
+    def succeed(self, outcome: Outcome) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+    def fail(self, error: VmsError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class GroupCommit(Generic[Change, Outcome]):
+    """The one writer of a database: what arrives together is committed together.
+
+    Callers go on after the commit. When a change cannot be stored the others of its batch are, and
+    it alone gets the error. When the database cannot serve, the whole batch gets
+    `UnavailableError`; if it was lost while it committed, the batch may be stored all the same. A
+    change whose caller was cancelled while waiting is stored too.
+    """
+
+    def __init__(self, begin: Begin, perform: Perform[Change, Outcome]) -> None:
+        self._begin = begin
+        self._perform = perform
+        self._queue: deque[_Waiting[Change, Outcome]] = deque()
+        self._under_way: list[_Waiting[Change, Outcome]] = []
+        self._arrival = asyncio.Event()
+        self._closing = False
+        self.commits = 0
+        self.changes = 0
+
+    async def write(self, change: Change) -> Outcome:
+        """Store it, with whatever else arrives within 20 ms; returns after the commit."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        if self._closing:
+            raise UnavailableError("the database is closed")
+        oldest = self._under_way or self._queue
+        if oldest and now_s - oldest[0].arrived_s > BACKLOG_LIMIT_S:
+            raise UnavailableError(f"the database is more than {BACKLOG_LIMIT_S:g} s behind")
+        waiting: _Waiting[Change, Outcome] = _Waiting(change, now_s, loop.create_future())
+        self._queue.append(waiting)
+        self._arrival.set()
+        return await waiting.future
+
+    async def run(self) -> None:
+        """Write until `close`; then what was accepted before is still written."""
+        try:
+            while not (self._closing and not self._queue):
+                await self._arrival.wait()
+                self._arrival.clear()
+                # Whoever is about to speak in this round of the loop comes along.
+                await asyncio.sleep(0)
+                while self._queue:
+                    await self._commit_batch()
+                    await self._gather()
+        finally:
+            self._closing = True
+            for waiting in (*self._under_way, *self._queue):
+                waiting.fail(UnavailableError("the database was closed before this was written"))
+
+    def close(self) -> None:
+        """Accept nothing more; `run` returns when the queue is empty."""
+        self._closing = True
+        self._arrival.set()
+
+    async def _gather(self) -> None:
+        """Under load: let the oldest wait up to its limit, so that more come along."""
+        if self._queue and len(self._queue) < BATCH_LIMIT and not self._closing:
+            waited_s = asyncio.get_running_loop().time() - self._queue[0].arrived_s
+            await asyncio.sleep(max(0.0, GATHER_LIMIT_S - waited_s))
+
+    async def _commit_batch(self) -> None:
+        count = min(len(self._queue), BATCH_LIMIT)
+        self._under_way = batch = [self._queue.popleft() for _ in range(count)]
+        try:
+            async with self._begin() as connection:
+                outcomes = await self._perform(connection, [waiting.change for waiting in batch])
+        except FAILURES as error:
+            await self._after_failure(batch, judged(error))
+        else:
+            self._count(count)
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                waiting.succeed(outcome)
+        self._under_way = []
+
+    async def _after_failure(
+        self, batch: Sequence[_Waiting[Change, Outcome]], error: VmsError
+    ) -> None:
+        if isinstance(error, UnavailableError) or len(batch) == 1:
+            for waiting in batch:
+                waiting.fail(error)
+            return
+        try:
+            stored = await self._store_one_by_one(batch)
+        except FAILURES as failure:
+            for waiting in batch:
+                waiting.fail(judged(failure))
+        else:
+            self._count(len(stored))
+            for waiting, outcome in stored:
+                waiting.succeed(outcome)
+
+    async def _store_one_by_one(
+        self, batch: Sequence[_Waiting[Change, Outcome]]
+    ) -> Sequence[tuple[_Waiting[Change, Outcome], Outcome]]:
+        """One transaction with a savepoint around each change, so that one failure stays alone."""
+        stored: list[tuple[_Waiting[Change, Outcome], Outcome]] = []
+        async with self._begin() as connection:
+            for waiting in batch:
+                try:
+                    async with connection.begin_nested():
+                        [outcome] = await self._perform(connection, [waiting.change])
+                except FAILURES as error:
+                    verdict = judged(error)
+                    if isinstance(verdict, UnavailableError):
+                        raise
+                    waiting.fail(verdict)
+                else:
+                    stored.append((waiting, outcome))
+        return stored
+
+    def _count(self, changes: int) -> None:
+        self.commits += 1
+        self.changes += changes

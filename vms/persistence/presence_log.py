@@ -1,0 +1,205 @@
+"""The rows of the state ledger: one open interval a subject, intervals that follow each other."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Text,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import Delete, Update
+
+from vms.errors import ConflictError
+from vms.inventory.model import Interval, Subject, SubjectKind, Transition
+from vms.persistence.rows import Fetched, Row, interval_of
+from vms.persistence.tables import ledger
+
+_SUBJECT = (ledger.c.kind, ledger.c.subject_key)
+
+
+async def append(connection: AsyncConnection, transitions: Sequence[Transition]) -> None:
+    """Write the steps in their order; raises `ConflictError` when one does not fit what is stored.
+
+    The n-th step of every subject is written together with the n-th of all others.
+    """
+    for steps in _rounds(transitions):
+        await _write_round(connection, steps)
+
+
+def _rounds(transitions: Sequence[Transition]) -> Sequence[Sequence[Transition]]:
+    if len(transitions) == 1:
+        return [transitions]
+    rounds: list[list[Transition]] = []
+    steps_of: Counter[tuple[str, int]] = Counter()
+    for step in transitions:
+        subject = (step.subject.kind.value, step.subject.key)
+        count = steps_of[subject]
+        if count == len(rounds):
+            rounds.append([])
+        rounds[count].append(step)
+        steps_of[subject] = count + 1
+    return rounds
+
+
+async def _write_round(connection: AsyncConnection, steps: Sequence[Transition]) -> None:
+    """At most one step of a subject."""
+    ended: list[Row] = []
+    replaced: list[Row] = []
+    dropped: list[Row] = []
+    opened: list[Row] = []
+    for step in steps:
+        if step.closes_s is not None and step.closes_s > step.at_s:
+            raise ConflictError(f"the ledger cannot go back: {step}")
+        row: Row = {
+            "b_kind": step.subject.kind.value,
+            "b_subject_key": step.subject.key,
+            "b_start_s": step.closes_s,
+            "end_s": step.at_s,
+            "state": step.state.value,
+            "cause": step.cause.value,
+        }
+        if step.closes_s == step.at_s:
+            (replaced if step.opens else dropped).append(row)
+            continue
+        if step.closes_s is not None:
+            ended.append(row)
+        if step.opens:
+            opened.append(_opening(step))
+    if ended:
+        await _change_open_rows(connection, update(ledger), ("end_s",), ended)
+    if replaced:
+        await _change_open_rows(connection, update(ledger), ("state", "cause"), replaced)
+    if dropped:
+        await _change_open_rows(connection, delete(ledger), (), dropped)
+    if opened:
+        await connection.execute(insert(ledger), opened)
+
+
+def _opening(step: Transition) -> Row:
+    return {
+        "kind": step.subject.kind.value,
+        "subject_key": step.subject.key,
+        "start_s": step.at_s,
+        "end_s": None,
+        "state": step.state.value,
+        "cause": step.cause.value,
+    }
+
+
+async def _change_open_rows(
+    connection: AsyncConnection,
+    statement: Update | Delete,
+    columns: tuple[str, ...],
+    rows: Sequence[Row],
+) -> None:
+    """Change the open row of each; every one has to be there."""
+    if connection.dialect.name == "postgresql":
+        result = await _change_by_arrays(connection, statement, columns, rows)
+    else:
+        statement = statement.where(
+            ledger.c.kind == bindparam("b_kind"),
+            ledger.c.subject_key == bindparam("b_subject_key"),
+            ledger.c.start_s == bindparam("b_start_s"),
+            ledger.c.end_s.is_(None),
+        )
+        if isinstance(statement, Update):
+            statement = statement.values({name: bindparam(name) for name in columns})
+        names = ("b_kind", "b_subject_key", "b_start_s", *columns)
+        result = await connection.execute(
+            statement, [{name: row[name] for name in names} for row in rows]
+        )
+    if result.rowcount != len(rows):
+        missing = len(rows) - result.rowcount
+        raise ConflictError(f"{missing} of {len(rows)} ledger intervals to be ended are not open")
+
+
+async def _change_by_arrays(
+    connection: AsyncConnection,
+    statement: Update | Delete,
+    columns: tuple[str, ...],
+    rows: Sequence[Row],
+) -> CursorResult[tuple[object, ...]]:
+    """One statement for all rows: asyncpg tells no row count of many, and this is faster."""
+    types: Mapping[str, Text | BigInteger] = {
+        "b_kind": Text(),
+        "b_subject_key": BigInteger(),
+        "b_start_s": BigInteger(),
+        "end_s": BigInteger(),
+        "state": Text(),
+        "cause": Text(),
+    }
+    names = ("b_kind", "b_subject_key", "b_start_s", *columns)
+    step = (
+        func.unnest(*(bindparam(name, type_=ARRAY(types[name])) for name in names))
+        .table_valued(*(column(name, types[name]) for name in names), name="step")
+        .render_derived()
+    )
+    statement = statement.where(
+        ledger.c.kind == step.c.b_kind,
+        ledger.c.subject_key == step.c.b_subject_key,
+        ledger.c.start_s == step.c.b_start_s,
+        ledger.c.end_s.is_(None),
+    )
+    if isinstance(statement, Update):
+        statement = statement.values({name: step.c[name] for name in columns})
+    return await connection.execute(
+        statement, {name: [row[name] for row in rows] for name in names}
+    )
+
+
+async def intervals(
+    connection: AsyncConnection, subject: Subject, from_s: int, to_s: int
+) -> Sequence[Interval]:
+    """Those that overlap [from_s, to_s), in order of start."""
+    query = (
+        select(ledger)
+        .where(ledger.c.kind == subject.kind.value, ledger.c.subject_key == subject.key)
+        .where(*_overlap(from_s, to_s))
+        .order_by(ledger.c.start_s)
+    )
+    return _intervals_of(await connection.execute(query))
+
+
+async def intervals_of_all(
+    connection: AsyncConnection, kind: SubjectKind, from_s: int, to_s: int
+) -> Sequence[Interval]:
+    """The same for every subject of a kind, by subject then start."""
+    query = (
+        select(ledger)
+        .where(ledger.c.kind == kind.value)
+        .where(*_overlap(from_s, to_s))
+        .order_by(*_SUBJECT, ledger.c.start_s)
+    )
+    return _intervals_of(await connection.execute(query))
+
+
+async def open_intervals(connection: AsyncConnection) -> Sequence[Interval]:
+    """What lasts, by subject."""
+    query = select(ledger).where(ledger.c.end_s.is_(None)).order_by(*_SUBJECT)
+    return _intervals_of(await connection.execute(query))
+
+
+async def highest_key(connection: AsyncConnection, kind: SubjectKind) -> int:
+    """Of the subjects that ever had a ledger; 0 when there are none."""
+    highest = select(func.max(ledger.c.subject_key)).where(ledger.c.kind == kind.value)
+    return (await connection.scalar(highest)) or 0
+
+
+def _overlap(from_s: int, to_s: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (ledger.c.start_s < to_s, or_(ledger.c.end_s.is_(None), ledger.c.end_s > from_s))
+
+
+def _intervals_of(rows: Iterable[Fetched]) -> Sequence[Interval]:
+    return [interval_of(row) for row in rows]

@@ -1,0 +1,274 @@
+"""Model to row and back, one pair of functions a table."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Row as SqlRow
+
+from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.version import Edition
+from vms.inventory.model import (
+    Alarm,
+    Binding,
+    Cause,
+    Channel,
+    ChannelKey,
+    Device,
+    DeviceKey,
+    Interval,
+    ReportedChannel,
+    State,
+    Subject,
+    SubjectKind,
+    Waiting,
+    WaitingVerdict,
+)
+
+Row = dict[str, object]
+"""Values by column name, as SQLAlchemy takes them."""
+
+Fetched = SqlRow[tuple[object, ...]]
+
+NO_BINDING: Mapping[str, None] = dict.fromkeys(
+    (
+        "transport",
+        "host",
+        "port",
+        "contact",
+        "local_host",
+        "call_id",
+        "registered_at",
+        "expires_at",
+    )
+)
+
+
+def liveness_of(device: Device) -> Row:
+    """What `touch_devices` writes: all that changes without anybody having said so."""
+    row: Row = {
+        "last_keepalive_at": device.last_keepalive_at,
+        "last_heard_at": device.last_heard_at,
+        "keepalive_interval_s": device.keepalive_interval_s,
+        "keepalive_misses": device.keepalive_misses,
+        "state": device.state.value,
+        "state_since": device.state_since,
+        "tolerances": device.tolerances,
+    }
+    binding = device.binding
+    if binding is None:
+        row.update(NO_BINDING)
+    else:
+        row["transport"] = binding.transport
+        row["host"] = binding.host
+        row["port"] = binding.port
+        row["contact"] = binding.contact
+        row["local_host"] = binding.local_host
+        row["call_id"] = binding.call_id
+        row["registered_at"] = binding.registered_at
+        row["expires_at"] = binding.expires_at
+    return row
+
+
+def row_of_device(device: Device) -> Row:
+    """Every column but `removed`."""
+    row = liveness_of(device)
+    row["key"] = device.key
+    row["device_id"] = str(device.device_id)
+    row["name"] = device.name
+    row["manufacturer"] = device.manufacturer
+    row["model"] = device.model
+    row["firmware"] = device.firmware
+    row["user_agent"] = device.user_agent
+    row["edition"] = device.edition.value
+    row["sip_username"] = device.sip_username
+    row["secret"] = device.secret
+    row["name_override"] = device.name_override
+    row["media_transport"] = device.media_transport
+    row["created_at"] = device.created_at
+    return row
+
+
+def device_of(row: Fetched) -> Device:
+    """A row of `devices`."""
+    return Device(
+        key=DeviceKey(row.key),
+        device_id=DeviceId(row.device_id),
+        name=row.name,
+        manufacturer=row.manufacturer,
+        model=row.model,
+        firmware=row.firmware,
+        user_agent=row.user_agent,
+        edition=Edition(row.edition),
+        sip_username=row.sip_username,
+        secret=row.secret,
+        name_override=row.name_override,
+        media_transport=row.media_transport,
+        binding=None
+        if row.registered_at is None
+        else Binding(
+            transport=row.transport,
+            host=row.host,
+            port=row.port,
+            contact=row.contact,
+            local_host=row.local_host,
+            call_id=row.call_id,
+            registered_at=row.registered_at,
+            expires_at=row.expires_at,
+        ),
+        last_keepalive_at=row.last_keepalive_at,
+        last_heard_at=row.last_heard_at,
+        keepalive_interval_s=row.keepalive_interval_s,
+        keepalive_misses=row.keepalive_misses,
+        state=State(row.state),
+        state_since=row.state_since,
+        created_at=row.created_at,
+        tolerances=row.tolerances,
+    )
+
+
+def row_of_channel(channel: Channel) -> Row:
+    """Every column but `removed`."""
+    reported = channel.reported
+    return {
+        "key": channel.key,
+        "device_key": channel.device_key,
+        "channel_id": str(reported.channel_id),
+        "name": reported.name,
+        "manufacturer": reported.manufacturer,
+        "model": reported.model,
+        "owner": reported.owner,
+        "civil_code": reported.civil_code,
+        "address": reported.address,
+        "parent_ids": reported.parent_ids,
+        "business_group_id": reported.business_group_id,
+        "parental": reported.parental,
+        "secrecy": reported.secrecy,
+        "ptz_type": reported.ptz_type,
+        "longitude": reported.longitude,
+        "latitude": reported.latitude,
+        "is_on": reported.is_on,
+        "status_text": reported.status_text,
+        "extra": reported.extra,
+        "name_override": channel.name_override,
+        "division_override": channel.division_override,
+        "state": channel.state.value,
+        "state_since": channel.state_since,
+        "absent_syncs": channel.absent_syncs,
+    }
+
+
+def channel_of(row: Fetched) -> Channel:
+    """A row of `channels` with its device's `device_id`."""
+    return Channel(
+        key=ChannelKey(row.key),
+        device_key=DeviceKey(row.device_key),
+        device_id=DeviceId(row.device_id),
+        reported=ReportedChannel(
+            channel_id=ChannelId(row.channel_id),
+            name=row.name,
+            manufacturer=row.manufacturer,
+            model=row.model,
+            owner=row.owner,
+            civil_code=row.civil_code,
+            address=row.address,
+            parent_ids=tuple(row.parent_ids),
+            business_group_id=row.business_group_id,
+            parental=row.parental,
+            secrecy=row.secrecy,
+            ptz_type=row.ptz_type,
+            longitude=row.longitude,
+            latitude=row.latitude,
+            is_on=row.is_on,
+            status_text=row.status_text,
+            extra=row.extra,
+        ),
+        name_override=row.name_override,
+        division_override=row.division_override,
+        state=State(row.state),
+        state_since=row.state_since,
+        absent_syncs=row.absent_syncs,
+    )
+
+
+def row_of_alarm(alarm: Alarm) -> Row:
+    """Every column of `alarms`."""
+    return {
+        "alarm_id": alarm.alarm_id,
+        "device_key": alarm.device_key,
+        "device_id": str(alarm.device_id),
+        "source_id": alarm.source_id,
+        "sn": alarm.sn,
+        "priority": alarm.priority,
+        "method": alarm.method,
+        "alarm_type": alarm.alarm_type,
+        "occurred_at": alarm.occurred_at,
+        "received_at": alarm.received_at,
+        "description": alarm.description,
+        "longitude": alarm.longitude,
+        "latitude": alarm.latitude,
+        "fingerprint": alarm.fingerprint,
+        "raw": alarm.raw,
+    }
+
+
+def alarm_of(row: Fetched) -> Alarm:
+    """A row of `alarms`."""
+    return Alarm(
+        alarm_id=row.alarm_id,
+        device_key=DeviceKey(row.device_key),
+        device_id=DeviceId(row.device_id),
+        source_id=row.source_id,
+        sn=row.sn,
+        priority=row.priority,
+        method=row.method,
+        alarm_type=row.alarm_type,
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        description=row.description,
+        longitude=row.longitude,
+        latitude=row.latitude,
+        fingerprint=row.fingerprint,
+        raw=row.raw,
+    )
+
+
+def row_of_waiting(waiting: Waiting) -> Row:
+    """Every column of `waiting`."""
+    return {
+        "device_id": str(waiting.device_id),
+        "source_host": waiting.source_host,
+        "source_port": waiting.source_port,
+        "transport": waiting.transport,
+        "user_agent": waiting.user_agent,
+        "verdict": waiting.verdict.value,
+        "first_seen_at": waiting.first_seen_at,
+        "last_seen_at": waiting.last_seen_at,
+        "attempts": waiting.attempts,
+        "refused": waiting.refused,
+    }
+
+
+def waiting_of(row: Fetched) -> Waiting:
+    """A row of `waiting`."""
+    return Waiting(
+        device_id=DeviceId(row.device_id),
+        source_host=row.source_host,
+        source_port=row.source_port,
+        transport=row.transport,
+        user_agent=row.user_agent,
+        verdict=WaitingVerdict(row.verdict),
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        attempts=row.attempts,
+        refused=row.refused,
+    )
+
+
+def interval_of(row: Fetched) -> Interval:
+    """A row of `ledger`."""
+    return Interval(
+        subject=Subject(SubjectKind(row.kind), row.subject_key),
+        start_s=row.start_s,
+        end_s=row.end_s,
+        state=State(row.state),
+        cause=Cause(row.cause),
+    )
