@@ -132,7 +132,8 @@ def prepare(system: Path, who: str) -> None:
 def copy(source: Path, target: Path) -> None:
     """Copy a file or a folder, following links; what is not there is left out."""
     if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target, ignore_dangling_symlinks=True)
     elif source.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
