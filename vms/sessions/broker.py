@@ -253,12 +253,10 @@ class SessionBroker:
     async def wait_past(self, session: Session, states: frozenset[State], limit_s: float) -> None:
         """Until the session is in none of `states`, or the limit passes."""
 
-        async def _past() -> None:
-            async with session.changed:
-                await session.changed.wait_for(lambda: session.state not in states)
-
+        # asyncio.wait_for may swallow a cancellation that meets its result (Python 3.11).
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_past(), limit_s)
+            async with asyncio.timeout(limit_s), session.changed:
+                await session.changed.wait_for(lambda: session.state not in states)
 
     # What the relay tells
 
@@ -392,7 +390,8 @@ class SessionBroker:
 
     async def _await_picture(self, session: Session, address: StreamAddress) -> None:
         try:
-            await asyncio.wait_for(session.heard.wait(), FIRST_BYTE_LIMIT_S)
+            async with asyncio.timeout(FIRST_BYTE_LIMIT_S):
+                await session.heard.wait()
         except TimeoutError:
             raise NoMediaError(
                 f"{session.device_id} accepted the call and sent nothing to "

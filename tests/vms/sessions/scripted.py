@@ -1,0 +1,133 @@
+"""A camera and a media plane that do what a test says: they stand for whole subsystems."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from media.door import (
+    ContainerParsed,
+    FirstPacket,
+    FirstPicture,
+    MediaError,
+    OnMediaEvent,
+    SsrcMatched,
+    StreamAddress,
+    StreamFigures,
+    StreamId,
+    Transport,
+    ViewerId,
+)
+from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.ssrc import Ssrc
+from vms.sessions.calling import CallAnswer, Invitation, OnStage, Stage
+
+if TYPE_CHECKING:
+    from vms.errors import VmsError
+
+
+class ScriptedCall:
+    """A call whose end the test decides."""
+
+    def __init__(self, answer: CallAnswer) -> None:
+        self.answer = answer
+        self.byes = 0
+        self.end: Callable[[str], None] = lambda _reason: None
+
+    def when_ended(self, ended: Callable[[str], None]) -> None:
+        self.end = ended
+
+    async def bye(self) -> None:
+        self.byes += 1
+
+
+class ScriptedCamera:
+    """Answers INVITEs as told; `refusals` are used up first, then it accepts."""
+
+    def __init__(self) -> None:
+        self.invitations: list[Invitation] = []
+        self.calls: list[ScriptedCall] = []
+        self.refusals: list[VmsError] = []
+        self.answers_with: Transport | None = None
+        self.hold: asyncio.Event | None = None
+        self.withdrawn = 0
+        self.key_pictures = 0
+        self.on_answer: Callable[[Invitation], None] = lambda _invitation: None
+
+    async def invite(self, invitation: Invitation, on_stage: OnStage) -> ScriptedCall:
+        self.invitations.append(invitation)
+        on_stage(Stage.INVITE_SENT, "")
+        if self.hold is not None:
+            try:
+                await self.hold.wait()
+            except asyncio.CancelledError:
+                self.withdrawn += 1
+                raise
+        if self.refusals:
+            raise self.refusals.pop(0)
+        on_stage(Stage.ANSWERED, "200")
+        transport = self.answers_with or invitation.transport
+        call = ScriptedCall(CallAnswer(Ssrc(invitation.ssrc), "127.0.0.1", transport))
+        self.calls.append(call)
+        self.on_answer(invitation)
+        return call
+
+    async def request_key_picture(self, device_id: DeviceId, channel_id: ChannelId) -> None:
+        self.key_pictures += 1
+
+    def media_host(self, device_id: DeviceId) -> str:
+        return "127.0.0.1"
+
+
+class ScriptedRelay:
+    """Lends numbered streams; `play` lets one deliver its first picture."""
+
+    def __init__(self) -> None:
+        self.on_event: OnMediaEvent = lambda _event: None
+        self.open_streams: dict[StreamId, StreamAddress] = {}
+        self.viewers: dict[ViewerId, StreamId] = {}
+        self.expected: dict[StreamId, int] = {}
+        self.opened = 0
+        self.is_full = False
+
+    async def open(self, transport: Transport, ssrc: int, host: str) -> StreamAddress:
+        if self.is_full:
+            raise MediaError(MediaError.NO_PORT, "no port left")
+        self.opened += 1
+        address = StreamAddress(StreamId(f"stream-{self.opened}"), host, 30_000 + self.opened)
+        self.open_streams[address.stream_id] = address
+        return address
+
+    async def expect(self, stream_id: StreamId, ssrc: int, remote_host: str | None) -> None:
+        self.expected[stream_id] = ssrc
+
+    async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:
+        self.viewers[viewer_id] = stream_id
+        return "answer"
+
+    async def leave(self, viewer_id: ViewerId) -> None:
+        self.viewers.pop(viewer_id, None)
+
+    async def snapshot(self, stream_id: StreamId) -> bytes:
+        return b"\xff\xd8"
+
+    async def figures(self, stream_id: StreamId) -> StreamFigures:
+        raise MediaError(MediaError.NO_STREAM, "no figures here")
+
+    async def close(self, stream_id: StreamId) -> None:
+        self.open_streams.pop(stream_id, None)
+
+    def play(self, stream_id: StreamId) -> None:
+        self.on_event(FirstPacket(stream_id, "127.0.0.1:15060"))
+        self.on_event(SsrcMatched(stream_id, self.expected.get(stream_id, 0), was_expected=True))
+        self.on_event(ContainerParsed(stream_id, "ps"))
+        self.on_event(FirstPicture(stream_id, "h264", 640, 360))
+
+
+class Proofs:
+    """Remembers whose picture was proven."""
+
+    def __init__(self) -> None:
+        self.proven: list[tuple[str, str]] = []
+
+    async def picture_proven(self, device_id: str, channel_id: str) -> None:
+        self.proven.append((device_id, channel_id))
