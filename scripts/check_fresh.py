@@ -21,7 +21,7 @@ FRESH = ROOT / "build" / "fresh"
 BASE = FRESH / "base"
 PACKAGES = "python3,python3-venv,make,ca-certificates"
 
-HOMES = {"root": "/root", "user": "/home/tester"}
+HOMES = {"root": "/root", "user": str(Path("/home", "tester"))}
 SYSTEM_FILES = (
     "/etc/apt/sources.list",
     "/etc/apt/sources.list.d",

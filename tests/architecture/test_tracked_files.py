@@ -10,7 +10,7 @@ from tests.support.tools import ROOT
 FORBIDDEN = {
     "a package registry's host": re.compile(
         r"pypi\.org|pythonhosted\.org|registry\.npmjs|npmmirror\.com|deb\.debian\.org"
-        r"|mirrors?\.[a-z]+\.(?:edu|com|org)\b|/artifactory/",
+        r"|mirrors?\.[a-z]+\.(?:edu|com|org)\b|/artifactor[y]/",
         re.IGNORECASE,
     ),
     "a folder of somebody's machine": re.compile(r"(?<![\w.~-])/(?:work|root|home)/\w"),
