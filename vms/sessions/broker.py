@@ -308,8 +308,8 @@ class SessionBroker:
     async def _drive(
         self, key: Key, session: Session, transport: Transport, *, may_fall_back: bool
     ) -> None:
-        work = self._spawn(self._work(session, transport, may_fall_back=may_fall_back))
-        stopped = self._spawn(_set(session.stopping))
+        work = self._start(self._work(session, transport, may_fall_back=may_fall_back))
+        stopped = self._start(_set(session.stopping))
         try:
             await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -318,8 +318,7 @@ class SessionBroker:
             await asyncio.gather(work, stopped, return_exceptions=True)
             self._apply(session, Input.STOPPED, "stopped")
             await self._give_back(key, session)
-        if not work.cancelled() and (fault := work.exception()) is not None:
-            log.error("a session failed by our own fault", exc_info=fault)
+        _complain(work)
 
     async def _work(self, session: Session, transport: Transport, *, may_fall_back: bool) -> None:
         try:
@@ -427,11 +426,15 @@ class SessionBroker:
                 await self._evidence.picture_proven(session.device_id, session.channel_id)
 
     def _end_with(self, session: Session, error: VmsError) -> None:
-        happened = {
-            NoAnswerError: Input.UNANSWERED,
-            NoMediaError: Input.NO_MEDIA,
-            DeviceOfflineError: Input.DEVICE_LOST,
-        }.get(type(error), Input.REFUSED)
+        match error:
+            case NoAnswerError():
+                happened = Input.UNANSWERED
+            case NoMediaError():
+                happened = Input.NO_MEDIA
+            case DeviceOfflineError():
+                happened = Input.DEVICE_LOST
+            case _:
+                happened = Input.REFUSED
         if not is_possible(session.state, happened):
             happened = Input.STOPPED
         self._fail(session, happened, error)
@@ -528,11 +531,19 @@ class SessionBroker:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        self._start(work).add_done_callback(_complain)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        log.error("a session failed by our own fault", exc_info=fault)
 
 
 async def _set(event: asyncio.Event) -> None:

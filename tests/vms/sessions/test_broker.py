@@ -15,6 +15,7 @@ from vms.errors import NoMediaError, RejectedError
 from vms.events import EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.sessions.broker import BrokerPolicy, Session, SessionBroker
+from vms.sessions.calling import Invitation
 from vms.sessions.machine import State
 from vms.sessions.ssrc_pool import SsrcPool
 
@@ -67,10 +68,11 @@ async def stage() -> AsyncIterator[Stage]:
 
 def plays(stage: Stage) -> None:
     """From now on every call the camera accepts delivers its first picture."""
-    loop = asyncio.get_running_loop()
-    stage.camera.on_answer = lambda _: loop.call_soon(
-        lambda: [stage.relay.play(stream_id) for stream_id in list(stage.relay.open_streams)]
-    )
+
+    def answered(_invitation: Invitation) -> None:
+        asyncio.get_running_loop().call_soon(_play, stage)
+
+    stage.camera.on_answer = answered
 
 
 async def streaming(stage: Stage) -> Session:
