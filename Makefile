@@ -11,7 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 
-PIP := $(BIN)/python -m pip install --quiet
+# Errors only: where a configured index is not at hand, pip warns once for each package.
+PIP := $(BIN)/python -m pip install -qq
 PAGE := $(if $(wildcard web/package.json),$(STAMPS)/page)
 PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 
