@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TypedDict
 
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.version import Edition
@@ -155,6 +155,37 @@ class Channel:
         return self.division_override or self.reported.civil_code or self.channel_id[:6]
 
 
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """What a person says of a device beforehand. None: the policy's figure, the derived secret."""
+
+    device_id: DeviceId
+    name: str | None = None
+    secret: str | None = None
+    sip_username: str = ""
+    media_transport: str = ""
+    keepalive_interval_s: float | None = None
+    keepalive_misses: int | None = None
+
+
+class DevicePatch(TypedDict, total=False):
+    """What a person may change of a device; `name` and `secret` None go back to the default."""
+
+    name: str | None
+    secret: str | None
+    sip_username: str
+    media_transport: str
+    keepalive_interval_s: float
+    keepalive_misses: int
+
+
+class ChannelPatch(TypedDict, total=False):
+    """What a person may set over a report; None goes back to it."""
+
+    name: str | None
+    division: str | None
+
+
 class WaitingVerdict(StrEnum):
     """What an unknown device's digest showed under admission `approve`."""
 
@@ -177,6 +208,23 @@ class Waiting:
     last_seen_at: datetime
     attempts: int
     refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedAlarm:
+    """An alarm as a device reported it; `raw` is the message body, `cmd_type` its CmdType."""
+
+    source_id: str
+    sn: int
+    priority: int
+    method: int
+    alarm_type: int | None
+    occurred_at: datetime
+    description: str
+    longitude: float | None
+    latitude: float | None
+    raw: bytes
+    cmd_type: str = "Alarm"
 
 
 @dataclass(frozen=True, slots=True)

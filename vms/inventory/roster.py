@@ -1,0 +1,181 @@
+"""Everything on file, in memory, in order. Only `Inventory` changes it."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from vms.errors import InvalidError
+from vms.inventory.ledger import LedgerClock, is_online
+from vms.inventory.model import Cause, Channel, Device, State
+from vms.inventory.presence import Presence
+
+
+class Record:
+    """A device with all that changes about it.
+
+    `device` is as last committed; what its signs of life and the tolerance counts add is laid over
+    it by `seen`. What is observed while a write for the device is under way waits in `missed`.
+    `unwritten` counts batches of ledger steps not yet committed.
+    """
+
+    __slots__ = (
+        "_seen",
+        "channels",
+        "device",
+        "flagged_expiry",
+        "is_changed",
+        "is_removed",
+        "missed",
+        "online_channels",
+        "order",
+        "presence",
+        "proofs",
+        "scheduled",
+        "tolerances",
+        "unwritten",
+    )
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.presence = Presence(device.keepalive_interval_s, device.keepalive_misses)
+        self.channels: dict[str, Channel] = {}
+        self.order: list[str] = []
+        self.online_channels = 0
+        self.proofs: dict[str, float] = {}
+        """Until when (monotonic) a picture proves a channel."""
+        self.tolerances = dict(device.tolerances)
+        self.scheduled: float | None = None
+        """The earliest deadline that waits for this device."""
+        self.is_changed = False
+        """More than liveness differs from what is stored."""
+        self.is_removed = False
+        self.flagged_expiry: float | None = None
+        """The registration whose end was already counted as a tolerance."""
+        self.missed: Cause | None = None
+        self.unwritten = 0
+        self._seen: Device | None = None
+
+    def forget_seen(self) -> None:
+        """A sign of life came: the next reader gets a new snapshot."""
+        self._seen = None
+
+    def seen(self, clock: LedgerClock) -> Device:
+        """The device with its latest signs of life."""
+        if self._seen is not None:
+            return self._seen
+        device, presence = self.device, self.presence
+        if presence.heard_at is not None:
+            keepalive_at = presence.keepalive_at
+            device = replace(
+                device,
+                last_heard_at=clock.moment(presence.heard_at),
+                last_keepalive_at=(
+                    device.last_keepalive_at if keepalive_at is None else clock.moment(keepalive_at)
+                ),
+            )
+        if self.tolerances != device.tolerances:
+            device = replace(device, tolerances=dict(self.tolerances))
+        self._seen = device
+        return device
+
+
+class Roster:
+    """Devices and their channels by ID, with counts by state kept as they change."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.device_states: Counter[State] = Counter()
+        self.channel_states: Counter[State] = Counter()
+        self._order: list[str] = []
+
+    def add(self, record: Record) -> None:
+        """A device without channels."""
+        self.records[record.device.device_id] = record
+        insort(self._order, record.device.device_id)
+        self.device_states[record.device.state] += 1
+
+    def fill(self, records: list[Record]) -> None:
+        """Many devices at once, at start."""
+        for record in records:
+            self.records[record.device.device_id] = record
+            self.device_states[record.device.state] += 1
+        self._order = sorted(self.records)
+
+    def remove(self, record: Record) -> None:
+        """A device and its channels."""
+        record.is_removed = True
+        for channel_id in list(record.channels):
+            self.drop_channel(record, channel_id)
+        del self.records[record.device.device_id]
+        del self._order[bisect_left(self._order, record.device.device_id)]
+        self.device_states[record.device.state] -= 1
+
+    def put_device(self, record: Record, device: Device) -> None:
+        """A device as it is from now on."""
+        self.device_states[record.device.state] -= 1
+        self.device_states[device.state] += 1
+        record.device = device
+        record.forget_seen()
+
+    def put_channel(self, record: Record, channel: Channel) -> None:
+        """A channel as it is from now on, new or known."""
+        known = record.channels.get(channel.channel_id)
+        if known is None:
+            insort(record.order, channel.channel_id)
+        else:
+            self._count(record, known, -1)
+        record.channels[channel.channel_id] = channel
+        self._count(record, channel, +1)
+
+    def fill_channels(self, record: Record, channels: list[Channel]) -> None:
+        """All channels of a device at once, at start."""
+        record.channels = {channel.channel_id: channel for channel in channels}
+        record.order = sorted(record.channels)
+        for channel in channels:
+            self._count(record, channel, +1)
+
+    def drop_channel(self, record: Record, channel_id: str) -> None:
+        """A channel that is no longer on file."""
+        channel = record.channels.pop(channel_id)
+        del record.order[bisect_left(record.order, channel_id)]
+        record.proofs.pop(channel_id, None)
+        self._count(record, channel, -1)
+
+    def records_after(self, cursor: str | None) -> Iterator[Record]:
+        """Devices in order of ID, behind `cursor`. Not across an await."""
+        start = 0 if cursor is None else bisect_right(self._order, cursor)
+        for index in range(start, len(self._order)):
+            yield self.records[self._order[index]]
+
+    def channels_after(self, cursor: str | None) -> Iterator[Channel]:
+        """Channels in order of device and channel ID, behind `cursor`. Not across an await."""
+        start = 0
+        if cursor is not None:
+            device_id, separator, _ = cursor.partition("/")
+            if not separator:
+                raise InvalidError("this cursor is none of ours", cursor=cursor)
+            record = self.records.get(device_id)
+            if record is not None:
+                yield from channels_of(record, cursor)
+            start = bisect_right(self._order, device_id)
+        for index in range(start, len(self._order)):
+            yield from channels_of(self.records[self._order[index]], None)
+
+    def _count(self, record: Record, channel: Channel, by: int) -> None:
+        self.channel_states[channel.state] += by
+        if is_online(channel.state):
+            record.online_channels += by
+
+
+def channels_of(record: Record, cursor: str | None) -> Iterator[Channel]:
+    """A device's channels in order, behind `cursor`."""
+    channel_id = None if cursor is None else cursor.partition("/")[2]
+    start = 0 if channel_id is None else bisect_right(record.order, channel_id)
+    for index in range(start, len(record.order)):
+        yield record.channels[record.order[index]]
+
+
+def channel_cursor(channel: Channel) -> str:
+    """Where a list goes on."""
+    return f"{channel.device_id}/{channel.channel_id}"
