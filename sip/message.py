@@ -1,5 +1,6 @@
 """Requests and responses as values; bodies are bytes and stay bytes (RFC 3261, 7)."""
 
+import re
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
@@ -330,10 +331,11 @@ _COPIED = frozenset({"via", "from", "to", "call-id", "cseq"})
 def tag_to(headers: Headers, tag: str) -> None:
     """Give To a tag unless it has one."""
     value = headers.get("To")
-    if value is None or ("tag" in value and NameAddr.parse(value).tag):
-        return
-    # In the form without brackets a URI parameter would swallow nothing: all belongs to To.
-    headers.set_first("To", f"{value};tag={tag}")
+    if value is not None and not ("tag" in value and _TAG.search(value)):
+        headers.set_first("To", f"{value};tag={tag}")
+
+
+_TAG: Final = re.compile(r";\s*tag\s*=\s*[^;>\s][^>]*\Z")
 
 
 def usual_method(method: str) -> str:

@@ -1,0 +1,520 @@
+"""The driver of the core: sockets, one timer, and the calls the application makes.
+
+There is no task per request: what comes in runs to its answer in one plain call.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Final, Literal
+
+from sip.agent import Agent
+from sip.allowance import Allowance
+from sip.dialog import Dialog
+from sip.effects import (
+    Acknowledged,
+    Answered,
+    Broken,
+    Cancelled,
+    ClientKey,
+    Deliver,
+    Effect,
+    Ended,
+    Send,
+    ServerKey,
+    TimedOut,
+)
+from sip.errors import ProtocolError, TransactionTimeoutError, TransportError
+from sip.headers import Headers
+from sip.message import Address, Flow, Request, Response, response_to
+from sip.net.binding import LocalAddress, bind_pair
+from sip.net.calls import CallLeg, IncomingRequest, InviteRefusedError, PendingInvite
+from sip.net.connections import Connections
+from sip.net.stats import EndpointStats
+from sip.net.udp import UdpTransport
+from sip.parser import parse_message
+
+__all__ = [
+    "CallLeg",
+    "Endpoint",
+    "EndpointStats",
+    "IncomingRequest",
+    "InviteRefusedError",
+    "PendingInvite",
+]
+
+PEER_SILENCE_LIMIT_S: Final = 30.0
+STRANGER_ANSWERS_PER_S: Final = 10
+STRANGER_BYTES_PER_S: Final = 8 * 1024
+_SHORTEST_SLEEP_S: Final = 0.01
+_PINGS: Final = b"\r\n\0 \t"
+
+
+class Endpoint:
+    """SIP over UDP and TCP on the same port number (RFC 3261, 18).
+
+    Answers go back along the road of their request. Requests are handed to `on_request`, a plain
+    call that must not block; it may answer at once or later.
+    """
+
+    def __init__(
+        self,
+        udp_socket: socket.socket,
+        *,
+        on_request: Callable[[IncomingRequest], None],
+        is_trusted: Callable[[Flow], bool],
+        now: Callable[[], float],
+        token: Callable[[], str],
+        user_agent: str,
+        receive_buffer_bytes: int,
+        advertised: Callable[[str], str | None] | None,
+        silence_limit_s: float,
+    ) -> None:
+        """Use `open`."""
+        bound = udp_socket.getsockname()
+        self.address = Address(bound[0], bound[1])
+        self.on_connection_closed: Callable[[Flow], None] | None = None
+        self._on_request = on_request
+        self._is_trusted = is_trusted
+        self._now = now
+        self._token = token
+        self._user_agent = user_agent
+        self._loop = asyncio.get_running_loop()
+        self._agent = Agent(token)
+        self._allowance = Allowance(STRANGER_ANSWERS_PER_S, STRANGER_BYTES_PER_S)
+        self._local = LocalAddress(self.address, advertised)
+        self._udp = UdpTransport(udp_socket, self._datagram_received, receive_buffer_bytes)
+        self._stats = EndpointStats(
+            wanted_receive_buffer_bytes=receive_buffer_bytes,
+            granted_receive_buffer_bytes=self._udp.granted_receive_buffer_bytes,
+        )
+        self._connections = Connections(
+            self.address,
+            now=now,
+            is_trusted=is_trusted,
+            on_frame=self._message_received,
+            on_lost=self._connection_lost,
+            stats=self._stats,
+            silence_limit_s=silence_limit_s,
+        )
+        self._waiting: dict[ClientKey, asyncio.Future[Response] | PendingInvite] = {}
+        self._unanswered_invites: dict[ServerKey, IncomingRequest] = {}
+        self._legs: dict[Dialog, CallLeg] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._is_closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        host: str,
+        port: int,
+        *,
+        on_request: Callable[[IncomingRequest], None],
+        is_trusted: Callable[[Flow], bool],
+        now: Callable[[], float],
+        token: Callable[[], str],
+        user_agent: str,
+        receive_buffer_bytes: int = 32 * 2**20,
+        advertised: Callable[[str], str | None] | None = None,
+        silence_limit_s: float = PEER_SILENCE_LIMIT_S,
+    ) -> "Endpoint":
+        """Bind both sockets; port 0 picks a number that is free on both. OSError when taken.
+
+        `is_trusted` is asked for every message, so it must be quick. `token` gives unguessable
+        text of ASCII letters and digits. `advertised` names our host as a given remote host
+        should see it; without an answer it is the address the kernel would send from.
+        """
+        udp, tcp = bind_pair(host, port)
+        endpoint = cls(
+            udp,
+            on_request=on_request,
+            is_trusted=is_trusted,
+            now=now,
+            token=token,
+            user_agent=user_agent,
+            receive_buffer_bytes=receive_buffer_bytes,
+            advertised=advertised,
+            silence_limit_s=silence_limit_s,
+        )
+        await endpoint._connections.listen(tcp)
+        return endpoint
+
+    @property
+    def stats(self) -> EndpointStats:
+        """The counts, as of now; the kernel is asked for its drops."""
+        stats = self._stats
+        stats.transactions = self._agent.transactions
+        stats.dialogs = self._agent.dialogs
+        stats.repeats_absorbed = self._agent.absorbed
+        stats.connections = len(self._connections)
+        stats.send_errors = self._udp.send_errors
+        stats.socket_drops = self._udp.kernel_drops()
+        return stats
+
+    async def close(self) -> None:
+        """Close all sockets; whoever waits for an answer gets TransportError. Twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._udp.close()
+        for waiting in list(self._waiting.values()):
+            _fail(waiting, TransportError("the endpoint was closed"))
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._connections.close()
+
+    # Requests of ours
+
+    def new_request(
+        self,
+        method: str,
+        uri: str,
+        *,
+        from_: str,
+        to: str,
+        call_id: str | None = None,
+        cseq: int = 1,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+        contact: str | None = None,
+    ) -> Request:
+        """A request outside any call; From gets a tag unless it has one. Via comes with sending."""
+        made = Headers(
+            [
+                ("From", from_ if ";tag=" in from_ else f"{from_};tag={self._token()}"),
+                ("To", to),
+                ("Call-ID", call_id or f"{self._token()}@{self.address.host}"),
+                ("CSeq", f"{cseq} {method}"),
+            ]
+        )
+        if contact is not None:
+            made.add("Contact", contact)
+        made.add("Max-Forwards", "70")
+        for name, value in headers:
+            made.add(name, value)
+        made.add("User-Agent", self._user_agent)
+        if content_type is not None:
+            made.add("Content-Type", content_type)
+        return Request(method, uri, made, body)
+
+    def flow(self, transport: Literal["UDP", "TCP"], host: str, port: int) -> Flow:
+        """The road to an address; over TCP an open connection to it, or one yet to be opened."""
+        remote = Address(host, port)
+        connection = self._connections.number_of(remote) if transport == "TCP" else 0
+        return Flow(transport, self.address, remote, connection)
+
+    def local_address(self, remote_host: str) -> Address:
+        """Our address as that host should see it: for Contact and SDP."""
+        return self._local.towards(remote_host)
+
+    async def connect(self, host: str, port: int) -> Flow:
+        """Open a TCP connection of its own. TransportError when that fails or takes too long."""
+        return await self._connections.connect(host, port)
+
+    def disconnect(self, flow: Flow) -> None:
+        """Close a TCP connection; nothing happens when it is gone already."""
+        self._connections.disconnect(flow)
+
+    async def request(
+        self, request: Request, flow: Flow, *, limit_s: float | None = None
+    ) -> Response:
+        """Send a request and wait for its final response, whatever its status.
+
+        TransactionTimeoutError after `limit_s`, at the latest after 32 s; TransportError when the
+        connection cannot be opened or breaks. The same request may be sent again with changed
+        headers: Via and branch are added to a copy.
+        """
+        flow = await self._ready(flow)
+        future: asyncio.Future[Response] = self._loop.create_future()
+        key = self._send(request, flow, future)
+        try:
+            if limit_s is None:
+                return await future
+            async with asyncio.timeout(limit_s):
+                return await future
+        except TimeoutError:
+            raise TransactionTimeoutError(
+                f"no answer from {flow.remote} to {request.method} in {limit_s} s"
+            ) from None
+        finally:
+            self._waiting.pop(key, None)
+
+    def invite(self, request: Request, flow: Flow) -> PendingInvite:
+        """Send an INVITE; what comes of it, the returned object tells."""
+        pending = PendingInvite(self)
+        if flow.transport == "UDP" or self._connections.is_open(flow):
+            self._send(request, flow, pending)
+        else:
+            self._run(self._connect_and_invite(request, flow, pending))
+        return pending
+
+    async def _connect_and_invite(
+        self, request: Request, flow: Flow, pending: PendingInvite
+    ) -> None:
+        try:
+            ready = await self._ready(flow)
+        except TransportError as error:
+            pending.failed(error)
+        else:
+            self._send(request, ready, pending)
+
+    async def _ready(self, flow: Flow) -> Flow:
+        if self._is_closed:
+            raise TransportError("the endpoint is closed")
+        return flow if flow.transport == "UDP" else await self._connections.ready(flow)
+
+    def _send(
+        self, request: Request, flow: Flow, waiting: "asyncio.Future[Response] | PendingInvite"
+    ) -> ClientKey:
+        now = self._now()
+        sent_by = str(self._local.towards(flow.remote.host))
+        key, effects = self._agent.send(request, flow, sent_by, now)
+        self._waiting[key] = waiting
+        if isinstance(waiting, PendingInvite):
+            waiting.sent_as(key)
+        self._perform(effects, is_trusted=True)
+        self._arm(now)
+        return key
+
+    # What calls ask for (sip.net.calls.Line)
+
+    def answer(self, key: ServerKey, flow: Flow, response: Response) -> None:
+        """Answer a delivered request; `IncomingRequest.respond` calls it."""
+        now = self._now()
+        is_trusted = self._is_trusted(flow)
+        if response.is_final and key.method == "INVITE":
+            self._unanswered_invites.pop(key, None)
+        self._perform(
+            self._agent.respond(key, response, now, may_repeat=is_trusted), is_trusted=is_trusted
+        )
+        self._arm(now)
+
+    def accept(self, key: ServerKey, flow: Flow, response: Response) -> CallLeg:
+        """Accept a delivered INVITE; `IncomingRequest.accept` calls it."""
+        now = self._now()
+        dialog, effects = self._agent.accept(key, response, now)
+        self._unanswered_invites.pop(key, None)
+        leg = self._legs.get(dialog)
+        if leg is None:
+            leg = self._legs[dialog] = CallLeg(self, dialog, None)
+        self._perform(effects, is_trusted=self._is_trusted(flow))
+        self._arm(now)
+        return leg
+
+    def cancel_invite(self, key: ClientKey) -> None:
+        """Cancel an INVITE of ours; `PendingInvite.cancel` calls it."""
+        now = self._now()
+        self._perform(self._agent.cancel(key, now), is_trusted=True)
+        self._arm(now)
+
+    def forget_call(self, dialog: Dialog) -> None:
+        """A call is over; `CallLeg.bye` calls it."""
+        self._agent.end(dialog)
+        self._legs.pop(dialog, None)
+
+    # What sockets tell
+
+    def _datagram_received(self, data: bytes, source: Address) -> None:
+        self._message_received(data, Flow("UDP", self.address, source))
+
+    def _message_received(self, data: bytes, flow: Flow) -> None:
+        stats = self._stats
+        now = self._now()
+        is_trusted = self._is_trusted(flow)
+        # Responses to our own requests come from strangers too: a device not registered yet.
+        if (
+            not is_trusted
+            and data[:4] != b"SIP/"
+            and not self._allowance.has_room(flow.remote, now)
+        ):
+            stats.strangers_ignored += 1
+            return
+        try:
+            message = parse_message(data)
+        except ProtocolError as error:
+            if not data.strip(_PINGS):
+                stats.pings += 1
+            else:
+                self._stats.count_error(error.reason)
+            return
+        stats.received += 1
+        try:
+            effects = self._agent.receive(message, flow, now, may_repeat=is_trusted)
+        except ProtocolError as error:
+            self._stats.count_error(error.reason)
+            if is_trusted and isinstance(message, Request) and message.method != "ACK":
+                self._refuse(message, error, flow)
+            return
+        if effects:
+            self._perform(effects, is_trusted=is_trusted)
+        self._arm(now)
+
+    def _refuse(self, request: Request, error: ProtocolError, flow: Flow) -> None:
+        """Answer what can be answered, without a transaction: the request does not name one."""
+        with contextlib.suppress(ProtocolError):
+            request.note_source(flow.remote)
+            response = response_to(request, error.status or 400, reason=error.reason)
+            self._put(response.to_bytes(), flow)
+
+    def _connection_lost(self, flow: Flow) -> None:
+        self._perform(self._agent.connection_lost(flow), is_trusted=True)
+        if self.on_connection_closed is not None and not self._is_closed:
+            self.on_connection_closed(flow)
+
+    # Effects and time
+
+    def _perform(self, effects: Sequence[Effect], *, is_trusted: bool) -> None:
+        for effect in effects:
+            if type(effect) is Send:
+                if is_trusted or not effect.is_answer or self._may_answer(effect):
+                    self._stats.retransmissions += effect.is_repeat
+                    self._put(effect.data, effect.flow)
+            elif type(effect) is Deliver:
+                self._deliver(effect)
+            else:
+                self._tell(effect)
+
+    def _may_answer(self, effect: Send) -> bool:
+        if self._is_trusted(effect.flow):
+            return True
+        if effect.is_repeat:
+            return False
+        if self._allowance.spend(effect.flow.remote, len(effect.data), self._now()):
+            return True
+        self._stats.strangers_unanswered += 1
+        return False
+
+    def _put(self, data: bytes, flow: Flow) -> None:
+        self._stats.sent += 1
+        if flow.transport == "UDP":
+            self._udp.send(data, flow.remote)
+        elif not self._connections.send(data, flow) and not self._is_closed:
+            # Later, so that whoever is sending is told after it has noted its key.
+            self._loop.call_soon(self._connection_failed, flow)
+
+    def _connection_failed(self, flow: Flow) -> None:
+        self._perform(self._agent.connection_lost(flow), is_trusted=True)
+
+    def _deliver(self, effect: Deliver) -> None:
+        leg = self._legs.get(effect.dialog) if effect.dialog is not None else None
+        incoming = IncomingRequest(self, effect.key, effect.request, effect.flow, leg)
+        if effect.key.method == "INVITE":
+            self._unanswered_invites[effect.key] = incoming
+        handler = leg.on_request if leg is not None and leg.on_request else self._on_request
+        try:
+            handler(incoming)
+        except ProtocolError as error:
+            self._stats.count_error(error.reason)
+            incoming.respond(response_to(effect.request, error.status or 400))
+        except Exception as error:  # noqa: BLE001 - our own mistake must not cost others the socket
+            incoming.respond(response_to(effect.request, 500))
+            self._loop.call_exception_handler(
+                {"message": f"handling {effect.key.method} failed", "exception": error}
+            )
+
+    def _tell(self, effect: Effect) -> None:
+        match effect:
+            case Answered(key, response, dialog):
+                self._answered(key, response, dialog)
+            case TimedOut(key):
+                self._failed(key, TransactionTimeoutError(f"no answer to {key.method}"))
+            case Broken(key):
+                self._failed(
+                    key, TransportError(f"connection lost before the answer to {key.method}")
+                )
+            case Cancelled(key):
+                invite = self._unanswered_invites.pop(key, None)
+                if invite is not None and invite.on_cancelled is not None:
+                    invite.on_cancelled()
+            case Acknowledged(dialog, request):
+                leg = self._legs.get(dialog)
+                if leg is not None and leg.on_acknowledged is not None:
+                    leg.on_acknowledged(request)
+            case Ended(dialog, reason):
+                self._ended(dialog, reason)
+            case Send() | Deliver():
+                pass
+
+    def _answered(self, key: ClientKey, response: Response, dialog: Dialog | None) -> None:
+        waiting = self._waiting.get(key)
+        if isinstance(waiting, PendingInvite) or (waiting is None and dialog is not None):
+            self._invite_answered(waiting, response, dialog)
+            if response.is_final:
+                self._waiting.pop(key, None)
+        elif waiting is not None and response.is_final and not waiting.done():
+            waiting.set_result(response)
+
+    def _invite_answered(
+        self, pending: PendingInvite | None, response: Response, dialog: Dialog | None
+    ) -> None:
+        if not response.is_final:
+            if pending is not None and pending.on_provisional is not None:
+                pending.on_provisional(response)
+            return
+        if dialog is None:
+            if pending is not None:
+                pending.failed(InviteRefusedError(response))
+            return
+        leg = self._legs[dialog] = CallLeg(self, dialog, response)
+        if pending is not None and pending.is_wanted:
+            pending.accepted(leg)
+            return
+        # Nobody waits any more, or a second 2xx of a forked INVITE: acknowledged, and ended.
+        self._run(leg.bye())
+        if pending is not None:
+            terminated = Response(487, "Request Terminated", response.headers)
+            pending.failed(InviteRefusedError(terminated))
+
+    def _failed(self, key: ClientKey, error: Exception) -> None:
+        waiting = self._waiting.pop(key, None)
+        if waiting is not None:
+            _fail(waiting, error)
+
+    def _ended(self, dialog: Dialog, reason: str) -> None:
+        leg = self._legs.pop(dialog, None)
+        if leg is None or leg.is_over:
+            return
+        if reason == "no ack":
+            self._run(leg.bye())
+        leg.is_over = True
+        if leg.on_ended is not None:
+            leg.on_ended(reason)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _arm(self, now: float) -> None:
+        deadline = self._agent.deadline
+        if deadline is None or self._is_closed:
+            return
+        if self._timer is not None:
+            if deadline >= self._timer_at:
+                return
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later(
+            max(deadline - now, _SHORTEST_SLEEP_S), self._deadline_reached
+        )
+
+    def _deadline_reached(self) -> None:
+        self._timer = None
+        now = self._now()
+        self._perform(self._agent.tick(now), is_trusted=False)
+        self._arm(now)
+
+
+def _fail(waiting: "asyncio.Future[Response] | PendingInvite", error: Exception) -> None:
+    if isinstance(waiting, PendingInvite):
+        waiting.failed(error)
+    elif not waiting.done():
+        waiting.set_exception(error)

@@ -1,0 +1,115 @@
+"""One TCP connection: cut into messages, watched for peers that are slow or gone."""
+
+import asyncio
+import contextlib
+import socket
+from typing import Final, Protocol, cast
+
+from sip.errors import ProtocolError
+from sip.message import Address, Flow
+from sip.stream import StreamFramer
+
+MAX_UNSENT_BYTES: Final = 1024 * 1024
+"""A peer that does not read its answers is cut off when this much waits for it."""
+
+# A camera whose power was pulled sends no FIN: ask after 30 s of silence, thrice, 10 s apart.
+_PROBE_IDLE_S: Final = 30
+_PROBE_INTERVAL_S: Final = 10
+_PROBES: Final = 3
+
+
+class ConnectionOwner(Protocol):
+    """What a connection tells its endpoint."""
+
+    def connection_opened(self, connection: "TcpConnection", remote: Address) -> Flow: ...
+    def stream_limit_bytes(self, flow: Flow) -> int: ...
+    def frame_received(self, frame: bytes, flow: Flow) -> None: ...
+    def stream_broken(self, error: ProtocolError) -> None: ...
+    def connection_closed(self, connection: "TcpConnection") -> None: ...
+    def now(self) -> float: ...
+
+
+class TcpConnection(asyncio.Protocol):
+    """Accepted or opened by us. `flow` is set as soon as it stands."""
+
+    def __init__(self, owner: ConnectionOwner, *, is_outgoing: bool) -> None:
+        self._owner = owner
+        self._framer = StreamFramer()
+        self._transport: asyncio.Transport | None = None
+        self.is_outgoing = is_outgoing
+        self.flow: Flow | None = None
+        self.heard_at = owner.now()
+        self.partial_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The event loop's call."""
+        # uvloop's transports are none by inheritance.
+        self._transport = transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        if not peer:
+            transport.abort()
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            _watch_for_death(sock)
+        self.flow = self._owner.connection_opened(self, Address(str(peer[0]), int(peer[1])))
+
+    def data_received(self, data: bytes) -> None:
+        """The event loop's call."""
+        flow = self.flow
+        if flow is None:
+            return
+        owner = self._owner
+        framer = self._framer
+        framer.limit_bytes = owner.stream_limit_bytes(flow)
+        now = owner.now()
+        try:
+            frames = framer.feed(data)
+        except ProtocolError as error:
+            self.abort()
+            owner.stream_broken(error)
+            return
+        if frames:
+            self.heard_at = now
+            self.partial_since = None
+        if not framer.pending_bytes:
+            self.partial_since = None
+        elif self.partial_since is None:
+            self.partial_since = now
+        for frame in frames:
+            owner.frame_received(frame, flow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The event loop's call."""
+        self._transport = None
+        if self.flow is not None:
+            self._owner.connection_closed(self)
+
+    def send(self, data: bytes) -> bool:
+        """Queue the bytes; False when the connection is gone or its peer does not read."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            transport.abort()
+            return False
+        transport.write(data)
+        return True
+
+    def abort(self) -> None:
+        """Close without waiting for a peer that may not read."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Send what is queued, then close."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _watch_for_death(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_IDLE_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_INTERVAL_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
