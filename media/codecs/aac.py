@@ -1,0 +1,69 @@
+"""ADTS, the frame of AAC in a program stream (ISO 13818-7, 6.2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from media.errors import ProtocolError
+
+SAMPLES_PER_FRAME = 1024
+
+_SAMPLE_RATES_HZ = (
+    96_000,
+    88_200,
+    64_000,
+    48_000,
+    44_100,
+    32_000,
+    24_000,
+    22_050,
+    16_000,
+    12_000,
+    11_025,
+    8_000,
+    7_350,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AdtsHeader:
+    """One frame's header; `length` counts header and payload."""
+
+    object_type: int
+    sample_rate_hz: int
+    channels: int
+    header_length: int
+    length: int
+
+
+def is_adts(data: bytes) -> bool:
+    """True when `data` begins with the sync word of an ADTS frame of layer 0."""
+    return len(data) >= 2 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0
+
+
+def parse_header(data: bytes) -> AdtsHeader:
+    """The header at the front of `data`."""
+    if len(data) < 7 or not is_adts(data):
+        raise ProtocolError("not-adts")
+    rate = data[2] >> 2 & 0x0F
+    header_length = 7 if data[1] & 1 else 9
+    length = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
+    if rate >= len(_SAMPLE_RATES_HZ) or length < header_length:
+        raise ProtocolError("bad-adts")
+    return AdtsHeader(
+        object_type=(data[2] >> 6) + 1,
+        sample_rate_hz=_SAMPLE_RATES_HZ[rate],
+        channels=(data[2] & 1) << 2 | data[3] >> 6,
+        header_length=header_length,
+        length=length,
+    )
+
+
+def frames(data: bytes) -> Iterator[bytes]:
+    """The whole ADTS frames in `data`; ends in `ProtocolError` where something else follows."""
+    at = 0
+    while at < len(data):
+        header = parse_header(data[at : at + 9])
+        if at + header.length > len(data):
+            raise ProtocolError("truncated-adts")
+        yield data[at : at + header.length]
+        at += header.length

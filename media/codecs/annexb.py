@@ -1,0 +1,116 @@
+"""The byte stream of H.264 and H.265 (annex B of both): NAL units behind start codes."""
+
+from collections.abc import Iterator
+from enum import Flag, auto
+
+from media.codecs import h264, h265
+from media.unit import Codec, VideoFormat
+
+START_CODE = b"\x00\x00\x00\x01"
+
+_START = b"\x00\x00\x01"
+
+
+def nal_units(data: bytes) -> list[bytes]:
+    """The NAL units of `data`, without start codes and without trailing zeros."""
+    return list(iterate(data))
+
+
+def iterate(data: bytes) -> Iterator[bytes]:
+    """Like `nal_units`, one at a time: what only the first ones interest need not be cut."""
+    start = data.find(_START) + 3
+    while start >= 3:
+        following = data.find(_START, start)
+        unit = data[start : following if following >= 0 else None].rstrip(b"\x00")
+        if unit:
+            yield unit
+        start = following + 3
+
+
+def join(units: list[bytes]) -> bytes:
+    """NAL units as a byte stream."""
+    return b"".join(part for unit in units for part in (START_CODE, unit))
+
+
+class Content(Flag):
+    """What a piece of byte stream holds, as far as its first slice tells."""
+
+    NOTHING = 0
+    PARAMETER_SETS = auto()
+    PICTURE = auto()
+    KEY = auto()
+
+
+def content(codec: Codec, data: bytes) -> Content:
+    """Looks at the NAL units up to the first slice: cheap, for every picture passes here."""
+    is_h265 = codec is Codec.H265
+    found = Content.NOTHING
+    at = data.find(_START) + 3
+    while 3 <= at < len(data):
+        if is_h265:
+            kind = data[at] >> 1 & 0x3F
+            if kind < h265.VPS:
+                key = h265.FIRST_IRAP <= kind <= h265.LAST_IRAP
+                return found | Content.PICTURE | (Content.KEY if key else Content.NOTHING)
+            if kind <= h265.PPS:
+                found |= Content.PARAMETER_SETS
+        else:
+            kind = data[at] & 0x1F
+            if h264.FIRST_SLICE <= kind <= h264.IDR_SLICE:
+                key = kind == h264.IDR_SLICE
+                return found | Content.PICTURE | (Content.KEY if key else Content.NOTHING)
+            if kind in {h264.SPS, h264.PPS}:
+                found |= Content.PARAMETER_SETS
+        at = data.find(_START, at) + 3
+    return found
+
+
+def parameter_sets(codec: Codec, data: bytes) -> bytes:
+    """The parameter sets before the first slice of `data`, as a byte stream of their own."""
+    kept: list[bytes] = []
+    for unit in iterate(data):
+        if codec is Codec.H265:
+            kind = h265.nal_type(unit)
+            if kind < h265.VPS:
+                break
+            wanted = kind <= h265.PPS
+        else:
+            kind = h264.nal_type(unit)
+            if h264.FIRST_SLICE <= kind <= h264.IDR_SLICE:
+                break
+            wanted = kind in {h264.SPS, h264.PPS}
+        if wanted:
+            kept.append(unit)
+    return join(kept)
+
+
+def video_format(codec: Codec, data: bytes) -> VideoFormat | None:
+    """Size and profile from the first sequence parameter set of `data`; None without one.
+
+    A set that cannot be read raises `ProtocolError`: an encrypted stream looks like this.
+    """
+    for unit in iterate(data):
+        if codec is Codec.H265 and h265.nal_type(unit) == h265.SPS:
+            return h265.parse_sps(unit)
+        if codec is Codec.H264 and h264.nal_type(unit) == h264.SPS:
+            return h264.parse_sps(unit)
+    return None
+
+
+def guess_codec(data: bytes) -> Codec | None:
+    """H.264 or H.265 by the parameter sets of `data`; None while there are none.
+
+    Slices alone would be a guess, and without parameter sets nothing can be shown anyway.
+    """
+    for unit in iterate(data):
+        if h265.looks_like_parameter_set(unit):
+            return Codec.H265
+        if h264.looks_like_sps(unit):
+            return Codec.H264
+    return None
+
+
+def starts_picture(codec: Codec, data: bytes, at: int) -> bool:
+    """True when the slice whose NAL header is at `at` is the first of its picture."""
+    first = at + (2 if codec is Codec.H265 else 1)
+    return first < len(data) and bool(data[first] & 0x80)

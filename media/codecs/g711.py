@@ -1,0 +1,18 @@
+"""G.711: one byte a sample, 8000 a second, no header (ITU-T G.711; RFC 3551, 4.5.14)."""
+
+from media.unit import PTS_HZ, AudioFormat, Codec
+
+SAMPLE_RATE_HZ = 8000
+
+PAYLOAD_TYPES = {0: Codec.PCMU, 8: Codec.PCMA}
+"""The static RTP payload types."""
+
+
+def audio_format(codec: Codec) -> AudioFormat:
+    """G.711 is always this."""
+    return AudioFormat(codec, SAMPLE_RATE_HZ, 1)
+
+
+def ticks(samples: int) -> int:
+    """The duration of `samples` in 90 kHz ticks."""
+    return samples * PTS_HZ // SAMPLE_RATE_HZ
