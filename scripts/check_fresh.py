@@ -37,7 +37,7 @@ SYSTEM_FILES = (
 )
 HOME_FILES = (".config/pip/pip.conf", ".pip/pip.conf", ".npmrc")
 ENVIRONMENT = ("PIP_", "NPM_CONFIG_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
-               "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CI")  # fmt: skip
+               "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # fmt: skip
 
 
 def main() -> int:
