@@ -3,6 +3,7 @@
 python3 scripts/inside_fresh.py demo|test
 """
 
+import os
 import re
 import signal
 import subprocess
@@ -31,7 +32,8 @@ def demo() -> int:
         print("the demonstration does not answer")
         return 1
     print(f"the demonstration answers at {address} after {time.monotonic() - began:.0f} s")
-    send_interrupt(started.pid)
+    # What a terminal does at Ctrl-C: SIGINT to the whole foreground group.
+    os.killpg(started.pid, signal.SIGINT)
     started.wait(ENDING_LIMIT_S)
     left = survivors(time.monotonic() + ENDING_LIMIT_S)
     print(f"left behind after Ctrl-C: {left}" if left else "Ctrl-C ended all of it")
@@ -56,11 +58,6 @@ def is_healthy(address: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def send_interrupt(group: int) -> None:
-    """What a terminal does at Ctrl-C: SIGINT to the whole foreground group."""
-    subprocess.run(["kill", f"-{signal.SIGINT.value}", "--", f"-{group}"], check=True)
 
 
 def survivors(until: float) -> list[str]:
