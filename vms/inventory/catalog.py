@@ -6,17 +6,20 @@ be complete; what comes unasked is no `CatalogAssembly`, and never takes anythin
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vms.gb28181.ids import ChannelId, DeviceId, Kind, kind_of
 from vms.gb28181.manscdp.messages import CatalogItem, CatalogResponse
-from vms.inventory.model import ReportedChannel
+from vms.inventory.model import Channel, ReportedChannel
 
 FIRST_PART_LIMIT_S = 120.0
 """Lower platforms may take minutes before they begin."""
 
 GAP_LIMIT_S = 10.0
 """Between two parts."""
+
+ABSENT_SYNCS = 2
+"""So many complete answers may leave a channel out; the next one that does removes it."""
 
 NOT_CHANNELS = frozenset(
     {
@@ -141,3 +144,21 @@ def _is_channel(item: CatalogItem, parents: set[str]) -> bool:
     if kind is Kind.MAIN_DEVICE:
         return not item.parental and item.channel_id not in parents
     return kind not in NOT_CHANNELS
+
+
+@dataclass(slots=True)
+class CatalogDiff:
+    """What a report changes: channels to save, new ones too, those gone, those turned off."""
+
+    saved: list[Channel] = field(default_factory=list[Channel])
+    removed: list[Channel] = field(default_factory=list[Channel])
+    turned_off: set[str] = field(default_factory=set[str])
+    added: int = 0
+
+    def keep(self, channel: Channel, known: Channel) -> None:
+        """A channel that stays, changed or not."""
+        if channel == known:
+            return
+        self.saved.append(channel)
+        if known.reported.is_on and not channel.reported.is_on:
+            self.turned_off.add(channel.channel_id)

@@ -48,15 +48,21 @@ class _Observed:
 
 
 class Journal:
-    """Knows how a change of facts becomes ledger steps; keeps those nobody waits for until written."""
+    """Knows how changed facts become ledger steps; keeps those nobody waits for until written."""
 
     def __init__(
-        self, store: DeviceStore, clock: Clock, ledger_clock: LedgerClock, roster: Roster
+        self,
+        store: DeviceStore,
+        clock: Clock,
+        ledger_clock: LedgerClock,
+        roster: Roster,
+        events: EventBus,
     ) -> None:
         self._store = store
         self._clock = clock
         self._ledger_clock = ledger_clock
         self._roster = roster
+        self._events = events
         self._observed: list[_Observed] = []
         self._writing = asyncio.Lock()
 
@@ -86,7 +92,7 @@ class Journal:
         is_moved = state is not record.device.state
         if is_moved or record.device.state_since is None:
             self._move_device(plan, record, state, cause, at_s)
-        given = {channel.channel_id: channel for channel in channels}
+        given: dict[str, Channel] = {channel.channel_id: channel for channel in channels}
         if is_moved:
             given = {**record.channels, **given}
         now = self._clock.monotonic()
@@ -97,9 +103,9 @@ class Journal:
                 is_listed_on=channel.reported.is_on and channel.absent_syncs == 0,
                 is_proven=is_proven,
             )
-            self._move_channel(
-                plan, record, channel, follows, Cause.DEVICE if is_moved else cause, at_s
-            )
+            known = record.channels.get(channel_id)
+            its_cause = cause if known is None or not is_moved else Cause.DEVICE
+            self._move_channel(plan, known, channel, follows, its_cause, at_s)
         return plan
 
     def apply(self, record: Record, plan: Plan) -> None:
@@ -109,7 +115,11 @@ class Journal:
             self._roster.put_channel(record, channel)
 
     def observe(
-        self, record: Record, cause: Cause, channels: Iterable[Channel] = (), at_s: int | None = None
+        self,
+        record: Record,
+        cause: Cause,
+        channels: Iterable[Channel] = (),
+        at_s: int | None = None,
     ) -> bool:
         """Something nobody waits for happened; true when a state changed."""
         state = device_state(record.presence.reach)
@@ -122,10 +132,100 @@ class Journal:
         return True
 
     async def settle(self, record: Record) -> None:
-        """Commit what was observed of a device, so that a further step can follow it."""
+        """Commit what was observed of a device, so that the next step can follow it."""
         while record.unwritten:
-            await self.write(None)
+            await self.write()
 
-    async def write(self, events: EventBus | None) -> None:
-        """Commit what was observed so far, in order, then tell it."""
-        raise NotImplementedError
+    async def write(self) -> None:
+        """Commit what was observed, in order, then tell it; on failure it is kept for later."""
+        async with self._writing:
+            while self._observed:
+                batch, self._observed = self._observed, []
+                try:
+                    await self._store.append([step for seen in batch for step in seen.transitions])
+                except UnavailableError:
+                    self._observed = batch + self._observed
+                    raise
+                for seen in batch:
+                    seen.record.unwritten -= 1
+                    self.tell(seen.events)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """What is committed may be known."""
+        for event in events:
+            self._events.publish(event)
+
+    def _move_device(
+        self, plan: Plan, record: Record, state: State, cause: Cause, at_s: int
+    ) -> None:
+        device = plan.device
+        subject = Subject(SubjectKind.DEVICE, device.key)
+        step = _transition(subject, record.device.state_since, at_s, state, cause)
+        at = datetime.fromtimestamp(step.at_s, UTC)
+        plan.transitions.append(step)
+        plan.device = replace(device, state=state, state_since=at)
+        if state is State.ONLINE_SIGNALLED:
+            plan.events.append(DeviceCameOnline(device.device_id, at, cause))
+        elif state is State.OFFLINE:
+            heard_at = record.presence.heard_at
+            silent_s = 0.0 if heard_at is None else self._clock.monotonic() - heard_at
+            plan.events.append(DeviceWentOffline(device.device_id, at, cause, silent_s))
+
+    def _move_channel(
+        self,
+        plan: Plan,
+        known: Channel | None,
+        channel: Channel,
+        state: State,
+        cause: Cause,
+        at_s: int,
+    ) -> None:
+        """Channels that only follow their device are no event of their own: thousands may."""
+        if known is not None and known.state is state:
+            if channel is not known:
+                plan.channels.append(channel)
+            return
+        since = None if known is None else known.state_since
+        subject = Subject(SubjectKind.CHANNEL, channel.key)
+        step = _transition(subject, since, at_s, state, cause)
+        at = datetime.fromtimestamp(step.at_s, UTC)
+        plan.transitions.append(step)
+        plan.channels.append(replace(channel, state=state, state_since=at))
+        if cause is not Cause.DEVICE:
+            plan.events.append(
+                ChannelStateChanged(channel.device_id, channel.channel_id, at, state, cause)
+            )
+
+
+def _transition(
+    subject: Subject, since: datetime | None, at_s: int, state: State, cause: Cause
+) -> Transition:
+    """The step that ends what began at `since`; never before it began."""
+    closes_s = None if since is None else int(since.timestamp())
+    if closes_s is not None:
+        at_s = max(at_s, closes_s)
+    return Transition(subject, at_s, closes_s, state, cause)
+
+
+def removals(channels: Iterable[Channel], at_s: int) -> list[Transition]:
+    """The ends of the ledgers of `channels`."""
+    return [
+        replace(
+            _transition(
+                Subject(SubjectKind.CHANNEL, channel.key),
+                channel.state_since,
+                at_s,
+                channel.state,
+                Cause.REMOVED,
+            ),
+            opens=False,
+        )
+        for channel in channels
+    ]
+
+
+def removal_of_device(device: Device, at_s: int) -> Transition:
+    """The end of a device's own ledger."""
+    subject = Subject(SubjectKind.DEVICE, device.key)
+    step = _transition(subject, device.state_since, at_s, device.state, Cause.REMOVED)
+    return replace(step, opens=False)

@@ -167,7 +167,9 @@ def online_rates(
     windows in order, without gaps, the last ending at or before now.
     """
     key_of = _KEYS[query.group_by]
-    wanted = {channel.key: key_of(channel) for channel in channels if query.fits(channel)}
+    wanted: dict[int, str] = {
+        channel.key: key_of(channel) for channel in channels if query.fits(channel)
+    }
     sums: dict[str, list[_Sum]] = {}
     for subject, own in groupby(intervals, key=lambda interval: interval.subject):
         group = wanted.get(subject.key)

@@ -36,6 +36,9 @@ SHORTEST_LEARNED_S = 30.0
 LONGEST_LEARNED_S = 600.0
 """A longer gap was a pause, not an interval."""
 
+LONGER_RHYTHM = 1.25
+"""A learned interval that is so much longer than the one on file is worth keeping over restarts."""
+
 EXPIRY_GRACE_S = 10.0
 RECONNECT_LIMIT_S = 30.0
 FLAPS_BEFORE_SETTLING = 3

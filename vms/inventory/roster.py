@@ -24,14 +24,12 @@ class Record:
         "channels",
         "device",
         "flagged_expiry",
-        "is_changed",
         "is_removed",
         "missed",
         "online_channels",
         "order",
         "presence",
         "proofs",
-        "scheduled",
         "tolerances",
         "unwritten",
     )
@@ -45,10 +43,6 @@ class Record:
         self.proofs: dict[str, float] = {}
         """Until when (monotonic) a picture proves a channel."""
         self.tolerances = dict(device.tolerances)
-        self.scheduled: float | None = None
-        """The earliest deadline that waits for this device."""
-        self.is_changed = False
-        """More than liveness differs from what is stored."""
         self.is_removed = False
         self.flagged_expiry: float | None = None
         """The registration whose end was already counted as a tolerance."""

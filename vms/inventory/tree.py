@@ -1,0 +1,48 @@
+"""The tree of administrative divisions, from the civil codes of channels (annex E)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from vms.inventory.ledger import is_online
+from vms.inventory.model import Channel
+
+LEVELS = (2, 4, 6, 8)
+"""Digits of a province, a city, a district, a basic unit."""
+
+
+@dataclass(slots=True)
+class DivisionNode:
+    """A division with everything in and below it; `code` empty: channels without a division."""
+
+    code: str
+    channels: int = 0
+    online_channels: int = 0
+    children: list["DivisionNode"] = field(default_factory=list["DivisionNode"])
+
+
+def division_tree(channels: Iterable[Channel]) -> list[DivisionNode]:
+    """Provinces in order of code, each with what lies below it; counts include the levels below.
+
+    A code of another length hangs under its longest proper level.
+    """
+    nodes: dict[str, DivisionNode] = {}
+    roots: list[DivisionNode] = []
+    for channel in channels:
+        online = is_online(channel.state)
+        parent: DivisionNode | None = None
+        for code in _path(channel.division):
+            node = nodes.get(code)
+            if node is None:
+                node = nodes[code] = DivisionNode(code)
+                (roots if parent is None else parent.children).append(node)
+            node.channels += 1
+            node.online_channels += online
+            parent = node
+    for node in nodes.values():
+        node.children.sort(key=lambda child: child.code)
+    return sorted(roots, key=lambda node: node.code)
+
+
+def _path(division: str) -> list[str]:
+    path = [division[:digits] for digits in LEVELS if digits <= len(division)]
+    return path if path and path[-1] == division else [*path, division]
