@@ -78,11 +78,11 @@ class ChangeWriter:
                 waiting.c.device_id == bindparam("b_device_id")
             ),
             Operation.LIFE_MARK: self._life_mark(),
-            Operation.CLOCK_STEP: self._insert(clock_steps),
+            Operation.CLOCK_STEP: insert_into(clock_steps, self.dialect_name),
         }
         # Rows that are there already give nothing back.
         self._add_alarms = (
-            self._insert(alarms)
+            insert_into(alarms, self.dialect_name)
             .on_conflict_do_nothing(index_elements=["device_key", "fingerprint"])
             .returning(alarms.c.alarm_id)
         )
@@ -110,14 +110,9 @@ class ChangeWriter:
             return frozenset()
         return frozenset((await connection.scalars(self._add_alarms, rows)).all())
 
-    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
-        return (
-            postgresql.insert(table) if self.dialect_name == "postgresql" else sqlite.insert(table)
-        )
-
     def _upsert(self, table: Table, *key: str) -> Insert:
         """Insert or update by `key`; what is hidden stays hidden."""
-        statement = self._insert(table)
+        statement = insert_into(table, self.dialect_name)
         kept = {*key, "removed"}
         return statement.on_conflict_do_update(
             index_elements=key,
@@ -130,12 +125,17 @@ class ChangeWriter:
 
     def _life_mark(self) -> Insert:
         """A row a run; marks never go back."""
-        statement = self._insert(runs)
+        statement = insert_into(runs, self.dialect_name)
         return statement.on_conflict_do_update(
             index_elements=["run_id"],
             set_={"last_life_s": statement.excluded.last_life_s},
             where=statement.excluded.last_life_s > runs.c.last_life_s,
         )
+
+
+def insert_into(table: Table, dialect_name: str) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT; both databases write it the same way."""
+    return postgresql.insert(table) if dialect_name == "postgresql" else sqlite.insert(table)
 
 
 def _touch_devices() -> Executable:

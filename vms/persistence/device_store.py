@@ -1,6 +1,7 @@
 """`DeviceStore` in SQL: the same for SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Select, false, func, select
@@ -190,7 +191,7 @@ class SqlDeviceStore:
         await self._database.write(change)
 
 
-def _channels() -> Select[tuple[object, ...]]:
+def _channels() -> Select[*tuple[Any, ...]]:
     return select(channels, devices.c.device_id).join_from(
         channels, devices, channels.c.device_key == devices.c.key
     )

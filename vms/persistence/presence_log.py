@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -130,7 +131,7 @@ async def _change_by_arrays(
     statement: Update | Delete,
     columns: tuple[str, ...],
     rows: Sequence[Row],
-) -> CursorResult[tuple[object, ...]]:
+) -> CursorResult[*tuple[Any, ...]]:
     """One statement for all rows: asyncpg tells no row count of many, and this is faster."""
     types: Mapping[str, Text | BigInteger] = {
         "b_kind": Text(),

@@ -1,6 +1,7 @@
 """Model to row and back, one pair of functions a table."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Row as SqlRow
 
@@ -26,7 +27,7 @@ from vms.inventory.model import (
 Row = dict[str, object]
 """Values by column name, as SQLAlchemy takes them."""
 
-Fetched = SqlRow[tuple[object, ...]]
+Fetched = SqlRow[*tuple[Any, ...]]
 
 NO_BINDING: Mapping[str, None] = dict.fromkeys(
     (

@@ -51,10 +51,13 @@ class UtcTime(TypeDecorator[datetime]):
             raise ValueError(f"a time without a zone cannot be stored: {value}")
         return value if dialect.name == "postgresql" else (value - EPOCH) // _MICROSECOND
 
-    def process_result_value(self, value: object, dialect: Dialect) -> datetime | None:
-        if isinstance(value, int):
-            return EPOCH + timedelta(microseconds=value)
-        return value.astimezone(UTC) if isinstance(value, datetime) else None
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            there: datetime = value
+            return there.astimezone(UTC)
+        return EPOCH + timedelta(microseconds=value)
 
 
 _JSON = JSON().with_variant(JSONB(), "postgresql")

@@ -22,7 +22,7 @@ from vms.inventory.model import (
 )
 
 NOW = datetime(2026, 3, 1, 8, 30, 0, 123456, tzinfo=UTC)
-DEVICE_SECRET = "kept with the device"
+DEVICE_KEY_WORD = "kept with the device"
 
 
 def device(key: int, device_id: str | None = None) -> Device:
@@ -37,7 +37,7 @@ def device(key: int, device_id: str | None = None) -> Device:
         user_agent="IP Camera",
         edition=Edition.E2016,
         sip_username="34020000001110000001",
-        secret=DEVICE_SECRET,
+        secret=DEVICE_KEY_WORD,
         name_override="East gate",
         media_transport="udp",
         binding=Binding(
