@@ -1,0 +1,224 @@
+"""A small real `DeviceStore`: what a database would hold, in dictionaries."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC
+
+from vms.errors import ConflictError, UnavailableError
+from vms.gb28181.ids import DeviceId
+from vms.inventory.model import (
+    Alarm,
+    Channel,
+    ChannelKey,
+    Device,
+    DeviceKey,
+    Interval,
+    Subject,
+    SubjectKind,
+    Transition,
+    Waiting,
+)
+from vms.inventory.store import ClockStep, Stored
+
+
+class InMemoryDeviceStore:
+    """Passes the tests of the stores in `vms.persistence`; survives the `Inventory` it serves.
+
+    `is_down` makes every call fail as a lost database does; while `is_open` is cleared, writes wait
+    before they commit. `writes` counts commits.
+    """
+
+    def __init__(self) -> None:
+        self.is_down = False
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+        self.writes = 0
+        self.clock_steps: list[ClockStep] = []
+        self._devices: dict[DeviceKey, Device] = {}
+        self._channels: dict[ChannelKey, Channel] = {}
+        self._removed_devices: set[DeviceKey] = set()
+        self._removed_channels: set[ChannelKey] = set()
+        self._ledger: dict[Subject, list[Interval]] = {}
+        self._last_life_s: int | None = None
+        self._alarms: dict[tuple[DeviceKey, str], Alarm] = {}
+        self._waiting: dict[tuple[str, str], Waiting] = {}
+
+    async def load_all(self) -> Stored:
+        self._require()
+        return Stored(
+            devices=tuple(
+                device
+                for key, device in sorted(self._devices.items())
+                if key not in self._removed_devices
+            ),
+            channels=tuple(
+                channel
+                for key, channel in sorted(self._channels.items())
+                if key not in self._removed_channels
+            ),
+            waiting=tuple(row for _, row in sorted(self._waiting.items())),
+            open_intervals=tuple(
+                rows[-1] for _, rows in self._sorted_ledger() if rows and rows[-1].end_s is None
+            ),
+            last_life_s=self._last_life_s,
+            next_device_key=self._next(self._devices, SubjectKind.DEVICE),
+            next_channel_key=self._next(self._channels, SubjectKind.CHANNEL),
+        )
+
+    async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
+        await self._commit()
+        self._write_ledger(transitions)
+        self._devices[device.key] = _in_utc(device)
+
+    async def touch_devices(self, devices: Sequence[Device]) -> None:
+        await self._commit()
+        for touched in devices:
+            known = self._devices.get(touched.key)
+            if known is None:
+                continue
+            self._devices[touched.key] = replace(
+                known,
+                binding=touched.binding,
+                last_keepalive_at=touched.last_keepalive_at,
+                last_heard_at=touched.last_heard_at,
+                keepalive_interval_s=touched.keepalive_interval_s,
+                keepalive_misses=touched.keepalive_misses,
+                state=touched.state,
+                state_since=touched.state_since,
+                tolerances=touched.tolerances,
+            )
+
+    async def remove_device(
+        self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]
+    ) -> None:
+        await self._commit()
+        self._write_ledger(transitions)
+        self._removed_devices.add(key)
+        self._removed_channels.update(channels)
+
+    async def save_channels(
+        self,
+        saved: Sequence[Channel],
+        removed: Sequence[ChannelKey] = (),
+        transitions: Sequence[Transition] = (),
+    ) -> None:
+        await self._commit()
+        self._write_ledger(transitions)
+        self._channels.update((channel.key, channel) for channel in saved)
+        self._removed_channels.update(removed)
+
+    async def append(self, transitions: Sequence[Transition]) -> None:
+        await self._commit()
+        self._write_ledger(transitions)
+
+    async def life_mark(self, at_s: int) -> None:
+        await self._commit()
+        self._last_life_s = max(at_s, self._last_life_s or at_s)
+
+    async def clock_step(self, step: ClockStep) -> None:
+        await self._commit()
+        self.clock_steps.append(step)
+
+    async def add_alarm(self, alarm: Alarm) -> bool:
+        await self._commit()
+        return (
+            self._alarms.setdefault((alarm.device_key, alarm.fingerprint), alarm).alarm_id
+            == alarm.alarm_id
+        )
+
+    async def alarms(
+        self, device_id: DeviceId | None, before_id: str | None, limit: int
+    ) -> Sequence[Alarm]:
+        self._require()
+        newest_first = sorted(self._alarms.values(), key=lambda alarm: alarm.alarm_id, reverse=True)
+        return [
+            alarm
+            for alarm in newest_first
+            if (device_id is None or alarm.device_id == device_id)
+            and (before_id is None or alarm.alarm_id < before_id)
+        ][:limit]
+
+    async def save_waiting(self, waiting: Waiting, evicted: Sequence[Waiting] = ()) -> None:
+        await self._commit()
+        for row in evicted:
+            self._waiting.pop((row.device_id, row.source_host), None)
+        self._waiting[waiting.device_id, waiting.source_host] = waiting
+
+    async def delete_waiting(self, device_id: DeviceId) -> None:
+        await self._commit()
+        for key in [key for key in self._waiting if key[0] == device_id]:
+            del self._waiting[key]
+
+    async def intervals(self, subject: Subject, from_s: int, to_s: int) -> Sequence[Interval]:
+        self._require()
+        return _overlapping(self._ledger.get(subject, ()), from_s, to_s)
+
+    async def intervals_of_all(
+        self, kind: SubjectKind, from_s: int, to_s: int
+    ) -> Sequence[Interval]:
+        self._require()
+        return [
+            interval
+            for subject, rows in self._sorted_ledger()
+            if subject.kind is kind
+            for interval in _overlapping(rows, from_s, to_s)
+        ]
+
+    async def known_channels(self) -> Sequence[Channel]:
+        self._require()
+        return [channel for _, channel in sorted(self._channels.items())]
+
+    def _require(self) -> None:
+        if self.is_down:
+            raise UnavailableError("the database is down")
+
+    async def _commit(self) -> None:
+        await self.is_open.wait()
+        self._require()
+        self.writes += 1
+
+    def _sorted_ledger(self) -> list[tuple[Subject, list[Interval]]]:
+        return sorted(self._ledger.items(), key=lambda item: (item[0].kind, item[0].key))
+
+    def _next(self, rows: Iterable[int], kind: SubjectKind) -> int:
+        in_ledger = (subject.key for subject in self._ledger if subject.kind is kind)
+        return max([0, *rows, *in_ledger]) + 1
+
+    def _write_ledger(self, transitions: Sequence[Transition]) -> None:
+        """All or nothing: a step that does not fit what is there refuses the lot."""
+        changed: dict[Subject, list[Interval]] = {}
+        for step in transitions:
+            rows = changed.setdefault(step.subject, list(self._ledger.get(step.subject, ())))
+            _take_step(rows, step)
+        self._ledger.update(changed)
+
+
+def _in_utc(device: Device) -> Device:
+    """Times come back in UTC, whatever zone they were handed over in."""
+    times = {
+        name: moment.astimezone(UTC)
+        for name in ("last_keepalive_at", "last_heard_at", "state_since", "created_at")
+        if (moment := getattr(device, name)) is not None
+    }
+    return replace(device, **times)
+
+
+def _take_step(rows: list[Interval], step: Transition) -> None:
+    open_s = rows[-1].start_s if rows and rows[-1].end_s is None else None
+    if open_s != step.closes_s or (open_s is not None and open_s > step.at_s):
+        raise ConflictError(f"{step} does not fit {rows[-1:]}")
+    if open_s is not None:
+        last = rows.pop()
+        if open_s < step.at_s:
+            rows.append(replace(last, end_s=step.at_s))
+    if step.opens:
+        rows.append(Interval(step.subject, step.at_s, None, step.state, step.cause))
+
+
+def _overlapping(rows: Iterable[Interval], from_s: int, to_s: int) -> list[Interval]:
+    return [
+        interval
+        for interval in rows
+        if interval.start_s < to_s and (interval.end_s is None or interval.end_s > from_s)
+    ]
