@@ -12,7 +12,8 @@ export PIP_NO_INPUT := 1
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 
 # Errors only: where a configured index is not at hand, pip warns once for each package.
-PIP := $(BIN)/python -m pip install -qq
+# Most modules are never imported, so compiling them all would be most of the time.
+PIP := $(BIN)/python -m pip install -qq --no-compile
 PAGE := $(if $(wildcard web/package.json),$(STAMPS)/page)
 PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 
