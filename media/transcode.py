@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -108,7 +108,7 @@ class OpusMaker:
         if expected is None or abs(unit.pts - expected) > RESYNC_TICKS:
             self._made_pts, self._made_samples = unit.pts, 0
             expected = unit.pts
-        for data in aac.frames(unit.data):
+        for data in _adts_frames(unit.data):
             for frame in decode_sound(self._decoder, data):
                 expected += frame.samples * PTS_HZ // frame.sample_rate
                 made.extend(
@@ -280,6 +280,16 @@ def fitted(width: int, height: int) -> tuple[int, int]:
     long, short = max(width, height), min(width, height)
     scale = min(1.0, WIDTH_LIMIT / long, HEIGHT_LIMIT / short)
     return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
+
+
+def _adts_frames(data: bytes) -> Iterator[bytes]:
+    """The frames of `data` one by one; a last one that is cut short is left out."""
+    at = 0
+    while at < len(data):
+        following = at + aac.parse_header(data[at:]).length
+        if following <= len(data):
+            yield data[at:following]
+        at = following
 
 
 def _open_h264_encoder(width: int, height: int) -> VideoCodecContext:

@@ -1,0 +1,171 @@
+"""DTLS and SRTP towards a real DTLS client, and the private parts that this rests on."""
+# pyright: reportPrivateUsage=false
+
+import asyncio
+import inspect
+import re
+from typing import Any, cast
+
+import pylibsrtp
+import pytest
+from aiortc import RTCCertificate, RTCDtlsTransport
+from aiortc.rtcdtlstransport import (
+    SRTP_AES128_CM_SHA1_80,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+)
+from pylibsrtp import _binding
+
+from media.outputs.webrtc_dtls import Certificate, SecureLink, SecurityError
+from tests.support.waiting import until
+
+
+class ClientTransport:
+    """What an aiortc DTLS client needs beneath it."""
+
+    role = "controlling"
+    state = "completed"
+
+    def __init__(self) -> None:
+        self.received: asyncio.Queue[bytes] = asyncio.Queue()
+        self.send: Any = None
+
+    async def _recv(self) -> bytes:
+        return await self.received.get()
+
+    async def _send(self, data: bytes) -> None:
+        self.send(data)
+
+
+class Peers:
+    """Our side and an aiortc client, joined by function calls."""
+
+    def __init__(self, *, right_fingerprint: bool = True, gcm: bool = True) -> None:
+        self.closed = 0
+        self.control: list[bytes] = []
+        transport = ClientTransport()
+        theirs = RTCCertificate.generateCertificate()
+        self.client = RTCDtlsTransport(cast("Any", transport), [theirs])
+        self.client._set_role("client")
+        if not gcm:
+            self.client._srtp_profiles = [SRTP_AES128_CM_SHA1_80]
+        self._certificate = Certificate()
+        prints = [(one.algorithm, one.value) for one in theirs.getFingerprints()]
+        if not right_fingerprint:
+            prints = [("sha-256", ":".join(["00"] * 32))]
+        self.server = SecureLink(
+            self._certificate, prints, transport.received.put_nowait, self._on_closed
+        )
+        transport.send = self._to_server
+
+    async def connect(self) -> None:
+        """Both handshakes."""
+        ours = RTCDtlsFingerprint("sha-256", self._certificate.fingerprint)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.client.start(RTCDtlsParameters([ours])))
+            tasks.create_task(self.server.connect())
+
+    async def close(self) -> None:
+        await self.client.stop()
+        await self.server.close()
+
+    def _to_server(self, data: bytes) -> None:
+        control = self.server.receive(data)
+        if control is not None:
+            self.control.append(control)
+
+    def _on_closed(self) -> None:
+        self.closed += 1
+
+
+RTP = bytes.fromhex("806c0001000000010000000b") + b"payload"
+RECEIVER_REPORT = bytes.fromhex("80c9000100000001")
+
+
+@pytest.mark.parametrize(
+    ("gcm", "cipher"), [(True, "SRTP_AEAD_AES_256_GCM"), (False, "SRTP_AES128_CM_SHA1_80")]
+)
+async def test_we_choose_gcm_and_take_the_older_cipher_where_it_is_all_there_is(
+    gcm: bool, cipher: str
+) -> None:
+    peers = Peers(gcm=gcm)
+    await peers.connect()
+
+    assert peers.server.cipher == cipher
+    assert peers.client._rx_srtp.unprotect(peers.server.protect(RTP)) == RTP
+    assert (
+        peers.client._rx_srtp.unprotect_rtcp(peers.server.protect_rtcp(RECEIVER_REPORT))
+        == RECEIVER_REPORT
+    )
+    await peers.client._send_rtp(RECEIVER_REPORT)
+    assert peers.control == [RECEIVER_REPORT]
+    await peers.close()
+
+
+async def test_a_packet_sent_again_is_the_same_packet() -> None:
+    peers = Peers()
+    await peers.connect()
+
+    assert peers.server.protect(RTP) == peers.server.protect(RTP)
+    await peers.close()
+
+
+async def test_a_client_with_another_certificate_than_it_promised_is_refused() -> None:
+    peers = Peers(right_fingerprint=False)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await peers.connect()
+
+    assert caught.group_contains(SecurityError)
+    await peers.close()
+
+
+async def test_forged_rtcp_is_a_security_error() -> None:
+    peers = Peers()
+    await peers.connect()
+
+    with pytest.raises(SecurityError):
+        peers.server.receive(RECEIVER_REPORT + bytes(40))
+    await peers.close()
+
+
+async def test_a_client_that_says_goodbye_is_reported_once() -> None:
+    peers = Peers()
+    await peers.connect()
+
+    await peers.client.stop()
+
+    await until(lambda: peers.closed == 1)
+    assert not peers.server.is_connected
+    await peers.close()
+
+
+async def test_nothing_can_be_sent_before_the_handshake() -> None:
+    peers = Peers()
+
+    with pytest.raises(SecurityError):
+        peers.server.protect(RTP)
+    assert peers.server.receive(RECEIVER_REPORT) is None
+    await peers.close()
+
+
+def test_the_private_parts_of_aiortc_are_where_we_touch_them() -> None:
+    """A new version of aiortc or pylibsrtp that fails here needs `webrtc_dtls` looked at."""
+    transport = RTCDtlsTransport(
+        cast("Any", ClientTransport()), [RTCCertificate.generateCertificate()]
+    )
+    for name in ("_set_role", "_ssl", "_rx_srtp", "_tx_srtp"):
+        assert hasattr(transport, name), name
+    source = inspect.getsource(RTCDtlsTransport)
+    assert set(re.findall(r"self\.transport\.(\w+)", source)) == {"role", "_recv", "_send"}
+
+
+def test_the_private_parts_of_pylibsrtp_are_where_we_touch_them() -> None:
+    session = cast("Any", pylibsrtp.Session())
+    for name in ("_srtp", "_cdata", "_buffer"):
+        assert hasattr(session, name), name
+    assert len(session._buffer) == 1_500
+    binding = cast("Any", _binding)
+    assert binding.lib.srtp_err_status_ok == 0
+    assert callable(binding.lib.srtp_protect)
+    assert binding.ffi.new("int *") is not None

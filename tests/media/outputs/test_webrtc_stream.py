@@ -1,0 +1,458 @@
+"""One stream to many viewers: what each is sent, resent and asked for, before encryption."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from itertools import count, pairwise
+
+import pytest
+import pytest_asyncio
+from aiortc.codecs.h264 import h264_depayload
+from aiortc.rtp import (
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    RtcpPacket,
+    RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSrPacket,
+    RtpPacket,
+    unwrap_rtx,
+)
+
+from media.codecs import annexb
+from media.door import KeyPictureWanted, MediaEvent, StreamId, ViewerId
+from media.ffmpeg import decode_picture, open_video_decoder
+from media.hub import Hub
+from media.outputs.webrtc_stream import WebRtcStream
+from media.outputs.webrtc_viewer import (
+    BURST_PACKETS,
+    CATCH_UP_TICKS,
+    RESENDS_PER_TICK,
+    Viewer,
+)
+from media.transcode import TranscoderPool
+from media.unit import AccessUnit, AudioFormat, Codec
+from tests.support.units import number_of, tone_units, video_units
+from tests.support.waiting import until
+
+VIDEO_PT, RTX_PT, PCMA_PT = 108, 109, 8
+
+
+class Screen:
+    """A viewer's end of the wire, without encryption."""
+
+    def __init__(self, name: str, *, rtx: bool = True, video_pt: int = VIDEO_PT) -> None:
+        self.name = name
+        self.wire: list[bytes] = []
+        self.is_full = False
+        self._rtx = rtx
+        self._video_pt = video_pt
+
+    def viewer(self, stream: WebRtcStream, audio: Mapping[Codec, int] | None = None) -> Viewer:
+        viewer = Viewer(
+            ViewerId(self.name),
+            stream.streams,
+            video_payload_type=self._video_pt,
+            rtx_payload_type=RTX_PT if self._rtx else None,
+            audio_payload_types={Codec.PCMA: PCMA_PT} if audio is None else audio,
+            connected_s=0.0,
+            remote=lambda: "127.0.0.1:9",
+        )
+        viewer.attach(self._take, bytes, bytes)
+        return viewer
+
+    def packets(self, payload_type: int | None = None) -> list[RtpPacket]:
+        """RTP as another implementation reads it."""
+        wanted = self._video_pt if payload_type is None else payload_type
+        parsed = [RtpPacket.parse(data) for data in self.wire if not 192 <= data[1] < 224]
+        return [packet for packet in parsed if packet.payload_type == wanted]
+
+    def reports(self) -> list[RtcpSrPacket]:
+        """The sender reports."""
+        compounds = [RtcpPacket.parse(data) for data in self.wire if 192 <= data[1] < 224]
+        return [one for compound in compounds for one in compound if isinstance(one, RtcpSrPacket)]
+
+    def numbers(self) -> list[int]:
+        """What a decoder shows of the packets received."""
+        decoder = open_video_decoder(Codec.H264)
+        seen: list[int] = []
+        picture = b""
+        for packet in sorted(self.packets(), key=lambda packet: packet.sequence_number):
+            picture += h264_depayload(packet.payload)
+            if packet.marker:
+                unit = AccessUnit(Codec.H264, packet.timestamp, picture, False, 0.0)
+                seen += [number_of(frame) for frame in decode_picture(decoder, unit)]
+                picture = b""
+        return seen + [number_of(frame) for frame in decode_picture(decoder, None)]
+
+    def _take(self, data: bytes) -> bool:
+        if self.is_full:
+            return False
+        self.wire.append(data)
+        return True
+
+
+class Desk:
+    """A stream with a clock and its events."""
+
+    def __init__(self, video_limit: int = 1) -> None:
+        self.seconds = 0.0
+        self.events: list[MediaEvent] = []
+        self.refused = 0
+        numbers = count(1_000)
+        self.hub = Hub(self.now)
+        self.pool = TranscoderPool(video_limit)
+        self.stream = WebRtcStream(
+            StreamId("stream"),
+            self.hub,
+            pool=self.pool,
+            now=self.now,
+            dice=lambda: next(numbers),
+            on_event=self.events.append,
+            on_quota=self._on_quota,
+        )
+
+    def now(self) -> float:
+        return self.seconds
+
+    def publish(self, *units: AccessUnit) -> None:
+        """Units as they arrive, each when it was made."""
+        for unit in units:
+            self.seconds = max(self.seconds, unit.received_s)
+            self.hub.publish(unit)
+
+    def join(self, screen: Screen) -> Viewer:
+        viewer = screen.viewer(self.stream)
+        self.stream.add(viewer)
+        return viewer
+
+    async def close(self) -> None:
+        self.stream.close()
+        await self.pool.close()
+
+    def _on_quota(self) -> None:
+        self.refused += 1
+
+
+@pytest_asyncio.fixture
+async def desk() -> AsyncGenerator[Desk]:
+    """It gives back what it holds."""
+    desk = Desk()
+    yield desk
+    await desk.close()
+    assert desk.hub.reader_count == 0
+    assert desk.pool.in_use == 0
+
+
+def picture_loss(desk: Desk) -> bytes:
+    ssrc = desk.stream.streams.video_ssrc
+    return bytes(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=ssrc))
+
+
+def nack(desk: Desk, *sequences: int) -> bytes:
+    ssrc = desk.stream.streams.video_ssrc
+    return bytes(
+        RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=ssrc, lost=list(sequences))
+    )
+
+
+async def test_every_viewer_sees_every_picture_under_its_own_payload_type(desk: Desk) -> None:
+    screens = [Screen("a"), Screen("b"), Screen("c", video_pt=96)]
+    for screen in screens:
+        desk.join(screen)
+
+    desk.publish(*video_units(Codec.H264, 40))
+
+    assert [screen.numbers() for screen in screens] == [list(range(40))] * 3
+    timestamps = [packet.timestamp for packet in screens[0].packets() if packet.marker]
+    assert {after - before for before, after in pairwise(timestamps)} == {3_600}
+
+
+async def test_a_late_viewer_begins_with_the_last_key_picture_and_misses_nothing(
+    desk: Desk,
+) -> None:
+    units = video_units(Codec.H264, 70, group=50)
+    desk.publish(*units[:60])
+    screen = Screen("late")
+
+    desk.join(screen)
+    assert screen.numbers() == list(range(50, 60))
+    desk.publish(*units[60:])
+
+    assert screen.numbers() == list(range(50, 70))
+    timestamps = [packet.timestamp for packet in screen.packets() if packet.marker]
+    steps = [after - before for before, after in pairwise(timestamps)]
+    assert steps == [CATCH_UP_TICKS] * 9 + [3_600] * 10
+
+
+async def test_a_large_key_picture_is_sent_in_portions_and_arrives_whole(desk: Desk) -> None:
+    units = video_units(Codec.H264, 5, width=960, height=540, noise=True)
+    screen = Screen("a")
+    desk.join(screen)
+
+    desk.publish(units[0])
+    assert len(screen.packets()) == BURST_PACKETS
+    desk.publish(*units[1:])
+    await until(lambda: len([1 for packet in screen.packets() if packet.marker]) == 5)
+
+    assert screen.numbers() == list(range(5))
+
+
+async def test_a_full_socket_delays_packets_and_loses_none(desk: Desk) -> None:
+    screen = Screen("a")
+    desk.join(screen)
+    units = video_units(Codec.H264, 10)
+    desk.publish(*units[:3])
+    screen.is_full = True
+    desk.publish(*units[3:8])
+    screen.is_full = False
+
+    desk.publish(*units[8:])
+    await until(lambda: len([1 for packet in screen.packets() if packet.marker]) == 10)
+
+    assert screen.numbers() == list(range(10))
+
+
+async def test_a_viewer_too_far_behind_goes_on_with_a_key_picture(desk: Desk) -> None:
+    screen = Screen("a")
+    viewer = desk.join(screen)
+    units = video_units(Codec.H264, 60, group=50, width=960, height=540, noise=True)
+    desk.publish(units[0])
+    screen.is_full = True
+    for _ in range(4):
+        desk.publish(*units[1:50])
+    await until(lambda: viewer.cursor is None)
+    screen.is_full = False
+
+    desk.stream.tick()
+    assert desk.events == [KeyPictureWanted(StreamId("stream"))]
+    before = len(screen.wire)
+    desk.publish(*units[50:])
+    await until(lambda: len([1 for packet in screen.packets() if packet.marker]) == 10)
+
+    assert viewer.pictures_dropped > 0
+    assert RtpPacket.parse(screen.wire[before]).payload[0] & 0x1F == 24
+
+
+@pytest.mark.parametrize("rtx", [True, False])
+async def test_lost_packets_are_sent_again_and_the_pictures_are_whole(
+    desk: Desk, rtx: bool
+) -> None:
+    screen = Screen("a", rtx=rtx)
+    viewer = desk.join(screen)
+    desk.publish(*video_units(Codec.H264, 30, noise=True, width=240, height=136))
+    lost = [data for data in screen.wire[3:] if not 192 <= data[1] < 224][::7]
+    for data in lost:
+        screen.wire.remove(data)
+
+    numbers = [int.from_bytes(data[2:4]) for data in lost]
+    desk.stream.receive_feedback(viewer, nack(desk, *numbers))
+
+    if rtx:
+        resent = [unwrap_rtx(one, VIDEO_PT, 0) for one in screen.packets(RTX_PT)]
+        assert [one.sequence_number for one in resent] == numbers
+        assert [one.payload for one in resent] == [RtpPacket.parse(one).payload for one in lost]
+        screen.wire += lost
+    else:
+        assert screen.wire[-len(lost) :] == lost
+    assert screen.numbers() == list(range(30))
+
+
+async def test_packets_not_sent_yet_or_long_gone_are_not_sent_again(desk: Desk) -> None:
+    screen = Screen("a")
+    viewer = desk.join(screen)
+    desk.publish(*video_units(Codec.H264, 3))
+    last = screen.packets()[-1].sequence_number
+    before = len(screen.wire)
+
+    desk.stream.receive_feedback(viewer, nack(desk, (last + 30_000) & 0xFFFF))
+    desk.stream.receive_feedback(viewer, nack(desk, (last - 3_000) & 0xFFFF))
+    desk.stream.receive_feedback(viewer, nack(desk, last + 1))
+
+    assert len(screen.wire) == before
+
+
+async def test_nacks_are_answered_within_reason(desk: Desk) -> None:
+    screen = Screen("a")
+    viewer = desk.join(screen)
+    desk.publish(*video_units(Codec.H264, 20))
+    sequences = [packet.sequence_number for packet in screen.packets()]
+
+    for _ in range(200):
+        desk.stream.receive_feedback(viewer, nack(desk, *sequences))
+
+    assert len(screen.packets(RTX_PT)) == RESENDS_PER_TICK
+    desk.stream.tick()
+    desk.stream.receive_feedback(viewer, nack(desk, sequences[0]))
+    assert len(screen.packets(RTX_PT)) == RESENDS_PER_TICK + 1
+
+
+async def test_a_key_picture_is_asked_for_once_a_second_however_many_ask(desk: Desk) -> None:
+    viewers = [desk.join(Screen(name)) for name in "abc"]
+    desk.publish(*video_units(Codec.H264, 20))
+    wanted = KeyPictureWanted(StreamId("stream"))
+
+    for viewer in viewers * 5:
+        desk.stream.receive_feedback(viewer, picture_loss(desk))
+    assert desk.events == [wanted]
+
+    desk.seconds += 1.0
+    desk.stream.receive_feedback(viewers[0], picture_loss(desk))
+    assert desk.events == [wanted, wanted]
+
+
+async def test_a_viewer_that_has_just_been_sent_a_key_picture_is_asked_for_patience(
+    desk: Desk,
+) -> None:
+    desk.publish(*video_units(Codec.H264, 20))
+    viewer = desk.join(Screen("a"))
+
+    desk.stream.receive_feedback(viewer, picture_loss(desk))
+
+    assert desk.events == []
+
+
+async def test_a_damaged_picture_leads_to_a_key_picture(desk: Desk) -> None:
+    desk.join(Screen("a"))
+    units = video_units(Codec.H264, 3)
+    units[2].is_damaged = True
+
+    desk.publish(*units)
+
+    assert desk.events == [KeyPictureWanted(StreamId("stream"))]
+
+
+async def test_the_loss_that_a_viewer_reports_is_in_its_figures(desk: Desk) -> None:
+    screen = Screen("a")
+    viewer = desk.join(screen)
+    desk.publish(*video_units(Codec.H264, 3))
+    ssrc = desk.stream.streams.video_ssrc
+    block = RtcpReceiverInfo(ssrc, 128, 1, 1, 0, 0, 0)
+
+    desk.stream.receive_feedback(viewer, bytes(RtcpRrPacket(ssrc=1, reports=[block])))
+
+    (figures,) = desk.stream.figures()
+    assert figures.lost_percent == 50.0
+    assert figures.packets_sent == len(screen.packets())
+    assert figures.viewer_id == "a"
+
+
+async def test_sound_and_pictures_share_one_clock_in_the_sender_reports(desk: Desk) -> None:
+    screen = Screen("a")
+    desk.join(screen)
+    desk.hub.audio = AudioFormat(Codec.PCMA, 8_000, 1)
+    units = [*video_units(Codec.H264, 25), *tone_units(Codec.PCMA, 1.0)]
+    desk.publish(*sorted(units, key=lambda unit: unit.pts))
+    desk.stream.tick()
+
+    video, audio = screen.reports()[-2:]
+    sound, pictures = screen.packets(PCMA_PT), screen.packets()
+
+    # How far the first packet of each lies before its report, in seconds of the shared clock.
+    def begins(report: RtcpSrPacket, packet: RtpPacket, rate_hz: int) -> float:
+        ticks = (report.sender_info.rtp_timestamp - packet.timestamp) & 0xFFFFFFFF
+        return report.sender_info.ntp_timestamp / (1 << 32) - ticks / rate_hz
+
+    assert begins(video, pictures[0], 90_000) == pytest.approx(0.0, abs=1e-3)
+    assert begins(audio, sound[0], 8_000) == pytest.approx(0.0, abs=1e-3)
+    assert {len(packet.payload) for packet in sound} == {160}
+    assert b"".join(packet.payload for packet in sound) == b"".join(
+        unit.data for unit in units if unit.codec is Codec.PCMA
+    )
+
+
+async def test_sound_of_another_rate_or_coding_than_agreed_is_left_out(desk: Desk) -> None:
+    screen, listener = Screen("a"), Screen("b")
+    desk.stream.add(screen.viewer(desk.stream, {Codec.OPUS: 111}))
+    desk.join(listener)
+    desk.publish(*tone_units(Codec.PCMA, 0.2))
+    desk.hub.audio = AudioFormat(Codec.PCMA, 16_000, 1)
+    desk.publish(*tone_units(Codec.PCMA, 0.2))
+
+    assert screen.wire == []
+    assert len(listener.packets(PCMA_PT)) == 10
+
+
+async def test_h265_is_transcoded_once_for_all_from_the_first_viewer_to_the_last(
+    desk: Desk,
+) -> None:
+    units = video_units(Codec.H265, 40, group=50)
+    desk.publish(*units[:20])
+    assert desk.pool.in_use == 0
+
+    first, second = Screen("a"), Screen("b")
+    one = desk.join(first)
+    await until(lambda: bool(first.packets()))
+    other = desk.join(second)
+    assert desk.pool.in_use == 1
+    assert desk.stream.transcoding == "h265 to h264"
+    desk.publish(*units[20:])
+    await until(lambda: max(first.numbers(), default=0) == 39)
+
+    # What came before the first viewer was decoded, and only its last picture shown.
+    assert first.numbers() == list(range(19, 40))
+    assert second.numbers() == list(range(19, 40))
+    desk.stream.remove(one)
+    assert desk.pool.in_use == 1
+    desk.stream.remove(other)
+    assert desk.pool.in_use == 0
+    assert desk.stream.transcoding is None
+
+
+async def test_after_a_pause_without_viewers_no_old_picture_is_shown(desk: Desk) -> None:
+    units = video_units(Codec.H265, 60, group=25)
+    first = Screen("a")
+    viewer = desk.join(first)
+    desk.publish(*units[:10])
+    await until(lambda: max(first.numbers(), default=0) == 9)
+    desk.stream.remove(viewer)
+    desk.publish(*units[10:30])
+
+    second = Screen("b")
+    desk.join(second)
+    await until(lambda: bool(second.packets()))
+
+    assert second.numbers() == [29]
+
+
+async def test_a_transcoded_stream_makes_its_key_pictures_itself(desk: Desk) -> None:
+    units = video_units(Codec.H265, 40, group=50)
+    screen = Screen("a")
+    viewer = desk.join(screen)
+    desk.publish(*units[:10])
+    await until(lambda: max(screen.numbers(), default=0) == 9)
+    desk.seconds += 5
+
+    desk.stream.receive_feedback(viewer, picture_loss(desk))
+    desk.publish(*units[10:])
+    await until(lambda: max(screen.numbers(), default=0) == 39)
+
+    assert desk.events == []
+    keys = [packet for packet in screen.packets() if packet.payload[0] & 0x1F == 24]
+    assert len(keys) == 2
+
+
+async def test_without_a_free_transcoder_it_is_said_before_and_after() -> None:
+    desk = Desk(video_limit=0)
+    units = video_units(Codec.H265, 3)
+    desk.join(Screen("a"))
+    desk.publish(*units)
+
+    await until(lambda: desk.refused > 0)
+    desk.hub.video = annexb.video_format(Codec.H265, units[0].data)
+    assert desk.stream.lacks_transcoder
+    await desk.close()
+
+
+async def test_aac_reaches_the_viewer_as_opus(desk: Desk) -> None:
+    screen = Screen("a")
+    desk.stream.add(screen.viewer(desk.stream, {Codec.OPUS: 111}))
+
+    for unit in tone_units(Codec.AAC, 2.0):
+        desk.publish(unit)
+        await asyncio.sleep(0)
+    await until(lambda: len(screen.packets(111)) > 20)
+
+    timestamps = [packet.timestamp for packet in screen.packets(111)]
+    assert {after - before for before, after in pairwise(timestamps)} == {960}

@@ -1,0 +1,113 @@
+"""A real headless Chromium that plays what our relay sends."""
+
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from playwright.async_api import Page, async_playwright
+
+from tests.support.tools import CHROMIUM, CHROMIUM_FLAGS
+from tests.support.units import NUMBER_BITS
+
+DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
+
+Answer = Callable[[str], Awaitable[str]]
+
+PLAYER = """
+({bits}) => {
+  window.play = async (name, kinds = ['video', 'audio']) => {
+    const connection = new RTCPeerConnection();
+    const video = document.body.appendChild(document.createElement('video'));
+    video.muted = true; video.autoplay = true; video.playsInline = true;
+    const stream = new MediaStream();
+    connection.ontrack = event => {
+      stream.addTrack(event.track);
+      video.srcObject = stream;
+    };
+    for (const kind of kinds) connection.addTransceiver(kind, {direction: 'recvonly'});
+    await connection.setLocalDescription();
+    const offer = connection.localDescription.sdp;
+    await connection.setRemoteDescription({type: 'answer', sdp: await window.whep(name, offer)});
+    window.viewers = window.viewers || {};
+    window.viewers[name] = {connection, video, stream};
+  };
+  window.number = name => {
+    const {video} = window.viewers[name];
+    if (!video.videoWidth) return -1;
+    const canvas = document.createElement('canvas');
+    canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+    const context = canvas.getContext('2d');
+    context.drawImage(video, 0, 0);
+    const block = Math.floor(canvas.width / bits);
+    let number = 0;
+    for (let bit = 0; bit < bits; bit++) {
+      const at = [bit * block + block / 2, canvas.height / 8, 1, 1];
+      number = number * 2 + (context.getImageData(...at).data[1] > 128 ? 1 : 0);
+    }
+    return number;
+  };
+  window.listen = name => {
+    const viewer = window.viewers[name];
+    const audio = new AudioContext();
+    const analyser = audio.createAnalyser();
+    analyser.fftSize = 8192;
+    audio.createMediaStreamSource(viewer.stream).connect(analyser);
+    viewer.analyser = analyser;
+  };
+  window.loudestHz = name => {
+    const {analyser} = window.viewers[name];
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const best = bins.indexOf(Math.max(...bins));
+    return bins[best] < -60 ? 0 : best * analyser.context.sampleRate / analyser.fftSize;
+  };
+  window.inbound = async (name, kind) => {
+    const report = await window.viewers[name].connection.getStats();
+    for (const entry of report.values())
+      if (entry.type === 'inbound-rtp' && entry.kind === kind) return entry;
+    return null;
+  };
+}
+"""
+
+
+def executable() -> Path:
+    """Chromium: `VMS_CHROMIUM`, or the one that the set-up put into `build/`, or Debian's."""
+    named = os.environ.get("VMS_CHROMIUM")
+    if named:
+        return Path(named)
+    return CHROMIUM if CHROMIUM.exists() else DEBIAN_CHROMIUM
+
+
+@asynccontextmanager
+async def open_page() -> AsyncGenerator[Page]:
+    """An empty page in a browser of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=executable(), args=list(CHROMIUM_FLAGS)
+        )
+        try:
+            yield await browser.new_page()
+        finally:
+            await browser.close()
+
+
+async def add_player(page: Page, answer: Callable[[str, str], Awaitable[str]]) -> None:
+    """Gives the page `play(name)`, `number(name)`, `listen(name)`, `loudestHz(name)`.
+
+    `answer(name, offer)` is what a WHEP endpoint does.
+    """
+    # Playwright leaves the type of the function's result open.
+    await cast("Any", page).expose_function("whep", answer)
+    await page.evaluate(PLAYER, {"bits": NUMBER_BITS})
+
+
+async def wait_for_number(page: Page, name: str, at_least: int, limit_s: float = 20.0) -> int:
+    """Until the picture shown is number `at_least` or a later one."""
+    handle = await page.wait_for_function(
+        f"() => {{ const n = window.number({name!r}); return n >= {at_least} ? n : 0; }}",
+        timeout=limit_s * 1_000,
+    )
+    return int(await handle.json_value())
