@@ -1,6 +1,5 @@
 """ADTS, the frame of AAC in a program stream (ISO 13818-7, 6.2)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from media.errors import ProtocolError
@@ -58,12 +57,15 @@ def parse_header(data: bytes) -> AdtsHeader:
     )
 
 
-def frames(data: bytes) -> Iterator[bytes]:
-    """The whole ADTS frames in `data`; ends in `ProtocolError` where something else follows."""
+def whole_frames(data: bytes) -> tuple[bytes, bytes]:
+    """The whole ADTS frames at the front of `data`, and the beginning of one that is not whole.
+
+    `ProtocolError` where something else follows.
+    """
     at = 0
-    while at < len(data):
-        header = parse_header(data[at : at + 9])
-        if at + header.length > len(data):
-            raise ProtocolError("truncated-adts")
-        yield data[at : at + header.length]
-        at += header.length
+    while at + 7 <= len(data):
+        following = at + parse_header(data[at : at + 7]).length
+        if following > len(data):
+            break
+        at = following
+    return data[:at], data[at:]

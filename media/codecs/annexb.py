@@ -110,7 +110,7 @@ def guess_codec(data: bytes) -> Codec | None:
     return None
 
 
-def starts_picture(codec: Codec, data: bytes, at: int) -> bool:
+def starts_picture(codec: Codec, data: bytes | bytearray, at: int) -> bool:
     """True when the slice whose NAL header is at `at` is the first of its picture."""
     first = at + (2 if codec is Codec.H265 else 1)
     return first < len(data) and bool(data[first] & 0x80)

@@ -10,6 +10,8 @@ VPS = 32
 SPS = 33
 PPS = 34
 ACCESS_UNIT_DELIMITER = 35
+SEI = 39
+"""Prefix SEI; the suffix kind belongs to the picture before it."""
 
 _LARGEST_SIDE = 16_384
 
