@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,6 +172,11 @@ class EventBus:
         """The number of the newest event, 0 before the first."""
         return self._number
 
+    @property
+    def first_number(self) -> int:
+        """The oldest number still kept; one above `last_number` where nothing is."""
+        return self._history[0].number if self._history else self._number + 1
+
     def publish(self, event: Event) -> None:
         """Hand an event to all who watch."""
         self._number += 1
@@ -181,7 +186,7 @@ class EventBus:
             subscription.offer(numbered)
 
     @contextmanager
-    def subscribe(self, capacity: int, after: int | None = None) -> Iterator[Subscription]:
+    def subscribe(self, capacity: int, after: int | None = None) -> Generator[Subscription]:
         """Watch while inside the block; `after` replays what is still kept behind that number."""
         subscription = Subscription(capacity)
         if after is not None:

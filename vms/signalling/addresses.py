@@ -1,44 +1,27 @@
-"""Which of our addresses a device reaches us by."""
+"""Which of our addresses a device is told, where the settings say so by network segment."""
 
 import ipaddress
-import socket
-from collections import OrderedDict
 from collections.abc import Sequence
-
-KNOWN_LIMIT = 65_536
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class AddressBook:
-    """Our address as seen from a peer: configured by network segment, else as the kernel routes.
+    """`sip.advertised_addresses`: the first segment that holds the peer names our address.
 
-    Asking the kernel costs a socket that sends nothing; answers are remembered.
+    Without a matching segment the endpoint takes the address the kernel would send from.
     """
 
-    def __init__(self, segments: Sequence[tuple[Network, str]], fixed: str | None) -> None:
-        self._segments = segments
-        self._fixed = fixed
-        self._routed: OrderedDict[str, str] = OrderedDict()
+    def __init__(self, segments: Sequence[tuple[Network, str]]) -> None:
+        self._segments = tuple(segments)
 
-    def seen_from(self, peer: str) -> str:
-        """The address to tell `peer` (an IP address)."""
-        address = ipaddress.ip_address(peer)
+    def seen_from(self, peer: str) -> str | None:
+        """The address to tell `peer` (an IP address), None where the settings do not say."""
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return None
         for network, told in self._segments:
             if address in network:
                 return told
-        if self._fixed is not None:
-            return self._fixed
-        known = self._routed.get(peer)
-        if known is None:
-            known = self._routed[peer] = _route(peer, address.version)
-            if len(self._routed) > KNOWN_LIMIT:
-                self._routed.popitem(last=False)
-        return known
-
-
-def _route(peer: str, version: int) -> str:
-    family = socket.AF_INET if version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((peer, 9))
-        return str(probe.getsockname()[0])
+        return None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -34,11 +34,15 @@ class Pending:
         self._sn = 0
         self._open: dict[tuple[DeviceId, str], list[Expectation]] = defaultdict(list)
 
-    @contextmanager
-    def expect(self, device_id: DeviceId, cmd_type: str) -> Iterator[Expectation]:
-        """Await answers to a new query while inside the block; its SN is fresh."""
+    def next_sn(self) -> int:
+        """A fresh SN, for a command that has no MANSCDP answer."""
         self._sn = self._sn % SN_MODULUS + 1
-        expectation = Expectation(device_id, cmd_type, self._sn)
+        return self._sn
+
+    @contextmanager
+    def expect(self, device_id: DeviceId, cmd_type: str) -> Generator[Expectation]:
+        """Await answers to a new query while inside the block; its SN is fresh."""
+        expectation = Expectation(device_id, cmd_type, self.next_sn())
         key = (device_id, cmd_type)
         self._open[key].append(expectation)
         try:

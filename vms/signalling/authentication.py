@@ -1,0 +1,82 @@
+"""Digest as policy: whose secret, which nonces, what a REGISTER proved (RFC 3261, 22)."""
+
+from dataclasses import dataclass
+
+from sip.digest import (
+    Nonces,
+    NonceVerdict,
+    challenge_header,
+    is_right,
+    parse_credentials,
+)
+from sip.errors import ProtocolError
+from sip.message import Request
+from vms.clock import Clock
+from vms.gb28181.ids import DeviceId
+from vms.inventory.model import Device
+from vms.inventory.registration import DigestVerdict, Secrets
+
+ALGORITHMS = ("SHA-256", "MD5")
+"""Offered in this order; old devices take the last, which is MD5 (RFC 8760)."""
+
+
+_OF_NONCE = {
+    NonceVerdict.FRESH: DigestVerdict.RIGHT,
+    NonceVerdict.STALE: DigestVerdict.STALE,
+    NonceVerdict.REPLAYED: DigestVerdict.STALE,
+    NonceVerdict.FORGED: DigestVerdict.FORGED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a REGISTER's credentials showed; `username` None when it brought none."""
+
+    verdict: DigestVerdict
+    username: str | None
+
+
+class Authenticator:
+    """Judges credentials and makes challenges. Secrets never leave it."""
+
+    def __init__(self, nonces: Nonces, secrets: Secrets, realm: str, clock: Clock) -> None:
+        self._nonces = nonces
+        self._secrets = secrets
+        self._realm = realm
+        self._clock = clock
+
+    def verify(self, request: Request, device_id: DeviceId, device: Device | None) -> Proof:
+        """The verdict on a REGISTER of `device_id`; `device` is None while not on file.
+
+        The digest comes before the nonce, so that nobody without the secret uses up a nonce; a
+        `uri` that differs from the Request-URI is tolerated (some devices put their domain there).
+        """
+        header = request.headers.get("Authorization")
+        if header is None:
+            return Proof(DigestVerdict.ABSENT, None)
+        try:
+            credentials = parse_credentials(header)
+        except ProtocolError:
+            return Proof(DigestVerdict.ABSENT, None)
+        username = credentials.username
+        if credentials.realm != self._realm:
+            return Proof(DigestVerdict.FORGED, username)
+        if device is not None:
+            secret = self._secrets.of(device)
+        else:
+            secret = self._secrets.of_stranger(device_id)
+        if not is_right(credentials, request.literal_method, secret):
+            return Proof(self._secrets.wrong(device), username)
+        judged = self._nonces.judge(credentials, device_id, self._clock.wall().timestamp())
+        return Proof(_OF_NONCE[judged], username)
+
+    def challenges(self, device_id: DeviceId, *, stale: bool) -> list[tuple[str, str]]:
+        """WWW-Authenticate headers with a fresh nonce, without qop: what every device takes."""
+        nonce = self._nonces.issue(self._clock.wall().timestamp(), device_id)
+        return [
+            (
+                "WWW-Authenticate",
+                challenge_header(self._realm, nonce, algorithm=algorithm, stale=stale),
+            )
+            for algorithm in ALGORITHMS
+        ]

@@ -1,0 +1,317 @@
+"""What we ask of devices: live pictures, queries, key pictures (the `Caller` of sessions)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from media.door import Transport
+from sip.errors import TransactionTimeoutError, TransportError
+from sip.message import Address, Flow, Response
+from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest, InviteRefusedError, PendingInvite
+from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
+from vms.gb28181 import sdp
+from vms.gb28181.errors import ProtocolError
+from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.manscdp.codec import encode
+from vms.gb28181.manscdp.messages import (
+    AlarmResponse,
+    CatalogQuery,
+    DeviceInfoQuery,
+    DeviceInfoResponse,
+    DeviceStatusQuery,
+    DeviceStatusResponse,
+    KeyFrameControl,
+    Message,
+)
+from vms.gb28181.ssrc import ten_digits
+from vms.gb28181.subject import Subject
+from vms.inventory.inventory import Inventory
+from vms.sessions.calling import CallAnswer, Invitation, OnStage, Stage
+from vms.signalling.flows import Flows
+from vms.signalling.pending import Pending
+
+MANSCDP = "Application/MANSCDP+xml"
+SDP = "application/sdp"
+
+MESSAGE_LIMIT_S = 8.0
+"""For the SIP answer to a MESSAGE."""
+
+ANSWER_LIMIT_S = 10.0
+"""For the MANSCDP answer that follows it."""
+
+SILENT_INVITE_LIMIT_S = 8.0
+"""An INVITE without any answer."""
+
+TRYING_INVITE_LIMIT_S = 15.0
+"""An INVITE with a 100 and nothing after it."""
+
+BYE_LIMIT_S = 4.0
+
+Answer = TypeVar("Answer")
+
+STREAM_NUMBERS = {"main": None, "sub": 1}
+"""`a=streamnumber` (2022); the main stream needs no attribute and older devices know none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are: the 20-digit ID and the domain of URIs."""
+
+    server_id: DeviceId
+    domain: str
+
+
+class DeviceCall:
+    """The `Call` of sessions over a SIP dialog."""
+
+    def __init__(self, leg: CallLeg, answer: CallAnswer, forget: Callable[[str], None]) -> None:
+        self._leg = leg
+        self._answer = answer
+        self._forget = forget
+        self._ended: Callable[[str], None] = lambda _reason: None
+        leg.on_ended = self._on_ended
+
+    @property
+    def answer(self) -> CallAnswer:
+        """The device's side of the bargain."""
+        return self._answer
+
+    def when_ended(self, ended: Callable[[str], None]) -> None:
+        """`ended(reason)` once the device hangs up or says that its media is at its end."""
+        self._ended = ended
+
+    async def bye(self) -> None:
+        """Hang up; silence counts as an answer."""
+        self._forget(self._leg.call_id)
+        await self._leg.bye(limit_s=BYE_LIMIT_S)
+
+    def media_ended(self) -> None:
+        """MediaStatus inside the call: the device has nothing more to send."""
+        self._ended("media status")
+
+    def _on_ended(self, reason: str) -> None:
+        self._forget(self._leg.call_id)
+        self._ended(reason)
+
+
+class DeviceLink:
+    """Reaches devices along the road of their last authenticated REGISTER, never by Contact."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        inventory: Inventory,
+        flows: Flows,
+        pending: Pending,
+        identity: Identity,
+        on_request: Callable[[IncomingRequest], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._inventory = inventory
+        self._flows = flows
+        self._pending = pending
+        self._identity = identity
+        self._on_request = on_request
+        self._calls: dict[str, DeviceCall] = {}
+
+    # Caller
+
+    async def invite(self, invitation: Invitation, on_stage: OnStage) -> DeviceCall:
+        """A live INVITE with its SDP (9.2); the ACK goes out with the 200's arrival."""
+        flow = self._flow(invitation.device_id)
+        pending = self._send_invite(invitation, flow)
+        on_stage(Stage.INVITE_SENT, f"to {flow.remote} over {flow.transport}")
+        leg = await self._final(invitation, pending, on_stage)
+        on_stage(Stage.ACKNOWLEDGED, "")
+        try:
+            answer = _bargain(leg.answer, flow.remote)
+        except ProtocolError as error:
+            await leg.bye(limit_s=BYE_LIMIT_S)
+            raise RejectedError(
+                f"{invitation.device_id} answered 200 with an SDP that cannot be read: {error}", 488
+            ) from error
+        leg.on_request = self._on_request
+        call = DeviceCall(leg, answer, self._forget_call)
+        self._calls[leg.call_id] = call
+        return call
+
+    def call(self, call_id: str) -> DeviceCall | None:
+        """An established call; MediaStatus is matched by Call-ID alone (8.4)."""
+        return self._calls.get(call_id)
+
+    async def request_key_picture(self, device_id: DeviceId, channel_id: ChannelId) -> None:
+        """IFameCmd or IFrameCmd by edition (A.2.3.1.7)."""
+        await self._tell(
+            device_id, channel_id, KeyFrameControl(self._pending.next_sn(), DeviceId(channel_id))
+        )
+
+    def media_host(self, device_id: DeviceId) -> str:
+        """Our address as the device reaches it; raises `DeviceOfflineError`."""
+        return self._endpoint.local_address(self._flow(device_id).remote.host).host
+
+    # Queries
+
+    async def query_device_info(self, device_id: DeviceId) -> DeviceInfoResponse:
+        """Maker, model, firmware (A.2.4.2)."""
+        return await self._ask(
+            device_id, "DeviceInfo", lambda sn: DeviceInfoQuery(sn, device_id), DeviceInfoResponse
+        )
+
+    async def query_device_status(self, device_id: DeviceId) -> DeviceStatusResponse:
+        """How the device does (A.2.4.1)."""
+        return await self._ask(
+            device_id,
+            "DeviceStatus",
+            lambda sn: DeviceStatusQuery(sn, device_id),
+            DeviceStatusResponse,
+        )
+
+    async def send_catalog_query(self, device_id: DeviceId, sn: int) -> None:
+        """Ask for the catalogue (A.2.4.3); the parts of the answer come by `Pending`."""
+        await self._tell(device_id, device_id, CatalogQuery(sn, device_id))
+
+    async def confirm_alarm(self, device_id: DeviceId, answer: AlarmResponse) -> None:
+        """The business answer to a stored alarm (9.4)."""
+        await self._tell(device_id, device_id, answer)
+
+    async def _ask(
+        self,
+        device_id: DeviceId,
+        cmd_type: str,
+        query: Callable[[int], Message],
+        expected: type[Answer],
+    ) -> Answer:
+        with self._pending.expect(device_id, cmd_type) as expectation:
+            await self._tell(device_id, device_id, query(expectation.sn))
+            try:
+                async with asyncio.timeout(ANSWER_LIMIT_S):
+                    while True:
+                        answer = await expectation.parts.get()
+                        if isinstance(answer, expected):
+                            return answer
+            except TimeoutError:
+                raise NoAnswerError(
+                    f"no {cmd_type} answer from {device_id} in {ANSWER_LIMIT_S:.0f} s",
+                    device_id=device_id,
+                ) from None
+
+    async def _tell(self, device_id: DeviceId, target: str, message: Message) -> None:
+        """A MESSAGE, and its 200; raises `RejectedError`, `NoAnswerError`, `DeviceOfflineError`."""
+        flow = self._flow(device_id)
+        request = self._endpoint.new_request(
+            "MESSAGE",
+            self._uri(target, flow),
+            from_=self._own_address(),
+            to=self._address_of(target),
+            body=encode(message, self._inventory.device(device_id).edition),
+            content_type=MANSCDP,
+        )
+        try:
+            response = await self._endpoint.request(request, flow, limit_s=MESSAGE_LIMIT_S)
+        except (TransactionTimeoutError, TransportError) as error:
+            raise NoAnswerError(
+                f"no answer from {device_id} to a MESSAGE: {error}", device_id=device_id
+            ) from error
+        if not response.is_success:
+            raise RejectedError(
+                f"{device_id} answered {response.status} {response.reason} to a MESSAGE",
+                response.status,
+                device_id=device_id,
+            )
+
+    # INVITE
+
+    def _send_invite(self, invitation: Invitation, flow: Flow) -> PendingInvite:
+        is_tcp = invitation.transport is Transport.TCP_PASSIVE
+        offer = sdp.live_offer(
+            platform_id=self._identity.server_id,
+            host=invitation.host,
+            port=invitation.port,
+            ssrc=invitation.ssrc,
+            setup=sdp.Setup.PASSIVE if is_tcp else None,
+            stream_number=STREAM_NUMBERS[invitation.stream],
+        )
+        subject = Subject(
+            sender_id=invitation.channel_id,
+            sender_serial=ten_digits(invitation.ssrc),
+            receiver_id=self._identity.server_id,
+            receiver_serial=str(invitation.serial),
+        )
+        local = self._endpoint.local_address(flow.remote.host)
+        request = self._endpoint.new_request(
+            "INVITE",
+            self._uri(invitation.channel_id, flow),
+            from_=self._own_address(),
+            to=self._address_of(invitation.channel_id),
+            contact=f"<sip:{self._identity.server_id}@{local}>",
+            headers=[("Subject", str(subject))],
+            body=offer,
+            content_type=SDP,
+        )
+        return self._endpoint.invite(request, flow)
+
+    async def _final(
+        self, invitation: Invitation, pending: PendingInvite, on_stage: OnStage
+    ) -> CallLeg:
+        device_id = invitation.device_id
+        try:
+            async with asyncio.timeout(SILENT_INVITE_LIMIT_S) as limit:
+                started = asyncio.get_running_loop().time()
+
+                def _provisional(response: Response) -> None:
+                    on_stage(Stage.TRYING, f"{response.status} {response.reason}")
+                    limit.reschedule(started + TRYING_INVITE_LIMIT_S)
+
+                pending.on_provisional = _provisional
+                leg = await pending.final()
+        except InviteRefusedError as error:
+            answer = error.response
+            raise RejectedError(
+                f"{device_id} answered {answer.status} {answer.reason} to INVITE",
+                answer.status,
+                device_id=device_id,
+            ) from error
+        except (TransactionTimeoutError, TransportError, TimeoutError) as error:
+            await pending.cancel()
+            raise NoAnswerError(
+                f"no answer from {device_id} to INVITE ({error})",
+                device_id=device_id,
+            ) from error
+        except asyncio.CancelledError:
+            await pending.cancel()
+            raise
+        status = leg.answer.status if leg.answer is not None else 200
+        on_stage(Stage.ANSWERED, str(status))
+        return leg
+
+    def _forget_call(self, call_id: str) -> None:
+        self._calls.pop(call_id, None)
+
+    # Addresses
+
+    def _flow(self, device_id: DeviceId) -> Flow:
+        flow = self._flows.of(device_id)
+        if flow is None:
+            raise DeviceOfflineError(f"no way to {device_id} is known", device_id=device_id)
+        return flow
+
+    def _uri(self, target: str, flow: Flow) -> str:
+        return f"sip:{target}@{flow.remote}"
+
+    def _own_address(self) -> str:
+        return f"<sip:{self._identity.server_id}@{self._identity.domain}>"
+
+    def _address_of(self, target: str) -> str:
+        return f"<sip:{target}@{self._identity.domain}>"
+
+
+def _bargain(answer: Response | None, remote: Address) -> CallAnswer:
+    """What the 200 says. An address it claims counts only where it is the device's own (S-16)."""
+    description = sdp.parse_answer(answer.body if answer is not None else b"")
+    is_tcp = description.transport is sdp.Transport.TCP
+    return CallAnswer(
+        ssrc=description.ssrc,
+        host=remote.host if description.host == remote.host else None,
+        transport=Transport.TCP_PASSIVE if is_tcp else Transport.UDP,
+    )

@@ -1,0 +1,63 @@
+"""Which road leads to which device, and which roads are known ones."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from sip.message import Address, Flow
+from vms.gb28181.ids import DeviceId
+from vms.inventory.model import Device
+
+FlowTo = Callable[[Literal["UDP", "TCP"], str, int], Flow]
+"""`Endpoint.flow`."""
+
+
+class Flows:
+    """The flow of each device's last authenticated REGISTER, and the reverse.
+
+    The binding on file says the address; a TCP connection only this process knows, so a device
+    registered over TCP is reached again when it comes back.
+    """
+
+    def __init__(self) -> None:
+        self._of_device: dict[DeviceId, Flow] = {}
+        self._devices: defaultdict[Address | int, set[DeviceId]] = defaultdict(set)
+
+    def restore(self, devices: Iterable[Device], flow_to: FlowTo) -> None:
+        """After a restart: devices bound over UDP are where they were."""
+        for device in devices:
+            binding = device.binding
+            if binding is not None and binding.transport == "UDP":
+                self.bind(device.device_id, flow_to("UDP", binding.host, binding.port))
+
+    def bind(self, device_id: DeviceId, flow: Flow) -> None:
+        """The device is reached along `flow` from now on."""
+        self.release(device_id)
+        self._of_device[device_id] = flow
+        self._devices[_road(flow)].add(device_id)
+
+    def release(self, device_id: DeviceId) -> None:
+        """No road leads there any more."""
+        flow = self._of_device.pop(device_id, None)
+        if flow is None:
+            return
+        road = _road(flow)
+        self._devices[road].discard(device_id)
+        if not self._devices[road]:
+            del self._devices[road]
+
+    def of(self, device_id: DeviceId) -> Flow | None:
+        """The road to a device."""
+        return self._of_device.get(device_id)
+
+    def is_known(self, flow: Flow) -> bool:
+        """Whether a registered device is at the other end."""
+        return _road(flow) in self._devices
+
+    def devices_on(self, flow: Flow) -> list[DeviceId]:
+        """Those at the other end: several behind one connection or one NAT port are possible."""
+        return list(self._devices.get(_road(flow), ()))
+
+
+def _road(flow: Flow) -> Address | int:
+    return flow.connection if flow.transport == "TCP" else flow.remote

@@ -1,0 +1,315 @@
+"""Method and CmdType -> one call -> one response: what devices ask and tell."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import replace
+
+import structlog
+
+from sip.message import response_to
+from sip.net.endpoint import IncomingRequest
+from vms.clock import Clock
+from vms.errors import ExhaustedError, NotFoundError, UnavailableError, VmsError
+from vms.gb28181.errors import ProtocolError
+from vms.gb28181.ids import DeviceId
+from vms.gb28181.manscdp.codec import decode
+from vms.gb28181.manscdp.messages import (
+    AlarmNotify,
+    AlarmResponse,
+    CatalogChange,
+    CatalogEvent,
+    CatalogNotify,
+    CatalogResponse,
+    DeviceInfoResponse,
+    DeviceStatusResponse,
+    Keepalive,
+    MediaStatus,
+    Message,
+    Unknown,
+)
+from vms.inventory.catalog import reported
+from vms.inventory.inventory import Heard, Inventory
+from vms.inventory.model import ReportedAlarm, ReportedChannel
+from vms.signalling.device_link import DeviceLink
+from vms.signalling.flows import Flows
+from vms.signalling.pending import Pending
+from vms.signalling.registrar import RETRY_AFTER_S, Registrar
+
+log = structlog.get_logger(__name__)
+
+ALLOW = "INVITE, ACK, BYE, CANCEL, INFO, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, REGISTER"
+TASKS_LIMIT = 20_000
+"""Requests that wait for a commit at one time; beyond it devices are told to come back."""
+
+
+class Inbound:
+    """Everything a peer sends outside calls, and MESSAGEs inside them.
+
+    Keepalives and answers to our queries are answered at once, in this call; what has to be stored
+    first is answered by a task of its own.
+    """
+
+    def __init__(
+        self,
+        registrar: Registrar,
+        inventory: Inventory,
+        link: DeviceLink,
+        pending: Pending,
+        flows: Flows,
+        clock: Clock,
+    ) -> None:
+        self._registrar = registrar
+        self._inventory = inventory
+        self._link = link
+        self._pending = pending
+        self._flows = flows
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.requests: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+
+    def handle(self, incoming: IncomingRequest) -> None:
+        """One request; raises `sip.errors.ProtocolError` for the endpoint to answer 400."""
+        method = incoming.request.method
+        self.requests[method] += 1
+        match method:
+            case "MESSAGE" | "NOTIFY":
+                self._message(incoming)
+            case "REGISTER":
+                self._register(incoming)
+            case "OPTIONS":
+                self._options(incoming)
+            case "INVITE":
+                self._answer(incoming, 488)
+            case "BYE" | "INFO":
+                self._answer(incoming, 481)
+            case "SUBSCRIBE":
+                self._answer(incoming, 489)
+            case _:
+                incoming.respond(response_to(incoming.request, 405, headers=[("Allow", ALLOW)]))
+
+    async def close(self) -> None:
+        """Wait for what is being stored."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # REGISTER, OPTIONS
+
+    def _register(self, incoming: IncomingRequest) -> None:
+        try:
+            device_id = DeviceId.parse(incoming.request.from_.uri.user or "")
+        except ProtocolError:
+            self._answer(incoming, 400, reason="From is no device ID")
+            return
+        self._spawn(incoming, self._registrar.register(incoming, device_id))
+
+    def _options(self, incoming: IncomingRequest) -> None:
+        """Devices ask to keep a path open; strangers learn nothing."""
+        if self._flows.is_known(incoming.flow):
+            incoming.respond(response_to(incoming.request, 200, headers=[("Allow", ALLOW)]))
+
+    # MESSAGE, NOTIFY
+
+    def _message(self, incoming: IncomingRequest) -> None:
+        request = incoming.request
+        call = self._link.call(request.call_id) if incoming.leg is not None else None
+        try:
+            device_id = DeviceId.parse(request.from_.uri.user or "")
+        except ProtocolError:
+            self._answer(incoming, 400, reason="From is no device ID")
+            return
+        try:
+            decoded = decode(request.body) if request.body else None
+        except ProtocolError as error:
+            self.refused["body"] += 1
+            log.info("message that cannot be read", device_id=device_id, error=str(error))
+            self._answer(incoming, 400, reason="Body cannot be read")
+            return
+        message = decoded.message if decoded is not None else None
+        if isinstance(message, MediaStatus) and call is not None:
+            # Some makers write another From here: the call is known by its Call-ID (8.4).
+            self._answer(incoming, 200)
+            call.media_ended()
+            return
+        if not self._is_from(incoming, device_id, message):
+            return
+        if decoded is not None:
+            for tolerance in decoded.tolerances:
+                self._inventory.count_tolerance(device_id, tolerance.value)
+        self._dispatch(incoming, device_id, message)
+
+    def _is_from(
+        self, incoming: IncomingRequest, device_id: DeviceId, message: Message | None
+    ) -> bool:
+        """A sign of life from where the device is bound; answers the request where it is not."""
+        remote = incoming.flow.remote
+        if isinstance(message, Keepalive):
+            if message.device_id != device_id:
+                self._refuse(incoming, "foreign_body_id")
+                return False
+            heard = self._inventory.keepalive(device_id, remote.host, remote.port)
+        else:
+            heard = self._inventory.heard(device_id, remote.host, remote.port)
+        if heard is not Heard.KNOWN:
+            self._refuse(incoming, heard.name.lower())
+            return False
+        if incoming.flow != self._flows.of(device_id):
+            # NAT gave the device another port, or it opened a new connection.
+            self._flows.bind(device_id, incoming.flow)
+        return True
+
+    def _dispatch(
+        self, incoming: IncomingRequest, device_id: DeviceId, message: Message | None
+    ) -> None:
+        match message:
+            case Keepalive():
+                self._answer(incoming, 200)
+            case None:
+                # A middlebox stripped the body: still a sign of life.
+                self._inventory.count_tolerance(device_id, "empty_body")
+                self._answer(incoming, 200)
+            case CatalogResponse():
+                self._answer(incoming, 200)
+                if not self._pending.offer(device_id, "Catalog", message.sn, message):
+                    self._catalog_unasked(device_id, message)
+            case DeviceInfoResponse() | DeviceStatusResponse():
+                self._answer(incoming, 200)
+                kind = "DeviceInfo" if isinstance(message, DeviceInfoResponse) else "DeviceStatus"
+                self._pending.offer(device_id, kind, message.sn, message)
+            case AlarmNotify():
+                self._spawn(incoming, self._alarm(incoming, device_id, message))
+            case CatalogNotify():
+                self._spawn(incoming, self._catalog_changes(incoming, device_id, message))
+            case Unknown(cmd_type=cmd_type):
+                self._inventory.count_tolerance(device_id, "unknown_command")
+                log.info("unknown command", device_id=device_id, cmd_type=cmd_type)
+                self._answer(incoming, 200)
+            case _:
+                self._answer(incoming, 200)
+
+    def _catalog_unasked(self, device_id: DeviceId, message: CatalogResponse) -> None:
+        """Nobody asked: it may add and change, never take away (some recorders do this)."""
+        self._inventory.count_tolerance(device_id, "unsolicited_catalog")
+        channels = [reported(item) for item in message.items]
+        self._run(self._logged(device_id, self._inventory.upsert_channels(device_id, channels)))
+
+    async def _alarm(
+        self, incoming: IncomingRequest, device_id: DeviceId, alarm: AlarmNotify
+    ) -> None:
+        """Stored once, then answered, then confirmed by a Response of our own (9.4)."""
+        if not self._is_part_of(device_id, alarm.device_id):
+            self._refuse(incoming, "foreign_body_id")
+            return
+        await self._inventory.record_alarm(
+            device_id,
+            ReportedAlarm(
+                source_id=alarm.device_id,
+                sn=alarm.sn,
+                priority=alarm.priority,
+                method=alarm.method,
+                alarm_type=alarm.alarm_type,
+                occurred_at=alarm.occurred_at or self._clock.wall(),
+                description=alarm.description,
+                longitude=alarm.longitude,
+                latitude=alarm.latitude,
+                raw=incoming.request.body,
+            ),
+        )
+        self._answer(incoming, 200)
+        answer = AlarmResponse(alarm.sn, alarm.device_id)
+        self._run(self._logged(device_id, self._link.confirm_alarm(device_id, answer)))
+
+    async def _catalog_changes(
+        self, incoming: IncomingRequest, device_id: DeviceId, notify: CatalogNotify
+    ) -> None:
+        """Changes are stored as they come; what was deleted, the next catalogue shows."""
+        changed = [
+            channel
+            for change in notify.changes
+            if (channel := self._channel_after(device_id, change)) is not None
+        ]
+        await self._inventory.upsert_channels(device_id, changed)
+        self._answer(incoming, 200)
+
+    def _channel_after(self, device_id: DeviceId, change: CatalogChange) -> ReportedChannel | None:
+        match change.event:
+            case CatalogEvent.ADD | CatalogEvent.UPDATE:
+                return reported(change.item)
+            case CatalogEvent.DELETE:
+                return None
+            case CatalogEvent.ON | CatalogEvent.OFF | CatalogEvent.VIDEO_LOST | CatalogEvent.DEFECT:
+                try:
+                    known = self._inventory.channel(device_id, change.item.channel_id).reported
+                except NotFoundError:
+                    return None
+                return replace(
+                    known,
+                    is_on=change.event is CatalogEvent.ON,
+                    status_text=change.event.value,
+                )
+
+    def _is_part_of(self, device_id: DeviceId, source_id: str) -> bool:
+        """Nobody speaks for another's channels."""
+        if source_id == device_id:
+            return True
+        try:
+            self._inventory.channel(device_id, source_id)
+        except NotFoundError:
+            return False
+        return True
+
+    # Answers
+
+    def _answer(self, incoming: IncomingRequest, status: int, reason: str | None = None) -> None:
+        incoming.respond(response_to(incoming.request, status, reason=reason))
+
+    def _refuse(self, incoming: IncomingRequest, cause: str) -> None:
+        """403 makes most devices register again."""
+        self.refused[cause] += 1
+        log.info("message refused", source=str(incoming.flow.remote), cause=cause)
+        self._answer(incoming, 403)
+
+    # Tasks
+
+    def _spawn(self, incoming: IncomingRequest, work: Coroutine[None, None, None]) -> None:
+        """Work that ends in an answer; when it cannot, the device is told to come back."""
+        if len(self._tasks) >= TASKS_LIMIT:
+            work.close()
+            self._overloaded(incoming)
+            return
+        self._run(self._answered(incoming, work))
+
+    async def _answered(self, incoming: IncomingRequest, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except (UnavailableError, ExhaustedError) as error:
+            log.warning("request not stored", error=str(error))
+            self._overloaded(incoming)
+        except VmsError as error:
+            log.info("request refused", error=str(error))
+            self._answer(incoming, 403)
+        except Exception:
+            self._answer(incoming, 500)
+            raise
+
+    def _overloaded(self, incoming: IncomingRequest) -> None:
+        self.refused["overload"] += 1
+        retry = [("Retry-After", str(RETRY_AFTER_S))]
+        incoming.respond(response_to(incoming.request, 503, headers=retry))
+
+    async def _logged(self, device_id: DeviceId, work: Coroutine[None, None, object]) -> None:
+        try:
+            await work
+        except VmsError as error:
+            log.info("follow-up failed", device_id=device_id, error=str(error))
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("handling a request failed by our own fault", exc_info=fault)
