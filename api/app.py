@@ -1,0 +1,97 @@
+"""The HTTP application on a running `Server`."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.responses import JSONResponse, Response
+
+from api import (
+    accounts,
+    alarms,
+    channels,
+    devices,
+    events,
+    figures,
+    health,
+    metrics,
+    pages,
+    sessions,
+    webrtc,
+)
+from api.authentication import signed_in
+from api.errors import Problem, add_error_handlers
+from api.guard import Guard
+from api.media_tokens import MediaTokens
+from api.ports import Server
+
+PREFIX = "/api/v1"
+OPENAPI_PATH = "/api/openapi.json"
+MAX_BODY_BYTES = 2**20
+API_VERSION = "1.0"
+
+DESCRIPTION = """Devices, channels, live pictures and online rates of a GB/T 28181 server.
+
+Sign in by `POST /auth/login`, or send an API key; either goes into `Authorization: Bearer`.
+Times are RFC 3339 with offset. Errors are `application/problem+json` with a stable `code`.
+Lists are `{"items": [...], "next_cursor": ...}`.
+"""
+
+
+def create_app(server: Server, *, web: Path = pages.WEB) -> FastAPI:
+    """Everything under one roof; `server` has been opened and outlives the application."""
+    app = _routes()
+    http_figures = figures.HttpFigures()
+    app.state.server = server
+    app.state.media_tokens = MediaTokens(server.clock.monotonic)
+    app.state.run_id = secrets.token_hex(4)
+    server.collector.add(http_figures.samples)
+    document = JSONResponse(_documented(app))
+
+    @app.get(OPENAPI_PATH, include_in_schema=False)
+    async def openapi() -> Response:
+        return document
+
+    _ = openapi  # kept by the decorator
+    app.include_router(pages.pages(web))
+    add_error_handlers(app)
+    app.add_middleware(Guard, figures=http_figures, monotonic=server.clock.monotonic)
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """OpenAPI 3.1, as `/api/openapi.json` shows it; needs no running server."""
+    return _documented(_routes())
+
+
+def _documented(app: FastAPI) -> dict[str, Any]:
+    """With the schema of problem documents, which no route returns and all refer to."""
+    document = app.openapi()
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    schemas.update(problem.pop("$defs"))
+    schemas["Problem"] = problem
+    return document
+
+
+def _routes() -> FastAPI:
+    app = FastAPI(
+        title="GB/T 28181 VMS",
+        version=API_VERSION,
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    app.include_router(health.probes)
+    app.include_router(accounts.doors, prefix=PREFIX)
+    # WHEP takes the token of its URL as well: it judges by itself.
+    app.include_router(webrtc.router, prefix=PREFIX)
+    guarded = APIRouter(prefix=PREFIX, dependencies=[Depends(signed_in)])
+    for module in (accounts, devices, channels, sessions, metrics, alarms, events, health):
+        guarded.include_router(module.router)
+    app.include_router(guarded)
+    return app

@@ -1,0 +1,257 @@
+"""Channels: what a picture can come from. `(device_id, channel_id)` is the key."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.authentication import Configurer, Reader, TheServer
+from api.pagination import PageOf, Paging, decode_cursor, encode_cursor, link_next
+from api.ports import Server
+from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath, Strict
+from vms.inventory.model import Channel, ChannelPatch, State, Status
+from vms.inventory.queries import ChannelQuery, status_of
+
+router = APIRouter(tags=["channels"])
+
+
+class ChannelFilter(Paging):
+    """Which channels are wanted."""
+
+    status: Status | None = Field(default=None, description="Only these.")
+    division: str | None = Field(
+        default=None,
+        pattern=r"^\d{1,8}$",
+        description="A civil code of any level, and all below it.",
+    )
+    group: str | None = Field(
+        default=None, max_length=20, description="Business group or virtual organisation."
+    )
+    point_class: str | None = Field(
+        default=None,
+        alias="class",
+        max_length=2,
+        description="Class of the point: 1, 2, 3 or 9.",
+    )
+    manufacturer: str | None = Field(default=None, max_length=255)
+    q: str | None = Field(default=None, max_length=255, description="In IDs and names.")
+
+    def query(self, device_id: str | None = None) -> ChannelQuery:
+        """As the inventory is asked."""
+        return ChannelQuery(
+            device_id=device_id,
+            status=self.status,
+            division=self.division,
+            group=self.group,
+            point_type=self.point_class,
+            manufacturer=self.manufacturer,
+            q=self.q,
+            cursor=decode_cursor(self.cursor),
+            limit=self.limit,
+            with_total=self.total,
+        )
+
+
+class ChannelOut(BaseModel):
+    """A channel: what was reported, what was set here, what follows from both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "device_id": "34020000001320000001",
+                    "channel_id": "34020000001310000001",
+                    "name": "North gate",
+                    "reported_name": "IPC",
+                    "manufacturer": "Example",
+                    "model": "IPC-2",
+                    "owner": "",
+                    "civil_code": "340200",
+                    "division": "340200",
+                    "address": "",
+                    "status": "online",
+                    "state": "online_proven",
+                    "status_since": "2026-03-01T08:00:00+00:00",
+                    "ptz_type": 1,
+                    "longitude": None,
+                    "latitude": None,
+                    "parent_id": "34020000001320000001",
+                    "business_group_id": "",
+                    "extra": {},
+                }
+            ]
+        }
+    )
+
+    device_id: str
+    channel_id: str
+    name: str = Field(description="The local name where one was set, else the reported one.")
+    reported_name: str
+    manufacturer: str
+    model: str
+    owner: str
+    civil_code: str = Field(description="As reported.")
+    division: str = Field(description="Civil code: set here, else as reported, else by the ID.")
+    address: str
+    status: Status
+    state: State = Field(description="The ledger's state behind the status.")
+    status_since: datetime | None
+    ptz_type: int | None = Field(
+        description="1 dome, 2 half dome, 3 fixed, 4 fixed with PTZ; null where it is not told."
+    )
+    longitude: float | None
+    latitude: float | None
+    parent_id: str | None
+    business_group_id: str
+    extra: dict[str, str] = Field(description="What else the device reported, by tag name.")
+
+
+class ChannelPatchIn(Strict):
+    """What is set over the report; null goes back to it, what is left out stays."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    division: Annotated[str, Field(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{8})$")] | None = None
+
+
+class Division(BaseModel):
+    """A region with the channels in it and below it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str = Field(description="Civil code of 2, 4, 6 or 8 digits; empty for none.")
+    channels: int = Field(description="On file, in it and below it.")
+    online_channels: int
+    children: list["Division"] = Field(description="The next level below.")
+
+
+class Divisions(BaseModel):
+    """The tree of regions that have channels."""
+
+    items: list[Division]
+
+
+def shown(channel: Channel) -> ChannelOut:
+    """A channel as the API shows it."""
+    reported = channel.reported
+    return ChannelOut(
+        device_id=channel.device_id,
+        channel_id=channel.channel_id,
+        name=channel.name,
+        reported_name=reported.name,
+        manufacturer=reported.manufacturer,
+        model=reported.model,
+        owner=reported.owner,
+        civil_code=reported.civil_code,
+        division=channel.division,
+        address=reported.address,
+        status=status_of(channel.state),
+        state=channel.state,
+        status_since=channel.state_since,
+        ptz_type=reported.ptz_type,
+        longitude=reported.longitude,
+        latitude=reported.latitude,
+        parent_id=reported.parent_ids[0] if reported.parent_ids else None,
+        business_group_id=reported.business_group_id,
+        extra=dict(reported.extra),
+    )
+
+
+def _page(
+    request: Request, response: Response, server: Server, query: ChannelQuery
+) -> PageOf[ChannelOut]:
+    page = server.inventory.channels(query)
+    next_cursor = encode_cursor(page.next_cursor) if page.next_cursor else None
+    link_next(request, response, next_cursor)
+    return PageOf(
+        items=[shown(channel) for channel in page.items],
+        next_cursor=next_cursor,
+        total=page.total,
+    )
+
+
+@router.get("/channels", operation_id="listChannels", summary="All channels", responses=PROBLEMS)
+async def list_channels(
+    request: Request,
+    response: Response,
+    server: TheServer,
+    caller: Reader,
+    wanted: Annotated[ChannelFilter, Query()],
+) -> PageOf[ChannelOut]:
+    """In order of device and channel ID."""
+    _ = caller
+    return _page(request, response, server, wanted.query())
+
+
+@router.get(
+    "/devices/{device_id}/channels",
+    operation_id="listDeviceChannels",
+    summary="The channels of a device",
+    responses=PROBLEMS,
+)
+async def list_device_channels(
+    request: Request,
+    response: Response,
+    device_id: DeviceIdPath,
+    server: TheServer,
+    caller: Reader,
+    wanted: Annotated[ChannelFilter, Query()],
+) -> PageOf[ChannelOut]:
+    """In order of their ID."""
+    _ = caller
+    server.inventory.device(device_id)
+    return _page(request, response, server, wanted.query(device_id))
+
+
+@router.get(
+    "/devices/{device_id}/channels/{channel_id}",
+    operation_id="getChannel",
+    summary="A channel",
+    responses=PROBLEMS,
+)
+async def get_channel(
+    device_id: DeviceIdPath, channel_id: ChannelIdPath, server: TheServer, caller: Reader
+) -> ChannelOut:
+    """As it stands."""
+    _ = caller
+    return shown(server.inventory.channel(device_id, channel_id))
+
+
+@router.patch(
+    "/devices/{device_id}/channels/{channel_id}",
+    operation_id="changeChannel",
+    summary="Set a name or a division",
+    responses=PROBLEMS,
+)
+async def change_channel(
+    device_id: DeviceIdPath,
+    channel_id: ChannelIdPath,
+    body: ChannelPatchIn,
+    server: TheServer,
+    caller: Configurer,
+) -> ChannelOut:
+    """What is set here outlives later catalogues."""
+    server.inventory.channel(device_id, channel_id)
+    patch: ChannelPatch = {}
+    if "name" in body.model_fields_set:
+        patch["name"] = body.name
+    if "division" in body.model_fields_set:
+        patch["division"] = body.division
+    detail = {"fields": ", ".join(sorted(patch))}
+    subject = f"{device_id}/{channel_id}"
+    await server.accounts.record(caller.actor, "change channel", subject, detail=detail)
+    return shown(await server.inventory.patch_channel(device_id, channel_id, patch))
+
+
+@router.get(
+    "/divisions",
+    operation_id="listDivisions",
+    summary="Regions with live counts",
+    responses=PROBLEMS,
+)
+async def list_divisions(server: TheServer, caller: Reader) -> Divisions:
+    """The tree of civil codes that have channels; each counts those below it."""
+    _ = caller
+    return Divisions(items=[Division.model_validate(node) for node in server.inventory.divisions()])

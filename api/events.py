@@ -1,0 +1,136 @@
+"""What happens, as server-sent events; resumes by `Last-Event-ID`."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
+from starlette.requests import Request
+
+from api.authentication import Reader, TheServer
+from api.ports import Server
+from api.schemas import PROBLEMS
+from vms.errors import InvalidError
+from vms.events import Event, Numbered
+
+QUEUE = 2_000
+"""Events one reader may be behind; then the oldest give way and it is told to reload."""
+
+JUDGED_EVERY_S = 5.0
+"""So often a stream's credential is judged again."""
+
+RETRY_MS = 3_000
+PING_S = 15
+
+NAMES: dict[str, type[Event]] = {
+    re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in Event.__args__
+}
+"""`device_came_online` and so on, by the words of `vms.events`."""
+
+_NAME_OF = {kind: name for name, kind in NAMES.items()}
+
+router = APIRouter(tags=["events"])
+
+
+@router.get(
+    "/events",
+    operation_id="streamEvents",
+    summary="What happens, as it happens",
+    response_class=EventSourceResponse,
+    responses={
+        **PROBLEMS,
+        200: {
+            "description": "`event:` is one of "
+            + ", ".join(f"`{name}`" for name in NAMES)
+            + ", or `resync` when events were missed: read the lists again. "
+            "`data:` is a JSON object with the event's fields.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+    },
+)
+async def stream_events(
+    request: Request,
+    server: TheServer,
+    caller: Reader,
+    types: Annotated[
+        list[str] | None, Query(description="Only these kinds, may be repeated.")
+    ] = None,
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> EventSourceResponse:
+    """Stays open. Each event has an `id`; a reader that comes back with it misses nothing."""
+    unknown = set(types or ()) - set(NAMES)
+    if unknown:
+        raise InvalidError(f"no such kind of event: {', '.join(sorted(unknown))}", field="types")
+    wanted = {NAMES[name] for name in types} if types else None
+    run_id = str(request.app.state.run_id)
+    return EventSourceResponse(
+        _stream(server, caller.credential, wanted, run_id, last_event_id), ping=PING_S
+    )
+
+
+async def _stream(
+    server: Server,
+    credential: str,
+    wanted: set[type[Event]] | None,
+    run_id: str,
+    last_event_id: str | None,
+) -> AsyncIterator[ServerSentEvent]:
+    events = server.events
+    after, has_gap = _place(last_event_id, run_id, events.last_number, events.first_number)
+    with events.subscribe(QUEUE, after) as subscription:
+        yield ServerSentEvent(comment="events", retry=RETRY_MS)
+        if has_gap:
+            yield _resync(run_id, events.last_number)
+        missed = 0
+        judged_at = server.clock.monotonic()
+        upcoming: asyncio.Task[Numbered] | None = None
+        try:
+            while True:
+                upcoming = upcoming or asyncio.create_task(subscription.next())
+                done, _ = await asyncio.wait({upcoming}, timeout=JUDGED_EVERY_S)
+                if server.clock.monotonic() - judged_at >= JUDGED_EVERY_S:
+                    judged_at = server.clock.monotonic()
+                    if await server.accounts.authenticate(credential) is None:
+                        return
+                if not done:
+                    continue
+                numbered, upcoming = upcoming.result(), None
+                if subscription.missed > missed:
+                    missed = subscription.missed
+                    yield _resync(run_id, numbered.number - 1)
+                if wanted is None or type(numbered.event) in wanted:
+                    yield _shown(numbered, run_id)
+        finally:
+            if upcoming is not None:
+                upcoming.cancel()
+
+
+def _place(
+    last_event_id: str | None, run_id: str, newest: int, oldest: int
+) -> tuple[int | None, bool]:
+    """Behind which number to go on, and whether something in between is lost."""
+    if not last_event_id:
+        return None, False
+    run, _, number = last_event_id.partition("-")
+    if run != run_id or not number.isdecimal() or int(number) > newest:
+        return None, True
+    after = int(number)
+    return after, after + 1 < oldest
+
+
+def _resync(run_id: str, number: int) -> ServerSentEvent:
+    return JSONServerSentEvent({}, event="resync", id=f"{run_id}-{number}")
+
+
+def _shown(numbered: Numbered, run_id: str) -> ServerSentEvent:
+    fields = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(numbered.event).items()
+    }
+    return JSONServerSentEvent(
+        fields, event=_NAME_OF[type(numbered.event)], id=f"{run_id}-{numbered.number}"
+    )

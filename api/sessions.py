@@ -1,0 +1,286 @@
+"""Live pictures: starting or joining, what runs, its figures, and why a play failed."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.authentication import Operator, Reader, TheServer, Watcher, media_tokens_of
+from api.media_tokens import OPEN_LIMIT_S
+from api.pagination import Cursor, Limit, PageOf, cut, link_next
+from api.ports import SessionView
+from api.schemas import JPEG, PROBLEMS, ChannelIdPath, DeviceIdPath, StreamName
+from vms.errors import NotFoundError
+
+MAX_WAIT_S = 15.0
+
+router = APIRouter(tags=["live"])
+
+TransportName = Annotated[
+    Literal["udp", "tcp_passive", "tcp_active"] | None,
+    Query(description="How RTP shall travel; by default TCP passive, UDP where that is refused."),
+]
+
+
+class MediaUrls(BaseModel):
+    """Where the picture can be had, by protocol; only those that are served now."""
+
+    whep: str = Field(description="POST an SDP offer here.")
+
+
+class LiveSession(BaseModel):
+    """A session that was started or joined."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "session_id": "0193a1f0-5b7c-7e6a-9a43-2f1d4c7b8e90",
+                    "state": "inviting",
+                    "codec": None,
+                    "urls": {
+                        "whep": "http://127.0.0.1:8080/api/v1/devices/34020000001320000001"
+                        "/channels/34020000001310000001/whep?stream=main&token=..."
+                    },
+                    "expires_at": "2026-03-01T08:01:00+00:00",
+                }
+            ]
+        }
+    )
+
+    session_id: str = Field(description="For `/sessions/{session_id}`.")
+    state: str = Field(
+        description="`inviting`, `awaiting_media`, `streaming`, `closing` or `closed`."
+    )
+    codec: str | None = Field(description="`h264` or `h265`; null until the first picture.")
+    urls: MediaUrls
+    expires_at: datetime = Field(description="Until when the URLs can be opened.")
+
+
+class ViewerOut(BaseModel):
+    """One viewer."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    viewer_id: str
+    protocol: str = Field(description="`whep`.")
+    remote_address: str
+    connected_s: float
+    packets_sent: int
+    bytes_sent: int
+    lost_percent: float
+    pictures_dropped: int = Field(description="Left out because the viewer was too slow.")
+
+
+class StreamFiguresOut(BaseModel):
+    """The incoming stream: counts since it was opened, rates over the last seconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    transport: str
+    remote_address: str | None
+    ssrc: int | None
+    container: str | None = Field(description="`ps`, `h264` or `h265`.")
+    video_codec: str | None
+    width: int | None
+    height: int | None
+    audio_codec: str | None
+    packets: int
+    lost: int
+    reordered: int
+    duplicates: int
+    foreign: int = Field(description="Packets of another source or SSRC, not used.")
+    jitter_ms: float
+    bitrate_bps: int
+    frames_per_s: float
+    key_pictures: int
+    damaged_units: int
+    last_packet_age_s: float | None
+    transcoding: str | None = Field(description="What is converted for browsers, null if nothing.")
+    viewers: list[ViewerOut]
+
+
+class TraceEntryOut(BaseModel):
+    """One stage of a play trace."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    stage: str = Field(
+        description="`invite_sent`, `trying`, `answered`, `acknowledged`, `first_packet`, "
+        "`ssrc_matched`, `container_parsed`, `first_picture`."
+    )
+    at: datetime
+    detail: str
+
+
+class Session(BaseModel):
+    """A session as it stands."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    session_id: str
+    device_id: str
+    channel_id: str
+    kind: str = Field(description="`live`.")
+    stream: str = Field(description="`main` or `sub`.")
+    state: str
+    reason: str = Field(description="Why it ended, a stable word; empty while it runs.")
+    error: str = Field(description="The cause in words, empty without one.")
+    transport: str | None
+    ssrc: str | None = Field(description="Ten digits.")
+    codec: str | None
+    width: int | None
+    height: int | None
+    started_at: datetime | None
+    viewers: int
+    trace: list[TraceEntryOut]
+    figures: StreamFiguresOut | None
+
+
+class Trace(BaseModel):
+    """What happened between the click and the picture."""
+
+    session_id: str
+    state: str
+    reason: str
+    error: str
+    stages: list[TraceEntryOut]
+
+
+def _session(view: SessionView) -> Session:
+    return Session.model_validate(view)
+
+
+@router.post(
+    "/devices/{device_id}/channels/{channel_id}/live",
+    operation_id="startLive",
+    summary="Start or join a live session",
+    status_code=201,
+    responses=PROBLEMS,
+)
+async def start_live(
+    request: Request,
+    device_id: DeviceIdPath,
+    channel_id: ChannelIdPath,
+    server: TheServer,
+    caller: Watcher,
+    stream: StreamName = "main",
+    transport: TransportName = None,
+    wait_s: Annotated[
+        float,
+        Query(ge=0, le=MAX_WAIT_S, description="Wait so long for the first picture or its cause."),
+    ] = 0.0,
+) -> LiveSession:
+    """Answers at once, or with `wait_s` when there is a picture; a failure names its cause."""
+    view = await server.viewing.live(
+        device_id, channel_id, stream=stream, transport=transport, wait_s=wait_s
+    )
+    token = media_tokens_of(request).lend(caller.credential, "whep", (device_id, channel_id))
+    whep = request.url_for("whep_start", device_id=device_id, channel_id=channel_id)
+    return LiveSession(
+        session_id=view.session_id,
+        state=view.state,
+        codec=view.codec,
+        urls=MediaUrls(whep=str(whep.include_query_params(stream=stream, token=token))),
+        expires_at=datetime.now(UTC) + timedelta(seconds=OPEN_LIMIT_S),
+    )
+
+
+@router.get(
+    "/devices/{device_id}/channels/{channel_id}/snapshot",
+    operation_id="getSnapshot",
+    summary="The last picture held",
+    response_class=Response,
+    responses={**PROBLEMS, 200: JPEG},
+)
+async def get_snapshot(
+    device_id: DeviceIdPath, channel_id: ChannelIdPath, server: TheServer, caller: Watcher
+) -> Response:
+    """404 where none is held; `POST` takes one."""
+    await server.accounts.record(caller.actor, "view snapshot", f"{device_id}/{channel_id}")
+    jpeg = await server.viewing.held_snapshot(device_id, channel_id)
+    if jpeg is None:
+        raise NotFoundError(f"no picture of {channel_id} is held", channel_id=channel_id)
+    return Response(jpeg, media_type="image/jpeg")
+
+
+@router.post(
+    "/devices/{device_id}/channels/{channel_id}/snapshot",
+    operation_id="takeSnapshot",
+    summary="Take a picture now",
+    status_code=201,
+    response_class=Response,
+    responses={**PROBLEMS, 201: JPEG},
+)
+async def take_snapshot(
+    device_id: DeviceIdPath, channel_id: ChannelIdPath, server: TheServer, caller: Watcher
+) -> Response:
+    """By a short session where none runs."""
+    await server.accounts.record(caller.actor, "take snapshot", f"{device_id}/{channel_id}")
+    jpeg = await server.viewing.snapshot(device_id, channel_id)
+    return Response(jpeg, 201, media_type="image/jpeg")
+
+
+@router.get("/sessions", operation_id="listSessions", summary="What runs", responses=PROBLEMS)
+async def list_sessions(
+    request: Request,
+    response: Response,
+    server: TheServer,
+    caller: Reader,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> PageOf[Session]:
+    """Sessions that run, in order of their start."""
+    _ = caller
+    views, next_cursor = cut(
+        await server.viewing.sessions(), lambda view: view.session_id, limit, cursor
+    )
+    link_next(request, response, next_cursor)
+    return PageOf(items=[_session(view) for view in views], next_cursor=next_cursor)
+
+
+@router.get(
+    "/sessions/{session_id}",
+    operation_id="getSession",
+    summary="A session, running or recent",
+    responses=PROBLEMS,
+)
+async def get_session(session_id: str, server: TheServer, caller: Reader) -> Session:
+    """With its viewers and figures."""
+    _ = caller
+    return _session(await server.viewing.session(session_id))
+
+
+@router.get(
+    "/sessions/{session_id}/trace",
+    operation_id="getSessionTrace",
+    summary="The play trace",
+    responses=PROBLEMS,
+)
+async def get_session_trace(session_id: str, server: TheServer, caller: Reader) -> Trace:
+    """Stage by stage, so that the one that is missing tells the cause."""
+    _ = caller
+    view = await server.viewing.session(session_id)
+    return Trace(
+        session_id=view.session_id,
+        state=view.state,
+        reason=view.reason,
+        error=view.error,
+        stages=[TraceEntryOut.model_validate(entry) for entry in view.trace],
+    )
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    operation_id="endSession",
+    summary="End a session for all who watch",
+    status_code=204,
+    responses=PROBLEMS,
+)
+async def end_session(session_id: str, server: TheServer, caller: Operator) -> None:
+    """Ends the call with the device."""
+    await server.accounts.record(caller.actor, "end session", session_id)
+    await server.viewing.end(session_id)

@@ -1,0 +1,145 @@
+"""Reads the owners' plain numbers at scrape time and gives them their names."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.core import (
+    Metric as Family,
+)
+from prometheus_client.registry import Collector
+
+from vms.metrics import counters
+from vms.metrics.counters import Kind, Metric
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One number of a counter or gauge, with the values of its labels in order."""
+
+    metric: Metric
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One histogram: how many fell into each bucket (the last one is unbounded), and their sum."""
+
+    metric: Metric
+    counts: Sequence[int]
+    total: float
+    labels: tuple[str, ...] = ()
+
+
+Source = Callable[[], Iterable[Sample | Distribution]]
+"""Asked at every scrape; never blocks."""
+
+
+class VmsCollector(Collector):
+    """A Prometheus collector over snapshots."""
+
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
+        self._sources = list(sources)
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def add(self, source: Source) -> None:
+        """One more owner."""
+        self._sources.append(source)
+
+    def describe(self) -> Iterable[Family]:
+        """Nothing in advance: registering must not ask the owners, some are not up yet."""
+        return ()
+
+    def collect(self) -> Iterator[Family]:
+        """All families in the order of `counters`, those without a number left out."""
+        taken: defaultdict[str, list[Sample | Distribution]] = defaultdict(list)
+        for source in self._sources:
+            for item in source():
+                taken[item.metric.name].append(item)
+        for metric in counters.ALL:
+            if metric.name in taken:
+                yield _family(metric, taken[metric.name])
+
+    def exposition(self) -> bytes:
+        """The body of `/metrics`."""
+        return generate_latest(self._registry)
+
+
+def _family(metric: Metric, items: Iterable[Sample | Distribution]) -> Family:
+    if metric.kind is Kind.HISTOGRAM:
+        histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+        for item in items:
+            if isinstance(item, Distribution):
+                histogram.add_metric(item.labels, _buckets(item), item.total)
+        return histogram
+    kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    family = kind(metric.name, metric.help, labels=metric.labels)
+    for item in items:
+        if isinstance(item, Sample):
+            family.add_metric(item.labels, item.value)
+    return family
+
+
+def _buckets(distribution: Distribution) -> list[tuple[str, float]]:
+    """Cumulative, as Prometheus wants them."""
+    bounds = [*(str(bound) for bound in distribution.metric.buckets), "+Inf"]
+    reached = 0
+    cumulative: list[tuple[str, float]] = []
+    for bound, count in zip(bounds, distribution.counts, strict=True):
+        reached += count
+        cumulative.append((bound, reached))
+    return cumulative
+
+
+class RunningSession(Protocol):
+    """What is read of a session."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def viewers(self) -> Mapping[str, str]: ...
+
+
+class SessionOwner(Protocol):
+    """What is read of `vms.sessions.broker.SessionBroker`."""
+
+    @property
+    def invites(self) -> int: ...
+    @property
+    def failures(self) -> Mapping[str, int]: ...
+    def sessions(self) -> Sequence[RunningSession]: ...
+
+
+def build_source(version: str) -> Source:
+    """Which version this is."""
+    return lambda: (Sample(counters.BUILD_INFO, 1, (version,)),)
+
+
+def session_source(owner: SessionOwner) -> Source:
+    """The figures of the sessions."""
+
+    def read() -> Iterator[Sample]:
+        by_state: defaultdict[str, int] = defaultdict(int)
+        viewers = 0
+        for session in owner.sessions():
+            by_state[str(session.state)] += 1
+            viewers += len(session.viewers)
+        for state, number in by_state.items():
+            yield Sample(counters.SESSIONS, number, (state,))
+        yield Sample(counters.VIEWERS, viewers)
+        yield Sample(counters.INVITES, owner.invites)
+        for cause, number in owner.failures.items():
+            yield Sample(counters.SESSION_FAILURES, number, (cause,))
+
+    return read

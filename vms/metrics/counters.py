@@ -1,0 +1,74 @@
+"""Every metric: its name, unit and help text. Owners keep plain numbers; nobody imports this but
+`vms.metrics.collector`. No label is ever a device, a channel or a user: a city has 52,000 of them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a metric moves."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as Prometheus sees it. Counters get their `_total` in the exposition.
+
+    `buckets` are the upper bounds of a histogram, without the infinite one.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+BUILD_INFO = Metric(
+    "vms_build_info", Kind.GAUGE, "Always 1; the label tells the version", ("version",)
+)
+
+DEVICES = Metric("vms_devices", Kind.GAUGE, "Devices on file, by status", ("status",))
+CHANNELS = Metric(
+    "vms_channels", Kind.GAUGE, "Channels on file, by state of the ledger", ("state",)
+)
+WAITING = Metric("vms_waiting_devices", Kind.GAUGE, "Rows of the waiting room")
+EVENTS = Metric("vms_events", Kind.COUNTER, "Events published on the bus")
+
+SIP_MESSAGES = Metric("vms_sip_messages", Kind.COUNTER, "SIP messages received")
+SIP_PARSE_ERRORS = Metric(
+    "vms_sip_parse_errors", Kind.COUNTER, "SIP messages that could not be read", ("reason",)
+)
+SIP_RETRANSMISSIONS = Metric(
+    "vms_sip_retransmissions", Kind.COUNTER, "SIP messages we had to send again"
+)
+SIP_SOCKET_DROPS = Metric(
+    "vms_sip_socket_drops", Kind.COUNTER, "Datagrams the kernel dropped before we read them"
+)
+SIP_RECEIVE_BUFFER = Metric(
+    "vms_sip_receive_buffer_bytes", Kind.GAUGE, "Receive buffer the kernel granted"
+)
+
+SESSIONS = Metric("vms_sessions", Kind.GAUGE, "Sessions that run, by state", ("state",))
+VIEWERS = Metric("vms_viewers", Kind.GAUGE, "Viewers of running sessions")
+INVITES = Metric("vms_invites", Kind.COUNTER, "INVITEs sent to devices")
+SESSION_FAILURES = Metric(
+    "vms_session_failures", Kind.COUNTER, "Sessions that failed, by cause", ("cause",)
+)
+
+HTTP_REQUESTS = Metric(
+    "vms_http_requests", Kind.COUNTER, "HTTP requests answered", ("method", "status_class")
+)
+HTTP_REQUEST_SECONDS = Metric(
+    "vms_http_request_seconds",
+    Kind.HISTOGRAM,
+    "Seconds from the request to the end of its answer; streams of events are not counted",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+
+ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
+"""In the order of this file."""
