@@ -232,16 +232,16 @@ class Agent:
             tag_to(response.headers, transaction.tag)
         if isinstance(transaction, InviteServerTransaction):
             effects = transaction.respond(response, now)
+            if response.is_final and not may_repeat:
+                transaction.forget()
             self._settle_server(transaction)
-        else:
-            effects = transaction.respond(response)
-            if response.is_final:
-                if transaction.flow.is_reliable:
-                    del self._servers[key]
-                else:
-                    self._completed.append((now + LIMIT_S, key))
-        if not may_repeat and response.is_final:
-            self._servers.pop(key, None)
+            return effects
+        effects = transaction.respond(response)
+        if response.is_final:
+            if may_repeat and not transaction.flow.is_reliable:
+                self._completed.append((now + LIMIT_S, key))
+            else:
+                del self._servers[key]
         return effects
 
     def accept(

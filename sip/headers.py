@@ -81,14 +81,14 @@ _USUAL = (
 )
 
 # Every usual spelling finds its key without a call; rare spellings take the slow road.
-_KEYS: dict[str, str] = {
+USUAL_KEYS: dict[str, str] = {
     spelling: name.lower() for name in _USUAL for spelling in (name, name.lower(), name.upper())
 } | {spelling: key for letter, key in _COMPACT.items() for spelling in (letter, letter.upper())}
 
 
 def header_key(name: str) -> str:
     """The name by which a header is found: lower case, compact forms written out."""
-    key = _KEYS.get(name)
+    key = USUAL_KEYS.get(name)
     if key is None:
         lower = name.strip().lower()
         key = _COMPACT.get(lower, lower)
@@ -114,7 +114,7 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first field of that name as its line has it, commas and all."""
-        key = _KEYS.get(name) or header_key(name)
+        key = USUAL_KEYS.get(name) or header_key(name)
         for field in self._fields:
             if field[0] == key:
                 return field[2]
@@ -147,7 +147,7 @@ class Headers:
 
     def set_first(self, name: str, value: str) -> None:
         """Replace only the first field of that name; later ones stay as they are."""
-        key = header_key(name)
+        key = USUAL_KEYS.get(name) or header_key(name)
         for index, (found, spelling, _) in enumerate(self._fields):
             if found == key:
                 self._fields[index] = (key, _checked(spelling, value), value)
@@ -282,6 +282,8 @@ class Via(NamedTuple):
         """The first hop of a Via line; blanks around the slashes are tolerated."""
         if "," in text:
             text = split_outside_quotes(text, ",")[0]
+        if text.startswith(("SIP/2.0/UDP ", "SIP/2.0/TCP ")):
+            return cls._of_hop(text[8:11], text[12:])
         protocol, slash, rest = text.strip().partition("/")
         version, slash_again, rest = rest.partition("/")
         words = rest.strip().split(None, 1)
@@ -289,9 +291,13 @@ class Via(NamedTuple):
             raise ProtocolError("Via is not protocol/version/transport sent-by")
         if protocol.strip().upper() != "SIP" or version.strip() != "2.0":
             raise ProtocolError("Via of another protocol")
-        where, _, params = words[1].partition(";")
+        return cls._of_hop(words[0].upper(), words[1])
+
+    @classmethod
+    def _of_hop(cls, transport: str, hop: str) -> Self:
+        where, _, params = hop.partition(";")
         host, port = split_host_port(where.strip())
-        return cls(words[0].upper(), host, port, parse_params(params))
+        return cls(transport, host, port, parse_params(params))
 
     @property
     def branch(self) -> str:

@@ -10,8 +10,8 @@ import re
 from typing import Final
 
 from sip.errors import ProtocolError
-from sip.headers import Headers, header_key
-from sip.message import Request, Response
+from sip.headers import USUAL_KEYS, Headers, header_key
+from sip.message import METHODS, Request, Response
 
 MAX_DATAGRAM_BYTES: Final = 65_535
 MAX_HEAD_BYTES: Final = 65_536
@@ -62,39 +62,46 @@ def _start_line(line: str) -> Request | Response:
             raise ProtocolError("status is not a number", None)
         reason = words[2].rstrip() if len(words) == 3 else ""
         return Response(int(status), reason, Headers())
-    if len(words) < 3 or not _TOKEN.match(words[0]):
+    if len(words) < 3 or (words[0] not in METHODS and not _TOKEN.match(words[0])):
         raise ProtocolError("no start line", None)
     # Blanks inside the URI are wrong but leave its end, the version, in no doubt.
     uri, _, version = words[2].rstrip().rpartition(" ")
     if uri:
         raise ProtocolError("blank in the request URI")
-    if not version.upper().startswith("SIP/"):
-        raise ProtocolError("no start line", None)
-    if version.upper() != "SIP/2.0":
-        raise ProtocolError("request of another version", 505)
+    if version != "SIP/2.0":
+        if not version.upper().startswith("SIP/"):
+            raise ProtocolError("no start line", None)
+        if version.upper() != "SIP/2.0":
+            raise ProtocolError("request of another version", 505)
     return Request(words[0], words[1], Headers())
 
 
 def _fields(lines: list[str]) -> list[tuple[str, str, str]]:
     fields: list[tuple[str, str, str]] = []
-    for index in range(1, len(lines)):
-        line = lines[index]
-        if len(line) > MAX_LINE_CHARACTERS:
-            raise ProtocolError("header line too long", 513)
-        if line[:1] in {" ", "\t"}:
-            if fields and (more := line.strip()):
-                key, name, value = fields[-1]
-                if len(value) + len(more) > MAX_LINE_CHARACTERS:
-                    raise ProtocolError("header line too long", 513)
-                fields[-1] = (key, name, f"{value} {more}" if value else more)
-            continue
+    for line in lines[1:]:
         name, colon, value = line.partition(":")
-        if not colon:
-            continue
-        name = name.rstrip()
-        if name:
-            fields.append((header_key(name), name, value.strip()))
+        key = USUAL_KEYS.get(name)
+        if key is not None and colon and len(line) <= MAX_LINE_CHARACTERS:
+            fields.append((key, name, value.strip()))
+        else:
+            _unusual_field(line, fields)
     return fields
+
+
+def _unusual_field(line: str, fields: list[tuple[str, str, str]]) -> None:
+    if len(line) > MAX_LINE_CHARACTERS:
+        raise ProtocolError("header line too long", 513)
+    if line[:1] in {" ", "\t"}:
+        if fields and (more := line.strip()):
+            key, name, value = fields[-1]
+            if len(value) + len(more) > MAX_LINE_CHARACTERS:
+                raise ProtocolError("header line too long", 513)
+            fields[-1] = (key, name, f"{value} {more}" if value else more)
+        return
+    name, colon, value = line.partition(":")
+    name = name.rstrip()
+    if colon and name:
+        fields.append((header_key(name), name, value.strip()))
 
 
 def _without_padding(headers: Headers, body: bytes) -> bytes:

@@ -118,6 +118,10 @@ class InviteServerTransaction:
         self._end_at = now + T4
         self.state = ServerState.TERMINATED if self.flow.is_reliable else ServerState.CONFIRMED
 
+    def forget(self) -> None:
+        """No repeats, no memory: the peer is a stranger."""
+        self.state = ServerState.TERMINATED
+
     def tick(self, now: float) -> Sequence[Effect]:
         """The 100 of 17.2.1 and timers G, H, I and L."""
         if self._end_at is not None and now >= self._end_at:

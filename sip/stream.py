@@ -36,6 +36,7 @@ _LENGTH: Final = re.compile(
 )
 _TYPED: Final = re.compile(rb"^(?:content-type|c)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ROOT: Final = re.compile(rb"\s*(?:<[?!][^>]*>\s*)*<([A-Za-z_][\w.\-]{0,63})")
+_SELF_CLOSED: Final = re.compile(rb"[^<>]*/>")
 _PADDING: Final = b"\r\n\0 \t"
 
 
@@ -129,9 +130,11 @@ class StreamFramer:
             return self._end_without_length()
         if len(buffer) < need:
             return None
-        root = _ROOT.match(buffer, head_end, need) if need > head_end else None
-        if root is None:
+        root = _ROOT.match(buffer, head_end) if need > head_end else None
+        if root is None or root.start(1) > need or _SELF_CLOSED.match(buffer, root.end(), need):
             return need
+        if root.end() > need and root.end() == len(buffer):
+            return None  # counted so short that the name of the root is still arriving
         closing = b"</" + root[1] + b">"
         found = buffer.find(closing, head_end, need)
         if found < 0:
@@ -151,9 +154,7 @@ class StreamFramer:
             return found + len(closing)
         if following is not None:
             return following.start()
-        if len(buffer) >= last or buffer.find(b"/>", self._head_end, need) >= 0:
-            return need
-        return None
+        return need if len(buffer) >= last else None
 
     def _end_without_length(self) -> int | None:
         buffer, head_end = self._buffer, self._head_end

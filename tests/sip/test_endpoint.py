@@ -3,15 +3,15 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
 
 import pytest
 
 from sip.digest import (
-    NonceVerdict,
     Nonces,
+    NonceVerdict,
     authorization,
     challenge_header,
     choose_challenge,
@@ -20,9 +20,9 @@ from sip.digest import (
 )
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.message import Flow, Request, Response, response_to
-from sip.net.endpoint import Endpoint, IncomingRequest, InviteRefusedError
+from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest, InviteRefusedError
+from tests.support.waiting import until
 
-LIMIT_S = 5.0
 SERVER = "<sip:34020000002000000001@3402000000>"
 DEVICE = "<sip:34020000001320000001@3402000000>"
 Transport = Literal["UDP", "TCP"]
@@ -40,7 +40,7 @@ async def opened(
     is_trusted: Callable[[Flow], bool] = lambda _: True,
     silence_limit_s: float = 30.0,
     name: str = "a",
-) -> AsyncIterator[Endpoint]:
+) -> AsyncGenerator[Endpoint]:
     counter = itertools.count(1)
     endpoint = await Endpoint.open(
         "127.0.0.1",
@@ -85,12 +85,6 @@ def invitation(client: Endpoint) -> Request:
         body=b"v=0\r\ny=0200000001\r\n",
         content_type="application/sdp",
     )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 class Camera:
@@ -215,7 +209,7 @@ async def test_a_call_is_accepted_acknowledged_used_and_ended(transport: Transpo
 
 
 async def test_the_device_may_hang_up() -> None:
-    legs = []
+    legs: list[CallLeg] = []
 
     def accept(incoming: IncomingRequest) -> None:
         legs.append(incoming.accept(response_to(incoming.request, 200)))
