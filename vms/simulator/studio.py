@@ -1,0 +1,41 @@
+"""Where streams get their footage: what all simulated cameras of a process share."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from media.unit import Codec
+from vms.clock import Clock
+from vms.simulator.clip import Clip, ClipPlayer
+from vms.simulator.footage import TestCard
+from vms.simulator.sound import tone
+from vms.simulator.stream import MediaStream, Pace
+from vms.simulator.summary import Summary
+
+ENCODING_THREADS = 4
+
+
+class Studio:
+    """One codec, one tone, one clip or the test card, and the threads that code it."""
+
+    def __init__(
+        self, codec: Codec, audio: Codec | None, clip: Clip | None, clock: Clock, summary: Summary
+    ) -> None:
+        self._codec = codec
+        self._clip = clip
+        self._tone = tone(audio) if audio is not None else None
+        self._executor = ThreadPoolExecutor(ENCODING_THREADS, thread_name_prefix="footage")
+        self._pace = Pace(self._executor, clock, summary)
+
+    def stream(
+        self, channel_id: str, *, ssrc: int, with_psm: bool, is_lost: Callable[[], bool]
+    ) -> MediaStream:
+        """A stream of one channel, beginning with a key picture."""
+        footage = ClipPlayer(self._clip) if self._clip else TestCard(channel_id, self._codec)
+        return MediaStream(
+            self._pace, footage, self._tone, ssrc=ssrc, with_psm=with_psm, is_lost=is_lost
+        )
+
+    async def close(self) -> None:
+        """End the threads; a picture being coded is finished."""
+        await asyncio.to_thread(self._executor.shutdown)
