@@ -28,18 +28,13 @@ StreamName = Annotated[
 ]
 
 
-def _refusal(description: str) -> dict[str, Any]:
-    reference = {"$ref": "#/components/schemas/Problem"}
-    return {"description": description, "content": {PROBLEM_TYPE: {"schema": reference}}}
-
-
 # `dict[str, Any]` is FastAPI's own type for responses.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: _refusal("Not signed in."),
-    403: _refusal("The role does not allow it."),
-    404: _refusal("There is no such thing."),
-    422: _refusal("A value makes no sense."),
-    "default": _refusal("Any other refusal."),
+    "default": {
+        "description": "A refusal: 401 not signed in, 403 the role does not allow it, 404 there is "
+        "no such thing, 422 a value makes no sense, and others; `code` tells.",
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
 }
 """Every route's refusals."""
 

@@ -26,7 +26,7 @@ SDP_TYPE = "application/sdp"
 MAX_OFFER_BYTES = 65_536
 
 # An empty requirement: the token of the URL counts as well.
-WHEP_SECURITY = [{"HTTPBearer": []}, {"APIKeyCookie": []}, {}]
+WHEP_SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"APIKeyCookie": []}, {}]
 
 router = APIRouter(tags=["live"])
 
