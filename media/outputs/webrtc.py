@@ -141,7 +141,7 @@ class WebRtcOutput:
         secure = SecureLink(
             certificate,
             offer.fingerprints,
-            link.send,
+            lambda data: link.send([data]),
             lambda: self.leave(viewer_id, "left"),
         )
         connection = _Connection(viewer, stream, link, secure, self._now())

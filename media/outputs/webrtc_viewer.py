@@ -1,5 +1,6 @@
 """What one WebRTC viewer has been sent, and what still waits for it."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from media.door import ViewerFigures, ViewerId
@@ -64,7 +65,7 @@ class Viewer:
         self.audio_packets = 0
         self.audio_octets = 0
         self._remote = remote
-        self._send: Callable[[bytes], bool] = _nowhere
+        self._send: Callable[[Sequence[bytes]], int] = _nowhere
         self._protect: Callable[[bytes], bytes] = bytes
         self._protect_control: Callable[[bytes], bytes] = bytes
         self._join_picture = 0
@@ -79,7 +80,7 @@ class Viewer:
 
     def attach(
         self,
-        send: Callable[[bytes], bool],
+        send: Callable[[Sequence[bytes]], int],
         protect: Callable[[bytes], bytes],
         protect_control: Callable[[bytes], bytes],
     ) -> None:
@@ -98,19 +99,7 @@ class Viewer:
 
     def send_shared(self, packets: Sequence[bytes]) -> None:
         """Send the next picture, built for this payload type, to a viewer who is up to date."""
-        send, protect = self._send, self._protect
-        sent = octets = 0
-        try:
-            for packet in packets:
-                if not send(protect(packet)):
-                    break
-                sent += 1
-                octets += len(packet)
-        except SecurityError:
-            self.is_broken = True
-        self.cursor = (self.cursor or 0) + sent
-        self.video_packets += sent
-        self.video_octets += octets - sent * RTP_HEADER_BYTES
+        self.cursor = (self.cursor or 0) + self._send_video(packets)
 
     def pump(self, history: History) -> bool:
         """Send up to `BURST_PACKETS` of what waits; true while more does."""
@@ -122,13 +111,10 @@ class Viewer:
             self.cursor = None
             self.pictures_dropped += 1
             return False
-        for _ in range(min(BURST_PACKETS, history.next_sequence - cursor)):
-            packet = history.get(cursor)
-            if packet is not None and not self._send_one(packet):
-                break
-            cursor += 1
-        self.cursor = cursor
-        return cursor < history.next_sequence
+        end = min(cursor + BURST_PACKETS, history.next_sequence)
+        waiting = (history.get(sequence) for sequence in range(cursor, end))
+        self.cursor = cursor + self._send_video([self._rtp(packet) for packet in waiting if packet])
+        return self.cursor < history.next_sequence
 
     def resend(self, history: History, sequences: Sequence[int]) -> None:
         """Answer a NACK: by RFC 4588 where it was agreed on, else the same packet again."""
@@ -149,7 +135,7 @@ class Viewer:
             return
         header = rtp_header(payload_type, False, sequence, timestamp, self.streams.audio_ssrc)
         try:
-            self._send(self._protect(header + payload))
+            self._send([self._protect(header + payload)])
         except SecurityError:
             self.is_broken = True
         self.audio_packets += 1
@@ -157,7 +143,7 @@ class Viewer:
 
     def send_control(self, packet: bytes) -> None:
         """One RTCP packet; lost when the socket is full."""
-        self._send(self._protect_control(packet))
+        self._send([self._protect_control(packet)])
 
     def has_fresh_key(self, now_s: float) -> bool:
         """True when a key picture is on its way: asking the camera for another would be rash."""
@@ -186,7 +172,7 @@ class Viewer:
             return self._join_timestamp - behind * CATCH_UP_TICKS
         return packet.timestamp
 
-    def _send_one(self, packet: Packet) -> bool:
+    def _rtp(self, packet: Packet) -> bytes:
         header = rtp_header(
             self.video_payload_type or 0,
             packet.is_last,
@@ -194,22 +180,24 @@ class Viewer:
             self._timestamp(packet),
             self.streams.video_ssrc,
         )
+        return header + packet.payload
+
+    def _send_video(self, packets: Sequence[bytes]) -> int:
+        protect = self._protect
         try:
-            if not self._send(self._protect(header + packet.payload)):
-                return False
+            sent = self._send([protect(packet) for packet in packets])
         except SecurityError:
             self.is_broken = True
-            return False
-        self.video_packets += 1
-        self.video_octets += len(packet.payload)
-        return True
+            return 0
+        self.video_packets += sent
+        self.video_octets += sum(map(len, packets[:sent])) - sent * RTP_HEADER_BYTES
+        return sent
 
     def _resend_one(self, packet: Packet) -> None:
         if self.rtx_payload_type is None:
             # libsrtp refuses what lies too far back; then this packet stays lost.
-            broken = self.is_broken
-            self._send_one(packet)
-            self.is_broken = broken
+            with contextlib.suppress(SecurityError):
+                self._send([self._protect(self._rtp(packet))])
             return
         header = rtp_header(
             self.rtx_payload_type,
@@ -220,11 +208,9 @@ class Viewer:
         )
         self._rtx_sequence += 1
         original = (packet.sequence & 0xFFFF).to_bytes(2)
-        try:
-            self._send(self._protect(header + original + packet.payload))
-        except SecurityError:
-            self.is_broken = True
+        with contextlib.suppress(SecurityError):
+            self._send([self._protect(header + original + packet.payload)])
 
 
-def _nowhere(_data: bytes) -> bool:
-    return False
+def _nowhere(_datagrams: Sequence[bytes]) -> int:
+    return 0

@@ -1,4 +1,6 @@
 """ICE-lite on one port: who is let in, where pictures go, and that a moving viewer is followed."""
+# Kernels with and without segmentation are told apart inside.
+# pyright: reportPrivateUsage=false
 
 import asyncio
 import socket
@@ -82,10 +84,30 @@ async def test_what_is_sent_to_a_viewer_arrives_where_it_nominated(port: IcePort
     with client() as first, client() as second:
         await ask(first, port, check())
         await ask(second, port, check(nominate=False))
-        assert link.send(b"picture")
+        assert link.send([b"picture"]) == 1
 
         async with asyncio.timeout(5):
             assert await asyncio.get_running_loop().sock_recv(first, 100) == b"picture"
+
+
+@pytest.mark.parametrize("has_segmentation", [True, False])
+async def test_datagrams_arrive_one_by_one_whole_and_in_order(
+    port: IcePort, has_segmentation: bool
+) -> None:
+    port._has_segmentation = has_segmentation
+    sizes = [40, *[1_200] * 70, 300, 1_200, 1_200, 1_201, 9, 9, 8]
+    datagrams = [bytes((number,)) * size for number, size in enumerate(sizes)]
+    link = add(port, [])
+    with client() as udp:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
+        await ask(udp, port, check())
+        assert link.send(datagrams) == len(datagrams)
+
+        async with asyncio.timeout(5):
+            loop = asyncio.get_running_loop()
+            assert [await loop.sock_recv(udp, 2_048) for _ in datagrams] == datagrams
+    assert port._has_segmentation is has_segmentation
+    assert port.unsent == 0
 
 
 async def test_a_viewer_whose_address_changes_is_followed(port: IcePort) -> None:
@@ -151,7 +173,7 @@ async def test_a_closed_link_is_unknown_and_its_addresses_are_forgotten(port: Ic
 
     assert received == []
     assert port.link_count == 0
-    assert link.send(b"into the void")
+    assert link.send([b"into the void"]) == 1
 
 
 async def test_a_viewer_cannot_fill_the_memory_with_addresses(port: IcePort) -> None:

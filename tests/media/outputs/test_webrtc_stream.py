@@ -1,7 +1,7 @@
 """One stream to many viewers: what each is sent, resent and asked for, before encryption."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from itertools import count, pairwise
 
 import pytest
@@ -86,11 +86,11 @@ class Screen:
                 picture = b""
         return seen + [number_of(frame) for frame in decode_picture(decoder, None)]
 
-    def _take(self, data: bytes) -> bool:
+    def _take(self, datagrams: Sequence[bytes]) -> int:
         if self.is_full:
-            return False
-        self.wire.append(data)
-        return True
+            return 0
+        self.wire += datagrams
+        return len(datagrams)
 
 
 class Desk:
