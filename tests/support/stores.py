@@ -40,7 +40,7 @@ class InMemoryDeviceStore:
         self._removed_devices: set[DeviceKey] = set()
         self._removed_channels: set[ChannelKey] = set()
         self._ledger: dict[Subject, list[Interval]] = {}
-        self._last_life_s: int | None = None
+        self.last_life_s: int | None = None
         self._alarms: dict[tuple[DeviceKey, str], Alarm] = {}
         self._waiting: dict[tuple[str, str], Waiting] = {}
 
@@ -61,7 +61,7 @@ class InMemoryDeviceStore:
             open_intervals=tuple(
                 rows[-1] for _, rows in self._sorted_ledger() if rows and rows[-1].end_s is None
             ),
-            last_life_s=self._last_life_s,
+            last_life_s=self.last_life_s,
             next_device_key=self._next(self._devices, SubjectKind.DEVICE),
             next_channel_key=self._next(self._channels, SubjectKind.CHANNEL),
         )
@@ -114,7 +114,7 @@ class InMemoryDeviceStore:
 
     async def life_mark(self, at_s: int) -> None:
         await self._commit()
-        self._last_life_s = max(at_s, self._last_life_s or at_s)
+        self.last_life_s = max(at_s, self.last_life_s or at_s)
 
     async def clock_step(self, step: ClockStep) -> None:
         await self._commit()

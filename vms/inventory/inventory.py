@@ -420,6 +420,10 @@ class Inventory:
         """The waiting room, the latest first; units refused for a double ID stand here too."""
         return self._room.rows()
 
+    def is_writing(self, device_id: str) -> bool:
+        """A change of the device is under way."""
+        return device_id in self._gates
+
     def status(self, device: Device) -> Status:
         """What lists show of a device."""
         return status_of(device.state)
