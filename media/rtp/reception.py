@@ -93,6 +93,14 @@ class Reception:
         """Interarrival jitter, smoothed as the RFC says."""
         return self._jitter * 1000
 
+    def forget_sequence(self) -> None:
+        """The next packet begins a new sequence; what was counted stays counted."""
+        self._lost_before = self.lost
+        self._packets_before = self.packets
+        self._duplicates_before = self.duplicates
+        self._reported_expected = self._reported_received = 0
+        self._first = self._restart = self._transit = None
+
     def report(self) -> ReceptionReport:
         """The figures of a receiver report; the next one's fraction counts from here."""
         expected, received = self._expected(), self.packets - self._packets_before
@@ -113,15 +121,10 @@ class Reception:
     def _begin_anew(self, first: int) -> None:
         """Two packets in a row, of which `first` was the first, began a new sequence."""
         self.packets -= 2
-        self._lost_before = self.lost
-        self._packets_before = self.packets
+        self.forget_sequence()
         self.packets += 2
-        self._duplicates_before = self.duplicates
-        self._restart = None
-        self._reported_expected = self._reported_received = 0
         self._first = first
         self._highest = first + 1
-        self._transit = None
 
     def _judge_jitter(self, packet: RtpPacket) -> None:
         """By the first packet of each picture: the others of its timestamp follow by design."""

@@ -1,0 +1,388 @@
+"""One stream's way from packets to its hub: latch, order, container, pictures. No sockets."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from media.assembly import Assembler
+from media.codecs.frame import Frame
+from media.codecs.g711 import PAYLOAD_TYPES
+from media.door import (
+    ContainerParsed,
+    FirstPacket,
+    FirstPicture,
+    MediaEnded,
+    MediaEvent,
+    MediaSilent,
+    OnMediaEvent,
+    SsrcMatched,
+    StreamFigures,
+    StreamId,
+    Transport,
+    ViewerFigures,
+)
+from media.errors import ProtocolError
+from media.hub import Hub
+from media.ps.demux import PsDemuxer
+from media.rtp import rtcp
+from media.rtp.depacketise import ElementaryDepacketiser
+from media.rtp.latch import Address, SourceLatch, Verdict
+from media.rtp.packet import RtpPacket, is_rtcp, parse
+from media.rtp.reception import Reception
+from media.rtp.reorder import ReorderBuffer
+from media.rtp.sequence import sequence_distance
+from media.rtp.sniff import Container, container_of
+from media.unit import Codec, VideoFormat
+
+REPORT_INTERVAL_S = 5.0
+"""Receiver reports go this often, asked for or not: some cameras stop after minutes without."""
+
+SILENT_AFTER_S = 10.0
+"""`MediaSilent` is told after this long without a packet."""
+
+RATE_WINDOW_S = 5.0
+"""Bit rate and picture rate are those of the last so many seconds."""
+
+_RATE_STEP_S = 1.0
+_SEPARATE_SEQUENCE = 100
+_CNAME = "gb28181-vms"
+
+
+class Intake:
+    """Packets of one device on one port, published as access units.
+
+    Counts are since it was opened. Events are told once each; a silence once a silence, the end of
+    a connection each time.
+    """
+
+    def __init__(
+        self,
+        stream_id: StreamId,
+        transport: Transport,
+        ssrc: int,
+        hub: Hub,
+        on_event: OnMediaEvent,
+        now: Callable[[], float],
+    ) -> None:
+        self.stream_id = stream_id
+        self.transport = transport
+        self.container: Container | None = None
+        self.packets = 0
+        self.foreign = 0
+        self.malformed = 0
+        self.refused_connections = 0
+        self.bytes = 0
+        self._hub = hub
+        self._on_event = on_event
+        self._now = now
+        self._latch = SourceLatch(ssrc)
+        self._reception = Reception()
+        self._reorder = ReorderBuffer() if transport is Transport.UDP else None
+        self._assembler = Assembler(hub, self._tell_first_picture)
+        self._depacketiser: PsDemuxer | ElementaryDepacketiser | None = None
+        self._payload_type: int | None = None
+        self._next_sequence: int | None = None
+        self._told: set[type] = set()
+        self._is_silent = False
+        self._sender_report: tuple[int, float] | None = None
+        self._rtcp_address: Address | None = None
+        self._report_due_s = now() + REPORT_INTERVAL_S
+        self._rates: deque[tuple[float, int, int]] = deque(
+            [(now(), 0, 0)], maxlen=int(RATE_WINDOW_S / _RATE_STEP_S) + 1
+        )
+
+    # -- what the owner says and asks
+
+    def expect(self, ssrc: int, remote_host: str | None) -> None:
+        """The device answered: its SSRC, and the only host whose packets count from now on.
+
+        None: the first host that sends this SSRC.
+        """
+        if not self._latch.expect(ssrc, remote_host, self._now()):
+            self._begin_anew()
+
+    @property
+    def ssrc(self) -> int | None:
+        """The SSRC whose packets are taken; None before the first."""
+        return self._latch.ssrc
+
+    @property
+    def remote_address(self) -> str | None:
+        """Where they come from, `host:port`."""
+        return None if self._latch.source is None else _text(self._latch.source)
+
+    @property
+    def tolerated(self) -> dict[str, int]:
+        """What was put up with, by name."""
+        return {} if self._depacketiser is None else dict(self._depacketiser.tolerated)
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """Codecs the device announces and nobody here understands."""
+        depacketiser = self._depacketiser
+        return depacketiser.unsupported if isinstance(depacketiser, PsDemuxer) else ()
+
+    def figures(
+        self, viewers: tuple[ViewerFigures, ...] = (), transcoding: str | None = None
+    ) -> StreamFigures:
+        """How the stream stands."""
+        now = self._now()
+        self._sync_duplicates()
+        oldest_s, oldest_bytes, oldest_pictures = self._rates[0]
+        span_s = max(now - oldest_s, _RATE_STEP_S)
+        video, audio = self._hub.video, self._hub.audio
+        return StreamFigures(
+            stream_id=self.stream_id,
+            transport=self.transport,
+            remote_address=self.remote_address,
+            ssrc=self._latch.ssrc,
+            container=self.container,
+            video_codec=None if video is None else video.codec,
+            width=None if video is None else video.width,
+            height=None if video is None else video.height,
+            audio_codec=None if audio is None else audio.codec,
+            packets=self.packets,
+            lost=self._reception.lost,
+            reordered=self._reception.reordered,
+            duplicates=self._reception.duplicates,
+            foreign=self.foreign,
+            jitter_ms=self._reception.jitter_ms,
+            bitrate_bps=round((self.bytes - oldest_bytes) * 8 / span_s),
+            frames_per_s=(self._assembler.pictures - oldest_pictures) / span_s,
+            key_pictures=self._assembler.key_pictures,
+            damaged_units=self._assembler.damaged_units,
+            last_packet_age_s=None if self._latch.ssrc is None else now - self._latch.heard_s,
+            transcoding=transcoding,
+            viewers=viewers,
+        )
+
+    # -- what the sockets bring
+
+    def receive(self, data: bytes, source: Address) -> None:
+        """One datagram, or one frame of a connection."""
+        now = self._now()
+        if FirstPacket not in self._told:
+            self._tell(FirstPacket(self.stream_id, _text(source)))
+        try:
+            packet = parse(data, now)
+        except ProtocolError:
+            self.malformed += 1
+            return
+        latch = self._latch
+        if packet.ssrc == latch.ssrc and source == latch.source:
+            latch.heard_s = now
+            self._accept(packet, now)
+        elif is_rtcp(data):
+            self.receive_rtcp(data, source)
+        else:
+            self._receive_other(packet, source, now)
+
+    def receive_rtcp(self, data: bytes, source: Address) -> None:
+        """Sender reports of the stream's own sender; the rest is passed over."""
+        held = self._latch.source
+        if held is None or source[0] != held[0]:
+            self.foreign += 1
+            return
+        try:
+            reports = rtcp.parse(data)
+        except ProtocolError:
+            self.malformed += 1
+            return
+        for report in reports:
+            if isinstance(report, rtcp.SenderReport) and report.ssrc == self._latch.ssrc:
+                self._sender_report = (report.ntp >> 16 & 0xFFFFFFFF, self._now())
+                self._rtcp_address = source
+
+    def refuse_connection(self) -> None:
+        """A connection that does not count was closed."""
+        self.refused_connections += 1
+        self.foreign += 1
+
+    def admits_host(self, host: str) -> bool:
+        """May `host` connect?"""
+        return self._latch.admits_host(host)
+
+    def holds(self, source: Address) -> bool:
+        """Is this the source whose packets are taken?"""
+        return self._latch.source == source
+
+    def end(self) -> None:
+        """The device closed its connection."""
+        self._begin_anew()
+        self._latch.release()
+        self._on_event(MediaEnded(self.stream_id))
+
+    def report(self) -> tuple[bytes, Address] | None:
+        """A receiver report when one is due, and where it goes over UDP."""
+        now = self._now()
+        latch = self._latch
+        if now < self._report_due_s:
+            return None
+        self._report_due_s = now + REPORT_INTERVAL_S
+        if latch.ssrc is None or latch.source is None:
+            return None
+        self._sync_duplicates()
+        last, at_s = self._sender_report or (0, now)
+        packet = rtcp.receiver_report(
+            (latch.ssrc + 1) & 0xFFFFFFFF,
+            latch.ssrc,
+            self._reception.report(),
+            last_sender_report=last,
+            since_sender_report_s=now - at_s,
+            cname=_CNAME,
+        )
+        return packet, self._rtcp_address or (latch.source[0], latch.source[1] + 1)
+
+    def tick(self) -> None:
+        """Lets time pass: packets given up, silences told, rates sampled."""
+        now = self._now()
+        reorder = self._reorder
+        if reorder is not None and reorder.deadline is not None and now >= reorder.deadline:
+            self._in_order(reorder.tick(now))
+        if now - self._rates[-1][0] >= _RATE_STEP_S:
+            self._rates.append((now, self.bytes, self._assembler.pictures))
+        if self._latch.ssrc is None:
+            return
+        silent_s = now - self._latch.heard_s
+        if silent_s < SILENT_AFTER_S:
+            self._is_silent = False
+        elif not self._is_silent:
+            self._is_silent = True
+            self._flush()
+            self._on_event(MediaSilent(self.stream_id, silent_s))
+
+    # -- the way of a packet
+
+    def _receive_other(self, packet: RtpPacket, source: Address, now: float) -> None:
+        match self._latch.judge(packet, source, now):
+            case Verdict.FOREIGN:
+                self.foreign += 1
+            case Verdict.HELD:
+                pass
+            case Verdict.SOUND:
+                self._take_sound(packet)
+            case Verdict.MOVED:
+                self._accept(packet, now)
+            case Verdict.LATCHED:
+                self._begin_anew()
+                if SsrcMatched not in self._told:
+                    was_expected = packet.ssrc == self._latch.expected_ssrc
+                    self._tell(SsrcMatched(self.stream_id, packet.ssrc, was_expected))
+                for held in self._latch.take_released():
+                    self._accept(held, now)
+                self._accept(packet, now)
+
+    def _accept(self, packet: RtpPacket, now: float) -> None:
+        if packet.payload_type in PAYLOAD_TYPES and self._is_separate_sound(packet):
+            self._take_sound(packet)
+            return
+        self.packets += 1
+        self.bytes += len(packet.payload)
+        self._reception.received(packet)
+        reorder = self._reorder
+        self._in_order((packet,) if reorder is None else reorder.push(packet, now))
+
+    def _is_separate_sound(self, packet: RtpPacket) -> bool:
+        """G.711 with the pictures' SSRC and a sequence of its own, which no RFC allows."""
+        return (
+            packet.payload_type != self._payload_type
+            and self._next_sequence is not None
+            and abs(sequence_distance(self._next_sequence, packet.sequence)) > _SEPARATE_SEQUENCE
+        )
+
+    def _take_sound(self, packet: RtpPacket) -> None:
+        self.packets += 1
+        self.bytes += len(packet.payload)
+        self._assembler.add_sound_packet(PAYLOAD_TYPES[packet.payload_type], packet)
+
+    def _in_order(self, packets: Sequence[RtpPacket]) -> None:
+        for packet in packets:
+            if packet.sequence != self._next_sequence and self._is_gap(packet.sequence):
+                self._lose()
+            self._next_sequence = (packet.sequence + 1) & 0xFFFF
+            depacketiser = self._depacketiser
+            payload_type = packet.payload_type
+            if depacketiser is None or payload_type != self._payload_type:
+                depacketiser = self._recognise(packet)
+                if depacketiser is None:
+                    continue
+            frames = depacketiser.feed(
+                packet.payload, packet.timestamp, packet.marker, packet.received_s
+            )
+            if frames:
+                self._add(frames)
+
+    def _is_gap(self, sequence: int) -> bool:
+        """Were packets left out before this one? A connection keeps order, so only ahead counts."""
+        if self._next_sequence is None:
+            return False
+        return self._reorder is not None or sequence_distance(self._next_sequence, sequence) > 0
+
+    def _recognise(self, packet: RtpPacket) -> PsDemuxer | ElementaryDepacketiser | None:
+        """The depacketiser of a packet of a new payload type; None: nothing to feed."""
+        if self.container is None:
+            container = container_of(packet.payload)
+            if container is not None:
+                self._use(container, packet.payload_type)
+        codec = PAYLOAD_TYPES.get(packet.payload_type)
+        if codec is not None and packet.payload_type != self._payload_type:
+            self._assembler.add_sound_packet(codec, packet)
+            return None
+        return self._depacketiser
+
+    def _use(self, container: Container, payload_type: int) -> None:
+        self.container = container
+        self._payload_type = payload_type
+        match container:
+            case Container.PS:
+                self._depacketiser = PsDemuxer()
+            case Container.H264:
+                self._depacketiser = ElementaryDepacketiser(Codec.H264)
+            case Container.H265:
+                self._depacketiser = ElementaryDepacketiser(Codec.H265)
+            case Container.TS:
+                self._depacketiser = None
+        if ContainerParsed not in self._told:
+            self._tell(ContainerParsed(self.stream_id, container))
+
+    def _lose(self) -> None:
+        if self._depacketiser is not None:
+            self._add(self._depacketiser.lose())
+
+    def _flush(self) -> None:
+        if self._reorder is not None:
+            self._in_order(self._reorder.flush())
+            self._next_sequence = None
+        if self._depacketiser is not None:
+            self._add(self._depacketiser.flush())
+
+    def _begin_anew(self) -> None:
+        """Another sender, or the same after a restart: nothing of the old one goes on."""
+        self._flush()
+        self._sync_duplicates()
+        self._reception.forget_sequence()
+        self._depacketiser = None
+        self.container = None
+        self._payload_type = None
+        self._next_sequence = None
+        self._sender_report = None
+        self._rtcp_address = None
+
+    def _add(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            self._assembler.add(frame)
+
+    def _sync_duplicates(self) -> None:
+        if self._reorder is not None:
+            self._reception.duplicates = self._reorder.duplicates
+
+    def _tell_first_picture(self, video: VideoFormat) -> None:
+        self._tell(FirstPicture(self.stream_id, video.codec, video.width, video.height))
+
+    def _tell(self, event: MediaEvent) -> None:
+        self._told.add(type(event))
+        self._on_event(event)
+
+
+def _text(source: Address) -> str:
+    host, port = source[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,212 @@
+"""The sockets RTP comes in by: read on a tick, not woken for every packet.
+
+One look every 5 ms at all sockets of the loop costs a third of a wake-up for each packet.
+"""
+
+import asyncio
+import contextlib
+import errno
+import select
+import socket
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from media.errors import ProtocolError
+from media.rtp.framing import Deframer, frame
+
+TICK_S = 0.005
+KEEP_TICKS = 10
+"""Chores such as deadlines are due every so many ticks: 50 ms."""
+
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+"""Asked of the kernel for each UDP socket: a key picture arrives in one burst."""
+
+_DATAGRAMS_A_TICK = 512
+_READS_A_TICK = 8
+_READ_BYTES = 65_536
+_BACKLOG = 4
+
+Address = tuple[str, int]
+
+
+class Drain:
+    """All receiving sockets of one event loop, looked at together every `TICK_S`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._poll = select.poll()
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._chores: list[Callable[[], None]] = []
+        self._round = 0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def add(self, sock: socket.socket, on_readable: Callable[[], None]) -> None:
+        """`on_readable` is called at a tick when `sock` has something."""
+        self._readers[sock.fileno()] = on_readable
+        self._poll.register(sock.fileno(), select.POLLIN)
+        self._wind()
+
+    def remove(self, sock: socket.socket) -> None:
+        """To be called before `sock` is closed."""
+        if self._readers.pop(sock.fileno(), None) is not None:
+            self._poll.unregister(sock.fileno())
+
+    def add_chore(self, chore: Callable[[], None]) -> None:
+        """`chore` is called every `KEEP_TICKS` ticks."""
+        self._chores.append(chore)
+        self._wind()
+
+    def remove_chore(self, chore: Callable[[], None]) -> None:
+        """No longer."""
+        self._chores.remove(chore)
+
+    def _wind(self) -> None:
+        if self._handle is None:
+            self._handle = self._loop.call_later(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._handle = None
+        if not self._readers and not self._chores:
+            return
+        # Wound first: a mistake in one receiver must not stop the others.
+        self._wind()
+        for number, _ in self._poll.poll(0):
+            reader = self._readers.get(number)
+            if reader is not None:
+                reader()
+        self._round += 1
+        if self._round % KEEP_TICKS == 0:
+            for chore in tuple(self._chores):
+                chore()
+
+
+_drains: WeakKeyDictionary[asyncio.AbstractEventLoop, Drain] = WeakKeyDictionary()
+
+
+def drain_of_running_loop() -> Drain:
+    """The one `Drain` of this event loop."""
+    loop = asyncio.get_running_loop()
+    drain = _drains.get(loop)
+    if drain is None:
+        drain = _drains[loop] = Drain(loop)
+    return drain
+
+
+def is_taken(error: OSError) -> bool:
+    """Another process has this port; the next one may be free."""
+    return error.errno in {errno.EADDRINUSE, errno.EACCES}
+
+
+class UdpPair:
+    """The sockets of an even port and of the odd one above it; `OSError` when they are taken."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.rtp = _udp_socket(host, port)
+        try:
+            self.rtcp = _udp_socket(host, port + 1)
+        except OSError:
+            self.rtp.close()
+            raise
+
+    @property
+    def receive_buffer_bytes(self) -> int:
+        """What the kernel granted; Linux counts its own overhead in."""
+        return self.rtp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    def send_rtcp(self, packet: bytes, to: Address) -> None:
+        """Best effort: a report that cannot go is the next one's business."""
+        with contextlib.suppress(OSError):
+            self.rtcp.sendto(packet, to)
+
+    def close(self) -> None:
+        """Both."""
+        self.rtp.close()
+        self.rtcp.close()
+
+
+def read_datagrams(sock: socket.socket, handle: Callable[[bytes, Address], None]) -> None:
+    """All datagrams that wait, up to a tick's share."""
+    receive = sock.recvfrom
+    for _ in range(_DATAGRAMS_A_TICK):
+        try:
+            data, source = receive(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            # What the kernel learnt from ICMP about our reports; the socket goes on.
+            continue
+        handle(data, source)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that devices connect to; `OSError` when the port is taken."""
+    sock = socket.socket(_family(host), socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class TcpConnection:
+    """A connection that carries RTP and RTCP in the frames of RFC 4571."""
+
+    def __init__(self, sock: socket.socket, remote: Address, opened_s: float) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.remote = remote
+        self.opened_s = opened_s
+        self.deframer = Deframer()
+
+    def read(self, handle: Callable[[bytes], None]) -> bool:
+        """The packets that wait, up to a tick's share. False when the connection is of no more use.
+
+        That is: closed by the peer, broken, or without any RTP in it.
+        """
+        for _ in range(_READS_A_TICK):
+            try:
+                data = self.sock.recv(_READ_BYTES)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not data:
+                return False
+            try:
+                packets = self.deframer.feed(data)
+            except ProtocolError:
+                return False
+            for packet in packets:
+                handle(packet)
+            if len(data) < _READ_BYTES:
+                return True
+        return True
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Best effort: a report that does not fit the send buffer is left out."""
+        with contextlib.suppress(OSError):
+            self.sock.send(frame(packet))
+
+    def close(self) -> None:
+        """Close it."""
+        self.sock.close()
+
+
+def _udp_socket(host: str, port: int) -> socket.socket:
+    sock = socket.socket(_family(host), socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        sock.bind((host, port))
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
