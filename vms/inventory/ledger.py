@@ -118,12 +118,15 @@ def absence(open_intervals: Iterable[Interval], last_life_s: int | None) -> list
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A place where a subject's intervals do not add up: a hole or an overlap."""
+    """A place where a subject's intervals do not add up.
+
+    `missing_s` are seconds without a state; negative where two intervals claim the same seconds;
+    None where an interval was left open and another followed.
+    """
 
     subject: Subject
     at_s: int
-    missing_s: int
-    """Seconds without a state; negative where two intervals claim the same seconds."""
+    missing_s: int | None
 
 
 def breaches(intervals: Sequence[Interval]) -> list[Breach]:
@@ -133,7 +136,7 @@ def breaches(intervals: Sequence[Interval]) -> list[Breach]:
         if earlier.subject != later.subject:
             continue
         if earlier.end_s is None:
-            found.append(Breach(later.subject, later.start_s, later.start_s - earlier.start_s))
+            found.append(Breach(later.subject, later.start_s, None))
         elif earlier.end_s != later.start_s:
             found.append(Breach(later.subject, later.start_s, later.start_s - earlier.end_s))
     return found
