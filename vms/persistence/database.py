@@ -87,13 +87,18 @@ class Database:
         parsed = parse_url(url)
         await upgrade(parsed)
         database = cls(parsed)
+        failure: Exception | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(database._commits.run(), name="database writer")
                 try:
                     yield database
+                except Exception as error:  # noqa: BLE001  raised below, not wrapped by the group
+                    failure = error
                 finally:
                     database._commits.close()
+            if failure is not None:
+                raise failure
         finally:
             await database._writer.dispose()
             await database._reader.dispose()

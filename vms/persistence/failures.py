@@ -9,16 +9,23 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     ProgrammingError,
-    SQLAlchemyError,
     StatementError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from vms.errors import ConflictError, InvalidError, UnavailableError, VmsError
 
-# What a driver or a column type raises about a value it cannot store, beside its own errors.
-BAD_VALUE = (OverflowError, TypeError, ValueError)
-OUTAGES = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-FAILURES = (VmsError, *OUTAGES, *BAD_VALUE)
+# What a driver raises about a value it cannot take, beside its own errors.
+BAD_VALUE = (OverflowError, UnicodeError)
+FAILURES = (
+    VmsError,
+    StatementError,
+    PoolTimeoutError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    *BAD_VALUE,
+)
 """All that a transaction may raise without being our own mistake."""
 
 # SQLSTATE classes: 22 data exception, 23 integrity constraint violation.

@@ -1,37 +1,19 @@
 """The service on each kind of database, with a clock that the test moves and cheap hashes."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from argon2 import PasswordHasher
 
+from tests.support.clock import FakeClock
 from vms.accounts.passwords import Passwords
 from vms.accounts.service import Accounts
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 
 
-class MovableClock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self._since_start = timedelta()
-
-    def move(self, seconds: float) -> None:
-        """Let time pass."""
-        self._since_start += timedelta(seconds=seconds)
-
-    def monotonic(self) -> float:
-        return self._since_start.total_seconds()
-
-    def wall(self) -> datetime:
-        return datetime(2026, 3, 1, 8, 0, tzinfo=UTC) + self._since_start
-
-
 @pytest.fixture
-def clock() -> MovableClock:
+def clock() -> FakeClock:
     """A new one for each test."""
-    return MovableClock()
+    return FakeClock()
 
 
 @pytest.fixture
@@ -41,6 +23,6 @@ def hasher() -> PasswordHasher:
 
 
 @pytest.fixture
-def accounts(database: Database, clock: MovableClock, hasher: PasswordHasher) -> Accounts:
+def accounts(database: Database, clock: FakeClock, hasher: PasswordHasher) -> Accounts:
     """Nobody is on file yet."""
     return Accounts(SqlAccountStore(database), clock, Passwords(hasher))

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from tests.vms.accounts.conftest import MovableClock
+from tests.support.clock import FakeClock
 from vms.accounts.errors import TooManyAttemptsError, WrongCredentialsError
 from vms.accounts.model import Actor, CredentialKind, Role, SignedIn, User
 from vms.accounts.passwords import Passwords
@@ -157,7 +157,7 @@ class CountingHasher(PasswordHasher):
 
 
 async def test_an_unknown_name_costs_as_much_as_a_known_one(
-    database: Database, clock: MovableClock
+    database: Database, clock: FakeClock
 ) -> None:
     hasher = CountingHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts = await started(Accounts(SqlAccountStore(database), clock, Passwords(hasher)))
@@ -171,7 +171,7 @@ async def test_an_unknown_name_costs_as_much_as_a_known_one(
 
 @pytest.mark.parametrize("username", ["admin", "nobody"])
 async def test_after_five_failures_even_the_right_password_has_to_wait(
-    accounts: Accounts, clock: MovableClock, username: str
+    accounts: Accounts, clock: FakeClock, username: str
 ) -> None:
     await started(accounts)
     for _ in range(5):
@@ -183,7 +183,7 @@ async def test_after_five_failures_even_the_right_password_has_to_wait(
 
     assert refusal.value.retry_after_s == 30
     assert (await accounts.login("admin", RIGHT, "127.0.0.2")).user.username == "admin"
-    clock.move(30)
+    clock.advance(30)
     if username == "admin":
         assert (await accounts.login("admin", RIGHT, HERE)).user.username == "admin"
 
@@ -226,24 +226,24 @@ async def test_what_is_no_credential_is_nobody(accounts: Accounts, nonsense: str
 
 
 async def test_a_token_in_use_lasts_a_day_and_no_longer(
-    accounts: Accounts, clock: MovableClock
+    accounts: Accounts, clock: FakeClock
 ) -> None:
     await started(accounts)
     token = (await accounts.login("admin", RIGHT, HERE)).access_token
 
     lasted = timedelta()
     while await accounts.authenticate(token) is not None:
-        clock.move(3600)
+        clock.advance(3600)
         lasted += timedelta(hours=1)
 
     assert lasted == TOKEN_LIFE
 
 
-async def test_a_token_that_nobody_uses_ends(accounts: Accounts, clock: MovableClock) -> None:
+async def test_a_token_that_nobody_uses_ends(accounts: Accounts, clock: FakeClock) -> None:
     await started(accounts)
     token = (await accounts.login("admin", RIGHT, HERE)).access_token
 
-    clock.move(TOKEN_IDLE_LIMIT.total_seconds())
+    clock.advance(TOKEN_IDLE_LIMIT.total_seconds())
 
     assert await accounts.authenticate(token) is None
 
@@ -337,25 +337,25 @@ async def test_a_key_with_another_secret_does_not_count(accounts: Accounts) -> N
     assert await accounts.authenticate(new.text[:-1] + "!") is None
 
 
-async def test_a_revoked_key_does_not_count(accounts: Accounts, clock: MovableClock) -> None:
+async def test_a_revoked_key_does_not_count(accounts: Accounts, clock: FakeClock) -> None:
     new = await accounts.add_key("reports", await admin(accounts), Role.AUDITOR, BY)
 
     await accounts.revoke_key(new.key.key_id, BY)
     at = clock.wall()
-    clock.move(5)
+    clock.advance(5)
     await accounts.revoke_key(new.key.key_id, BY)
 
     assert await accounts.authenticate(new.text) is None
     assert [key.revoked_at for key in await accounts.keys()] == [at]
 
 
-async def test_a_key_ends_when_it_expires(accounts: Accounts, clock: MovableClock) -> None:
+async def test_a_key_ends_when_it_expires(accounts: Accounts, clock: FakeClock) -> None:
     owner = await admin(accounts)
     until = clock.wall() + timedelta(hours=1)
     new = await accounts.add_key("reports", owner, Role.AUDITOR, BY, until)
     assert await accounts.authenticate(new.text) is not None
 
-    clock.move(3600)
+    clock.advance(3600)
 
     assert await accounts.authenticate(new.text) is None
     with pytest.raises(InvalidError):
@@ -379,7 +379,7 @@ async def test_nobody_lends_rights_they_do_not_have(accounts: Accounts) -> None:
         await accounts.add_key("wall", ann, Role.ADMIN, BY)
 
 
-async def test_a_key_remembers_its_last_use(accounts: Accounts, clock: MovableClock) -> None:
+async def test_a_key_remembers_its_last_use(accounts: Accounts, clock: FakeClock) -> None:
     new = await accounts.add_key("reports", await admin(accounts), Role.AUDITOR, BY)
 
     await accounts.authenticate(new.text)
@@ -388,7 +388,7 @@ async def test_a_key_remembers_its_last_use(accounts: Accounts, clock: MovableCl
 
 
 async def test_old_password_hashes_are_renewed_at_the_next_sign_in(
-    database: Database, clock: MovableClock, accounts: Accounts
+    database: Database, clock: FakeClock, accounts: Accounts
 ) -> None:
     await started(accounts)
     store = SqlAccountStore(database)

@@ -1,6 +1,7 @@
 """What every `DeviceStore` keeps, and what it refuses."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta, timezone
 
@@ -18,8 +19,17 @@ from tests.vms.persistence.rows_of_every_kind import (
     step,
     waiting,
 )
+from vms.errors import ConflictError
 from vms.gb28181.ids import DeviceId
-from vms.inventory.model import Cause, ChannelKey, DeviceKey, Interval, State, SubjectKind
+from vms.inventory.model import (
+    Cause,
+    ChannelKey,
+    DeviceKey,
+    Interval,
+    State,
+    SubjectKind,
+    Transition,
+)
 from vms.inventory.store import ClockStep, DeviceStore
 
 
@@ -362,3 +372,27 @@ async def test_many_registrations_at_once_are_all_stored(store: DeviceStore) -> 
     stored = await store.load_all()
     assert stored.devices == tuple(devices)
     assert len(stored.open_intervals) == 300
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [step(of_device(1), 300, 200)],
+        [step(of_device(1), 300, None)],
+        [step(of_device(1), 50, 100)],
+        [step(of_device(1), 200, 100), step(of_device(1), 300, 100)],
+        [step(of_device(2), 300, 100)],
+    ],
+    ids=["another beginning", "a second open one", "backwards", "ended twice", "never begun"],
+)
+async def test_a_ledger_step_that_does_not_fit_is_refused_whole(
+    store: DeviceStore, steps: Sequence[Transition]
+) -> None:
+    await store.append([step(of_device(1), 100, None)])
+
+    with pytest.raises(ConflictError):
+        await store.append([step(of_device(3), 100, None), *steps])
+
+    assert await store.intervals_of_all(SubjectKind.DEVICE, 0, 1000) == [
+        Interval(of_device(1), 100, None, State.ONLINE_SIGNALLED, Cause.REGISTERED)
+    ]
