@@ -65,6 +65,7 @@ class WebRtcStream:
         self._audio_mark: tuple[int, int] | None = None
         self._cutter = G711Cutter()
         self._opus_clock = SampleClock(OPUS_HZ)
+        self._has_pictures = False
         self._group: list[AccessUnit] = []
         self._group_bytes = 0
         self._video_transcoder: Transcoder | None = None
@@ -145,6 +146,7 @@ class WebRtcStream:
 
     def _on_units(self) -> None:
         for unit in self._reader.take():
+            self._has_pictures |= unit.codec.is_video
             match unit.codec:
                 case Codec.H264:
                     self._group.clear()
@@ -307,7 +309,7 @@ class WebRtcStream:
             )
 
     def _want_key_if_running(self) -> None:
-        if self._video_mark is not None:
+        if self._has_pictures or self._reader.dropped:
             self._want_key()
 
     def _want_key(self) -> None:
