@@ -1,7 +1,7 @@
 """Reads the owners' plain numbers at scrape time and gives them their names."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -108,7 +108,7 @@ class RunningSession(Protocol):
     @property
     def state(self) -> str: ...
     @property
-    def viewers(self) -> Mapping[str, str]: ...
+    def viewers(self) -> Sized: ...
 
 
 class SessionOwner(Protocol):

@@ -38,7 +38,7 @@ from vms.errors import (
     RejectedError,
     VmsError,
 )
-from vms.events import EventBus, SessionChanged
+from vms.events import DeviceWentOffline, EventBus, SessionChanged
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.sessions.calling import Call, Caller, Invitation, Stage
 from vms.sessions.machine import Input, State, follow, is_possible
@@ -57,6 +57,9 @@ FIRST_PICTURE_LIMIT_S = 20.0
 
 PROOF_PERIOD_S = 60.0
 """How often a running stream is reported as evidence that its channel works."""
+
+EVENTS_WAITING = 120_000
+"""Every device of a full node may go offline at once, amid other news."""
 
 CLOSED_KEPT = 500
 """Sessions whose trace can still be read after their end."""
@@ -514,7 +517,12 @@ class SessionBroker:
     # The owner's own life
 
     async def run(self) -> None:
-        """Ends sessions that nobody watches; runs until cancelled."""
+        """Ends sessions that nobody watches or whose device is gone; runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._end_idle())
+            group.create_task(self._end_lost())
+
+    async def _end_idle(self) -> None:
         while True:
             await asyncio.sleep(1.0)
             now = self._clock.monotonic()
@@ -522,6 +530,13 @@ class SessionBroker:
                 idle_since = session.idle_since
                 if idle_since is not None and now - idle_since >= self._policy.idle_s:
                     self._apply(session, Input.LAST_VIEWER_LEFT, "idle")
+
+    async def _end_lost(self) -> None:
+        with self._events.subscribe(EVENTS_WAITING) as subscription:
+            while True:
+                event = (await subscription.next()).event
+                if isinstance(event, DeviceWentOffline):
+                    self.device_lost(DeviceId(event.device_id))
 
     async def close(self) -> None:
         """End every session and wait until all is given back."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import structlog
 
-from sip.message import response_to
+from sip.message import Flow, response_to
 from sip.net.endpoint import IncomingRequest
 from vms.clock import Clock
 from vms.errors import ExhaustedError, NotFoundError, UnavailableError, VmsError
@@ -93,6 +93,13 @@ class Inbound:
         """Wait for what is being stored."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def connection_closed(self, flow: Flow) -> None:
+        """A device that does not come back over another connection is gone (3)."""
+        for device_id in self._flows.devices_on(flow):
+            self._flows.release(device_id)
+            lost = self._inventory.connection_lost(device_id, flow.remote.host, flow.remote.port)
+            self._run(self._logged(device_id, lost))
 
     # REGISTER, OPTIONS
 

@@ -1,0 +1,322 @@
+"""The commands. Settings are read here, once; nothing below reads them again."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Never, TypeVar
+
+import typer
+import uvloop
+
+from api.app import openapi_document
+from config.settings import LoadedSettings, Settings, SettingsError, load
+from media.unit import Codec
+from vms.accounts.model import Actor, Role
+from vms.accounts.service import Accounts
+from vms.clock import SystemClock
+from vms.demonstration import demonstrate
+from vms.doctor import findings
+from vms.errors import VmsError
+from vms.gb28181.version import Edition
+from vms.logs import set_up_logs
+from vms.persistence.account_store import SqlAccountStore
+from vms.persistence.database import Database, current_revision, upgrade
+from vms.serving import running, until_signal
+from vms.simulator.faults import Fault
+from vms.simulator.plan import Platform, SimulatorOptions
+from vms.simulator.simulation import simulate
+
+Result = TypeVar("Result")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A GB/T 28181 video-management server.",
+)
+user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
+key_app = typer.Typer(no_args_is_help=True, help="API keys.")
+db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
+config_app = typer.Typer(no_args_is_help=True, help="The effective settings.")
+app.add_typer(user_app, name="user")
+app.add_typer(key_app, name="key")
+app.add_typer(db_app, name="db")
+app.add_typer(config_app, name="config")
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Settings as TOML; see config/vms.toml.")
+]
+SettingsList = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, section.key=value; goes before file and environment."),
+]
+BY_COMMAND = Actor("command line")
+
+
+def main() -> None:
+    """The entry point `vms`."""
+    app()
+
+
+@app.command()
+def serve(config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Run the server until SIGINT or SIGTERM."""
+    loaded = _load(config, settings)
+    set_up_logs()
+    _run(_serve(loaded.settings))
+
+
+@app.command()
+def demo(
+    cameras: Annotated[int, typer.Option(min=1, max=500, help="How many cameras.")] = 16,
+    http_port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
+) -> None:
+    """The server in a scratch folder, with simulated cameras, some of them faulty."""
+    set_up_logs("warning")
+    _run(demonstrate(cameras, http_port))
+
+
+@app.command(name="simulate")
+def simulate_cameras(
+    server: Annotated[str, typer.Option(help="HOST:PORT of the platform's SIP.")],
+    server_id: Annotated[str, typer.Option(help="The platform's 20-digit ID.")],
+    domain: Annotated[str, typer.Option(help="The platform's domain.")],
+    password: Annotated[str, typer.Option(envvar="GB28181_PASSWORD")] = "",
+    devices: Annotated[int, typer.Option(min=1)] = 1,
+    channels: Annotated[int, typer.Option(min=1)] = 1,
+    first_id: str = "34020000001180000001",
+    transport: Annotated[str, typer.Option(help="udp or tcp.")] = "udp",
+    edition: Annotated[str, typer.Option(help="2011, 2016 or 2022.")] = "2016",
+    video: Annotated[Path | None, typer.Option(help="A file instead of the test card.")] = None,
+    codec: Annotated[str, typer.Option(help="h264 or h265.")] = "h264",
+    audio: Annotated[str, typer.Option(help="g711a, aac or none.")] = "g711a",
+    keepalive: Annotated[float, typer.Option(help="Seconds.", min=1)] = 60.0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="NAME[=VALUE][@DEVICE], may be repeated.")
+    ] = None,
+) -> None:
+    """Cameras that speak the protocol; ends at SIGINT with a JSON summary on standard output."""
+    set_up_logs("warning")
+    host, _, port = server.rpartition(":")
+    try:
+        options = SimulatorOptions(
+            platform=Platform(server_id, domain, host, int(port)),
+            password=password,
+            devices=devices,
+            channels=channels,
+            first_id=first_id,
+            transport="TCP" if transport.lower() == "tcp" else "UDP",
+            edition=Edition(edition),
+            video=video,
+            codec=Codec(codec.lower()),
+            audio=AUDIO[audio.lower()],
+            keepalive_s=keepalive,
+            faults=tuple(Fault.parse(each) for each in fault or ()),
+        )
+    except (ValueError, KeyError) as error:
+        _fail(f"an option makes no sense: {error}")
+    except VmsError as error:
+        _fail(error.message)
+    _run(_simulate(options))
+
+
+AUDIO = {"g711a": Codec.PCMA, "aac": Codec.AAC, "none": None}
+
+
+@app.command()
+def doctor(config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Check ports, addresses, buffers, disk, database and codecs; each finding with its remedy."""
+    loaded = _load(config, settings)
+    is_well = True
+    for finding in _run(findings(loaded.settings)):
+        is_well = is_well and finding.is_well
+        mark = "ok  " if finding.is_well else "FAIL"
+        typer.echo(f"{mark}  {finding.check}: {finding.text}")
+        if not finding.is_well:
+            typer.echo(f"      -> {finding.remedy}")
+    raise typer.Exit(0 if is_well else 1)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    typer.echo(json.dumps(openapi_document(), ensure_ascii=False, indent=2))
+
+
+@user_app.command("add")
+def user_add(
+    username: str,
+    role: Role = Role.OPERATOR,
+    config: ConfigFile = None,
+    settings: SettingsList = None,
+) -> None:
+    """Add a user; the password is asked for, or read from standard input."""
+    password = _ask_password()
+
+    async def work(accounts: Accounts) -> None:
+        await accounts.add_user(username, password, role, BY_COMMAND)
+
+    _with_accounts(_load(config, settings).settings, work)
+    typer.echo(f"{username} may sign in as {role.value}.")
+
+
+@user_app.command("passwd")
+def user_passwd(username: str, config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Set a user's password; what was signed in with the old one ends."""
+    password = _ask_password()
+
+    async def work(accounts: Accounts) -> None:
+        await accounts.set_password(username, password, BY_COMMAND)
+
+    _with_accounts(_load(config, settings).settings, work)
+    typer.echo(f"{username} has a new password.")
+
+
+@user_app.command("list")
+def user_list(config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """List users and roles."""
+
+    async def work(accounts: Accounts) -> None:
+        for user in await accounts.users():
+            typer.echo(f"{user.username}\t{user.role.value}")
+
+    _with_accounts(_load(config, settings).settings, work)
+
+
+@key_app.command("add")
+def key_add(
+    name: str,
+    owner: Annotated[str, typer.Option(help="The user it acts for.")] = "admin",
+    role: Role = Role.VIEWER,
+    config: ConfigFile = None,
+    settings: SettingsList = None,
+) -> None:
+    """Make an API key and print it; it is shown this once."""
+
+    async def work(accounts: Accounts) -> None:
+        made = await accounts.add_key(name, await accounts.user(owner), role, BY_COMMAND)
+        typer.echo(made.text)
+
+    _with_accounts(_load(config, settings).settings, work)
+
+
+@key_app.command("revoke")
+def key_revoke(key_id: str, config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Make an API key worthless at once."""
+
+    async def work(accounts: Accounts) -> None:
+        await accounts.revoke_key(key_id, BY_COMMAND)
+
+    _with_accounts(_load(config, settings).settings, work)
+    typer.echo(f"{key_id} is revoked.")
+
+
+@db_app.command("upgrade")
+def db_upgrade(config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Bring the schema up to date; `vms serve` does it by itself."""
+    url = _load(config, settings).settings.database.url
+    _run(upgrade(url))
+    typer.echo(_revisions(url))
+
+
+@db_app.command("current")
+def db_current(config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Tell the schema's revision."""
+    typer.echo(_revisions(_load(config, settings).settings.database.url))
+
+
+@config_app.command("print")
+def config_print(config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Every setting, its value and where that came from; secrets are masked."""
+    for row in _load(config, settings).effective():
+        typer.echo(f"{row.key} = {row.value}    # {row.origin}")
+
+
+@config_app.command("check")
+def config_check(config: ConfigFile = None, settings: SettingsList = None) -> None:
+    """Say whether the server would start with these settings."""
+    _load(config, settings)
+    typer.echo("These settings are valid.")
+
+
+async def _serve(settings: Settings) -> None:
+    folder = Path(settings.storage.root).parent
+    async with running(settings, folder) as up:
+        typer.echo(f"The server answers at {up.url}")
+        if up.server.setup_code is not None:
+            typer.echo(f"Nobody can sign in yet. One-time set-up code: {up.server.setup_code}")
+        await until_signal()
+        typer.echo("Stopping.")
+
+
+async def _simulate(options: SimulatorOptions) -> None:
+    stop = asyncio.Event()
+
+    async def end() -> None:
+        await until_signal()
+        stop.set()
+
+    ending = asyncio.get_running_loop().create_task(end())
+    try:
+        summary = await simulate(options, stop)
+    finally:
+        ending.cancel()
+    typer.echo(summary.as_json())
+
+
+def _revisions(url: str) -> str:
+    current, newest = _run(current_revision(url))
+    return f"{current or 'no schema yet'} (newest: {newest})"
+
+
+def _with_accounts(
+    settings: Settings, work: Callable[[Accounts], Coroutine[None, None, None]]
+) -> None:
+    async def run() -> None:
+        async with Database.open(settings.database.url) as database:
+            await work(Accounts(SqlAccountStore(database), SystemClock()))
+
+    _run(run())
+
+
+def _load(config: Path | None, settings: list[str] | None) -> LoadedSettings:
+    overrides: dict[str, str] = {}
+    for each in settings or ():
+        key, equals, value = each.partition("=")
+        if not equals:
+            _fail(f"--set {each}: write it as section.key=value")
+        overrides[key] = value
+    try:
+        return load(config, os.environ, overrides)
+    except SettingsError as error:
+        _fail("\n".join(error.problems))
+
+
+def _ask_password() -> str:
+    if sys.stdin.isatty():
+        answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return answer
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _run(work: Coroutine[None, None, Result]) -> Result:
+    """On uvloop; what the world refused ends with a sentence, not with a trace."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    except VmsError as error:
+        _fail(error.message)
+    except OSError as error:
+        _fail(f"{error.strerror or error}: is another server running? `vms doctor` tells more")
+    except BaseExceptionGroup as group:
+        expected = group.subgroup((VmsError, OSError))
+        if expected is None:
+            raise
+        _fail("; ".join(str(error) for error in expected.exceptions))
+
+
+def _fail(text: str) -> Never:
+    typer.echo(text, err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,291 @@
+"""The composition root: what is built, in which order it starts, and so in which it stops."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_network
+from typing import Self
+
+import structlog
+
+from config.settings import Settings, Tls
+from media.door import MediaEvent
+from media.relay import Relay, RelayLimits
+from sip.digest import Nonces
+from sip.net.endpoint import Endpoint
+from vms.accounts.service import Accounts
+from vms.clock import Clock, SystemClock
+from vms.errors import VmsError
+from vms.events import EventBus
+from vms.gb28181.ids import DeviceId
+from vms.inventory.identifiers import Identifiers
+from vms.inventory.inventory import Inventory, InventoryPolicy
+from vms.inventory.queries import DeviceQuery
+from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
+from vms.metrics.collector import VmsCollector, build_source, session_source
+from vms.persistence.account_store import SqlAccountStore
+from vms.persistence.database import Database
+from vms.persistence.device_store import SqlDeviceStore
+from vms.persistence.secret_store import SecretStore
+from vms.sessions.broker import BrokerPolicy, SessionBroker
+from vms.sessions.ssrc_pool import SsrcPool
+from vms.sessions.viewing import Viewing
+from vms.signalling.addresses import AddressBook
+from vms.signalling.authentication import Authenticator
+from vms.signalling.device_link import DeviceLink, Identity
+from vms.signalling.device_queries import DeviceQueries
+from vms.signalling.entrance import Entrance
+from vms.signalling.flows import Flows
+from vms.signalling.greeter import Greeter
+from vms.signalling.inbound import Inbound
+from vms.signalling.pending import Pending
+from vms.signalling.registrar import Registrar
+from vms.site import ANYWHERE, LOOPBACK, Site, addresses_of
+
+log = structlog.get_logger(__name__)
+
+SELF_CHECK_PERIOD_S = 300.0
+SELF_CHECK_WINDOW = timedelta(hours=1)
+TRANSCODES_PER_SPARE_CORE = 2
+
+
+def product_version() -> str:
+    """As the package says; a bare checkout has none."""
+    try:
+        return version("gb28181-vms")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Server:
+    """The running application. It does not know that HTTP exists."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Use `open`."""
+        self.settings = settings
+        self.clock = clock
+        self.events = EventBus()
+        self.collector = VmsCollector([build_source(product_version())])
+        self.setup_code: str | None = None
+        self.inventory: Inventory
+        self.accounts: Accounts
+        self.viewing: Viewing
+        self.broker: SessionBroker
+        self.link: DeviceQueries
+        self.endpoint: Endpoint
+        self.relay: Relay
+        self.inbound: Inbound
+        self.registrar: Registrar
+        self._secrets: Secrets
+        self._self_check = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, clock: Clock | None = None) -> AsyncGenerator[Self]:
+        """Everything up, from the database to the sockets; leaving the block takes it down.
+
+        Raises `VmsError` for a database that cannot serve, `OSError` for a port that is taken.
+        """
+        server = cls(settings, clock or SystemClock())
+        async with AsyncExitStack() as stack:
+            await server._build(stack)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work) for work in server._works()]
+                log.info(
+                    "server is up",
+                    sip=str(server.endpoint.address),
+                    webrtc_port=server.relay.webrtc_port,
+                    server_id=settings.sip.server_id,
+                )
+                try:
+                    yield server
+                finally:
+                    await server.broker.close()
+                    for task in tasks:
+                        task.cancel()
+
+    async def _build(self, stack: AsyncExitStack) -> None:
+        """In order of dependence; `stack` undoes it in reverse."""
+        settings = self.settings
+        database = await stack.enter_async_context(Database.open(settings.database.url))
+        kept = SecretStore(database)
+        master_key = await kept.get_or_make("master_key", lambda: secrets.token_bytes(32))
+        nonce_key = await kept.get_or_make("nonce_key", lambda: secrets.token_bytes(32))
+
+        self.accounts = Accounts(SqlAccountStore(database), self.clock)
+        admin = settings.admin.password
+        self.setup_code = await self.accounts.start(admin.get_secret_value() if admin else None)
+
+        policy = InventoryPolicy(time_zone=settings.site.time_zone)
+        self.inventory = Inventory(SqlDeviceStore(database), self.clock, self.events, policy)
+        await self.inventory.start()
+        stack.push_async_callback(self.inventory.stop)
+
+        await self._build_media(stack)
+        await self._build_signalling(stack, master_key, nonce_key)
+        self.collector.add(session_source(self.broker))
+
+    async def _build_media(self, stack: AsyncExitStack) -> None:
+        settings = self.settings
+        ports = settings.media.rtp_port_range
+        cores = settings.media_workers
+        self.relay = Relay(
+            media_host=settings.media_host,
+            rtp_ports=(ports.first, ports.last),
+            webrtc_host=settings.webrtc_host,
+            webrtc_port=settings.webrtc.port,
+            advertised_hosts=addresses_of(
+                settings.webrtc_host, settings.sip.advertised_addresses.values()
+            ),
+            limits=RelayLimits(transcodes=max(1, (cores - 1) * TRANSCODES_PER_SPARE_CORE)),
+            now=self.clock.monotonic,
+            token=lambda: secrets.token_hex(16),
+            on_event=self._media_event,
+        )
+        await self.relay.start()
+        stack.push_async_callback(self.relay.stop)
+
+    async def _build_signalling(
+        self, stack: AsyncExitStack, master_key: bytes, nonce_key: bytes
+    ) -> None:
+        settings = self.settings
+        shared = settings.sip.shared_password
+        self._secrets = Secrets(master_key, shared.get_secret_value() if shared else None)
+        identity = Identity(DeviceId(settings.sip.server_id), settings.sip.domain)
+        book = AddressBook(
+            [(ip_network(net), told) for net, told in settings.sip.advertised_addresses.items()]
+        )
+        flows, pending, entrance = Flows(), Pending(), Entrance()
+        new_id = _identifiers(self.clock)
+        self.endpoint = endpoint = await Endpoint.open(
+            settings.sip.host,
+            settings.sip.port,
+            on_request=entrance.handle,
+            is_trusted=flows.is_known,
+            now=self.clock.monotonic,
+            token=lambda: secrets.token_hex(8),
+            user_agent=f"gb28181-vms/{product_version()}",
+            advertised=book.seen_from,
+        )
+        stack.push_async_callback(endpoint.close)
+        self._restore(flows)
+
+        link = DeviceLink(endpoint, self.inventory, flows, pending, identity, entrance.handle)
+        self.link = DeviceQueries(link, pending, self.inventory, self.events, self.clock, new_id)
+        stack.push_async_callback(self.link.close)
+        self.broker = SessionBroker(
+            caller=link,
+            relay=self.relay,
+            evidence=self.inventory,
+            events=self.events,
+            clock=self.clock,
+            pool=SsrcPool(settings.sip.server_id),
+            policy=BrokerPolicy(idle_s=settings.media.idle_s),
+            new_id=new_id,
+        )
+        self.viewing = Viewing(self.broker, self.relay, self.inventory, new_id)
+
+        nonces = Nonces(nonce_key, settings.sip.domain)
+        authenticator = Authenticator(nonces, self._secrets, settings.sip.domain, self.clock)
+        admission = RegistrationPolicy(
+            Admission(settings.sip.admission.value), settings.sip.require_digest
+        )
+        self.registrar = Registrar(
+            endpoint, self.inventory, authenticator, flows, admission, self.clock
+        )
+        self.inbound = Inbound(self.registrar, self.inventory, link, pending, flows, self.clock)
+        stack.push_async_callback(self.inbound.close)
+        endpoint.on_connection_closed = self.inbound.connection_closed
+        entrance.inbound = self.inbound
+
+    def _restore(self, flows: Flows) -> None:
+        """Devices bound over UDP are where they were before we went."""
+        cursor: str | None = None
+        while True:
+            page = self.inventory.devices(DeviceQuery(cursor=cursor, limit=1000))
+            flows.restore(page.items, self.endpoint.flow)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _media_event(self, event: MediaEvent) -> None:
+        """The relay is there before the broker; it has news only once the broker asked it."""
+        self.broker.media_event(event)
+
+    def _works(self) -> Sequence[Coroutine[None, None, None]]:
+        """What runs as long as the server does."""
+        greeter = Greeter(self.link, self.events, self.clock)
+        return (self.inventory.run(), self.broker.run(), greeter.run(), self._check_itself())
+
+    async def _check_itself(self) -> None:
+        """The ledger adds up (N8), or `/readyz` says that it does not."""
+        while True:
+            await asyncio.sleep(SELF_CHECK_PERIOD_S)
+            now = self.clock.wall()
+            try:
+                breaches = await self.inventory.check_conservation(now - SELF_CHECK_WINDOW, now)
+            except VmsError as error:
+                self._self_check = str(error)
+                continue
+            self._self_check = f"{len(breaches)} breaches of the ledger" if breaches else ""
+            if breaches:
+                log.error("the ledger does not add up", breaches=len(breaches))
+
+    # For the API
+
+    def device_secret(self, device_id: str) -> str | None:
+        """What a device on file has to know; None where the shared password counts."""
+        device = self.inventory.device(device_id)
+        if device.secret is None and self._secrets.is_shared:
+            return None
+        return self._secrets.of(device)
+
+    def site(self) -> Site:
+        """Who this server is."""
+        sip = self.settings.sip
+        addresses = addresses_of(self.endpoint.address.host, sip.advertised_addresses.values())
+        return Site(
+            version=product_version(),
+            server_id=sip.server_id,
+            domain=sip.domain,
+            addresses=addresses,
+            sip_port=self.endpoint.address.port,
+            time_zone=self.settings.site.time_zone,
+            admission=sip.admission.value,
+            require_digest=sip.require_digest,
+            has_shared_password=sip.shared_password is not None,
+            warnings=list(self._warnings()),
+        )
+
+    async def readiness(self) -> Mapping[str, str]:
+        """By check, what is wrong; empty where it holds."""
+        checks = {"database": "", "ledger": self._self_check}
+        try:
+            await self.accounts.users()
+        except VmsError as error:
+            checks["database"] = str(error)
+        return checks | {f"warning.{code}": text for code, text in self._warnings().items()}
+
+    def _warnings(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        settings, stats = self.settings, self.endpoint.stats
+        if not settings.sip.require_digest:
+            found["digest_not_required"] = "any device is let in without a password"
+        if stats.granted_receive_buffer_bytes < stats.wanted_receive_buffer_bytes:
+            found["receive_buffer_small"] = (
+                f"{stats.granted_receive_buffer_bytes} of {stats.wanted_receive_buffer_bytes} bytes"
+            )
+        if self.inventory.figures.clock_steps:
+            found["clock_stepped"] = f"{self.inventory.figures.clock_steps} steps"
+        is_open = settings.http.host in ANYWHERE or not settings.http.host.startswith("127.")
+        if is_open and settings.http.effective_tls is Tls.OFF:
+            found["no_tls"] = f"{settings.http.host} is more than {LOOPBACK}"
+        return found
+
+
+def _identifiers(clock: Clock) -> Callable[[], str]:
+    identifiers = Identifiers()
+    return lambda: identifiers.next(clock.wall())

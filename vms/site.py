@@ -1,0 +1,52 @@
+"""Who this server is, as devices and people reach it."""
+
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+LOOPBACK = "127.0.0.1"
+ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared, not bound
+_ELSEWHERE = "192.0.2.1"  # reserved for documentation: routed like any address abroad, never asked
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the page tells an installer; `warnings` are codes the API explains."""
+
+    version: str
+    server_id: str
+    domain: str
+    addresses: Sequence[str]
+    sip_port: int
+    time_zone: str
+    admission: str
+    require_digest: bool
+    has_shared_password: bool
+    warnings: Sequence[str]
+
+
+def addresses_of(bound: str, advertised: Iterable[str]) -> list[str]:
+    """The addresses by which a socket bound to `bound` is reached; the likeliest first.
+
+    Advertised ones come before the machine's own; loopback comes last.
+    """
+    if bound not in ANYWHERE:
+        return list(dict.fromkeys([*advertised, bound]))
+    return list(dict.fromkeys([*advertised, *_own_addresses(), LOOPBACK]))
+
+
+def _own_addresses() -> list[str]:
+    found: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((_ELSEWHERE, 9))
+            found.append(str(probe.getsockname()[0]))
+        except OSError:  # no route at all: a machine without a network
+            pass
+    try:
+        infos = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+    except OSError:
+        infos = []
+    found += [str(info[4][0]) for info in infos]
+    return [host for host in found if not ip_address(host).is_loopback]
