@@ -86,7 +86,7 @@ class IdParts:
     @classmethod
     def of(cls, identifier: str) -> Self | None:
         """The parts, or None where the identifier is not of 20 digits."""
-        if len(identifier) != MAX_DIGITS:
+        if len(identifier) != MAX_DIGITS or not (identifier.isascii() and identifier.isdigit()):
             return None
         return cls(
             centre=identifier[:8],
