@@ -15,6 +15,7 @@ from sip.stream import TRUSTED_LIMIT_BYTES, UNTRUSTED_LIMIT_BYTES
 
 CONNECT_LIMIT_S: Final = 10.0
 MAX_STRANGER_CONNECTIONS: Final = 1_024
+MAX_UNSENT_BYTES: Final = 1024 * 1024
 _BACKLOG: Final = 1_024
 _SWEEP_S: Final = 5.0
 _CLOSE_LIMIT_S: Final = 2.0
@@ -23,8 +24,9 @@ _CLOSE_LIMIT_S: Final = 2.0
 class Connections:
     """Every TCP connection of one endpoint.
 
-    A peer that leaves a message unfinished for `silence_limit_s`, and a stranger that is silent
-    for as long, is cut off; of strangers there are at most 1,024, the oldest make room.
+    Cut off are: a peer that leaves a message unfinished for `silence_limit_s`, a stranger that
+    is silent for as long, a peer that lets a mebibyte of answers pile up. Of strangers there are
+    at most 1,024; the oldest make room.
     """
 
     def __init__(
@@ -74,9 +76,14 @@ class Connections:
         return flow.connection in self._open
 
     def send(self, data: bytes, flow: Flow) -> bool:
-        """False when the connection is gone."""
+        """False when the connection is gone, or has to go because its peer does not read."""
         connection = self._open.get(flow.connection)
-        return connection is not None and connection.send(data)
+        if connection is None:
+            return False
+        if connection.unsent_bytes > MAX_UNSENT_BYTES:
+            self._cut(connection, "unread answers")
+            return False
+        return connection.send(data)
 
     async def ready(self, flow: Flow) -> Flow:
         """The flow itself, or with connection 0 one with that address, opened when needed."""

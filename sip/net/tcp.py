@@ -9,9 +9,6 @@ from sip.errors import ProtocolError
 from sip.message import Address, Flow
 from sip.stream import StreamFramer
 
-MAX_UNSENT_BYTES: Final = 1024 * 1024
-"""A peer that does not read its answers is cut off when this much waits for it."""
-
 # A camera whose power was pulled sends no FIN: ask after 30 s of silence, thrice, 10 s apart.
 _PROBE_IDLE_S: Final = 30
 _PROBE_INTERVAL_S: Final = 10
@@ -86,15 +83,17 @@ class TcpConnection(asyncio.Protocol):
             self._owner.connection_closed(self)
 
     def send(self, data: bytes) -> bool:
-        """Queue the bytes; False when the connection is gone or its peer does not read."""
+        """Queue the bytes; False when the connection is gone."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
-        if transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            transport.abort()
-            return False
         transport.write(data)
         return True
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much waits for a peer that does not read."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def abort(self) -> None:
         """Close without waiting for a peer that may not read."""
