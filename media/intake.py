@@ -160,18 +160,19 @@ class Intake:
     def receive(self, data: bytes, source: Address) -> None:
         """One datagram, or one frame of a connection."""
         now = self._now()
-        if FirstPacket not in self._told:
-            self._tell(FirstPacket(self.stream_id, _text(source)))
         try:
             packet = parse(data, now)
         except ProtocolError:
+            self._note_first(source)
             self.malformed += 1
             return
         latch = self._latch
         if packet.ssrc == latch.ssrc and source == latch.source:
             latch.heard_s = now
             self._accept(packet, now)
-        elif is_rtcp(data):
+            return
+        self._note_first(source)
+        if is_rtcp(data):
             self.receive_rtcp(data, source)
         else:
             self._receive_other(packet, source, now)
@@ -251,6 +252,10 @@ class Intake:
             self._on_event(MediaSilent(self.stream_id, silent_s))
 
     # -- the way of a packet
+
+    def _note_first(self, source: Address) -> None:
+        if FirstPacket not in self._told:
+            self._tell(FirstPacket(self.stream_id, _text(source)))
 
     def _receive_other(self, packet: RtpPacket, source: Address, now: float) -> None:
         match self._latch.judge(packet, source, now):
