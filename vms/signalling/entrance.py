@@ -1,0 +1,21 @@
+"""Where requests arrive while the server is still being put together."""
+
+from typing import TYPE_CHECKING
+
+from sip.net.endpoint import IncomingRequest
+
+if TYPE_CHECKING:
+    from vms.signalling.inbound import Inbound
+
+
+class Entrance:
+    """The endpoint's `on_request`. Until `inbound` stands behind it, requests go unanswered:
+    devices repeat them, and nothing is acknowledged that nobody could keep."""
+
+    def __init__(self) -> None:
+        self.inbound: Inbound | None = None
+
+    def handle(self, incoming: IncomingRequest) -> None:
+        """One request."""
+        if self.inbound is not None:
+            self.inbound.handle(incoming)
