@@ -38,6 +38,10 @@ class _UdpSockets:
     def receive_buffer_bytes(self) -> int | None:
         return self._pair.receive_buffer_bytes
 
+    @property
+    def connection_count(self) -> int:
+        return 0
+
     def tick(self) -> None:
         report = self._intake.report()
         if report is not None:
@@ -76,6 +80,10 @@ class _TcpSockets:
     @property
     def receive_buffer_bytes(self) -> int | None:
         return None
+
+    @property
+    def connection_count(self) -> int:
+        return len(self._connections)
 
     def tick(self) -> None:
         now = self._now()
@@ -159,6 +167,11 @@ class Receiver:
     def receive_buffer_bytes(self) -> int | None:
         """What the kernel granted the UDP socket; None for TCP."""
         return self._sockets.receive_buffer_bytes
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that are open; 0 for UDP."""
+        return self._sockets.connection_count
 
     def expect(self, ssrc: int, remote_host: str | None) -> None:
         """The device answered: its SSRC, and the only host whose packets count from now on.

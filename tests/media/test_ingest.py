@@ -1,0 +1,315 @@
+"""A device on real sockets: UDP and connections, on loopback."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import pytest
+
+from media.door import MediaEnded, MediaEvent, StreamId, Transport
+from media.hub import Hub, Reader
+from media.ingest import Receiver, open_receiver
+from media.ps.mux import PsMuxer
+from media.rtp.framing import frame
+from media.rtp.packet import packetise
+from media.rtp.ports import NoPortError, PortLender
+from media.rtp.sockets import drain_of_running_loop
+from media.unit import Codec
+from tests.media.ps.streams import KEY, SLICE
+
+SSRC = 200_000_001
+HOST = "127.0.0.1"
+PORTS = (42_000, 42_999)
+LIMIT_S = 10
+
+
+@dataclass
+class Line:
+    """An open receiver, and what came of it."""
+
+    receiver: Receiver
+    hub: Hub
+    reader: Reader
+    events: list[MediaEvent]
+    ports: PortLender
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Until the tick has seen to `condition`; `TimeoutError` after `LIMIT_S`."""
+        seen = asyncio.Event()
+        drain = drain_of_running_loop()
+
+        def look() -> None:
+            if condition():
+                seen.set()
+
+        drain.add_chore(look)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await seen.wait()
+        finally:
+            drain.remove_chore(look)
+
+    async def pictures(self, count: int) -> list[bytes]:
+        taken: list[bytes] = []
+        async with asyncio.timeout(LIMIT_S):
+            while len(taken) < count:
+                unit = await self.reader.next()
+                if unit.codec.is_video:
+                    taken.append(unit.data)
+        return taken
+
+
+@asynccontextmanager
+async def line(
+    transport: Transport, *, now: Callable[[], float] = time.monotonic
+) -> AsyncIterator[Line]:
+    hub = Hub(now)
+    events: list[MediaEvent] = []
+    ports = PortLender(*PORTS, now)
+    receiver = await open_receiver(
+        StreamId("stream"), transport, SSRC, HOST, ports, hub, events.append, now
+    )
+    try:
+        yield Line(receiver, hub, hub.subscribe(100), events, ports)
+    finally:
+        await receiver.close()
+        hub.close()
+
+
+def packets(count: int = 4, *, payload_limit: int = 60) -> list[bytes]:
+    muxer = PsMuxer(Codec.H264)
+    out: list[bytes] = []
+    for number in range(count):
+        data = SLICE if number else KEY
+        pack = muxer.picture(data, number * 3600, is_key=not number)
+        out += packetise(
+            pack,
+            payload_type=96,
+            sequence=len(out),
+            timestamp=number * 3600,
+            ssrc=SSRC,
+            payload_limit=payload_limit,
+        )
+    return out
+
+
+async def test_pictures_arrive_by_udp() -> None:
+    async with line(Transport.UDP) as it:
+        it.receiver.expect(SSRC, HOST)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            for packet in packets():
+                device.sendto(packet, (HOST, it.receiver.port))
+
+            assert await it.pictures(4) == [KEY, SLICE, SLICE, SLICE]
+        assert it.receiver.port % 2 == 0
+        assert (it.receiver.receive_buffer_bytes or 0) > 0
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+async def test_pictures_arrive_by_connection_however_its_bytes_are_cut(size: int) -> None:
+    async with line(Transport.TCP_PASSIVE) as it:
+        it.receiver.expect(SSRC, HOST)
+        stream = b"".join(map(frame, packets(payload_limit=60_000)))
+        reader, writer = await asyncio.open_connection(HOST, it.receiver.port)
+        for start in range(0, len(stream), size):
+            writer.write(stream[start : start + size])
+            await writer.drain()
+
+        assert await it.pictures(3) == [KEY, SLICE, SLICE]
+        writer.close()
+        assert await it.pictures(1) == [SLICE]
+        await it.until(lambda: MediaEnded(StreamId("stream")) in it.events)
+        assert await reader.read() == b""
+
+
+async def test_a_connection_from_another_host_is_closed_and_counted() -> None:
+    async with line(Transport.TCP_PASSIVE) as it:
+        it.receiver.expect(SSRC, "127.0.0.9")
+        reader, writer = await asyncio.open_connection(HOST, it.receiver.port)
+
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.read() == b""
+        writer.close()
+        assert it.receiver.figures().foreign == 1
+
+
+async def test_a_connection_made_before_the_answer_is_kept_if_it_is_the_devices() -> None:
+    async with line(Transport.TCP_PASSIVE) as it:
+        stranger, stranger_writer = await asyncio.open_connection(
+            HOST, it.receiver.port, local_addr=("127.0.0.9", 0)
+        )
+        _, writer = await asyncio.open_connection(HOST, it.receiver.port)
+        writer.write(b"".join(map(frame, packets())))
+        await it.pictures(3)
+
+        it.receiver.expect(SSRC, HOST)
+
+        async with asyncio.timeout(LIMIT_S):
+            assert await stranger.read() == b""
+        stranger_writer.close()
+        writer.write(b"".join(map(frame, packets())))
+        await it.pictures(1)
+        writer.close()
+
+
+async def test_a_connection_that_brings_nothing_is_closed_after_a_while() -> None:
+    seconds = [0.0]
+    async with line(Transport.TCP_PASSIVE, now=lambda: seconds[0]) as it:
+        reader, writer = await asyncio.open_connection(HOST, it.receiver.port)
+        await it.until(lambda: it.receiver.connection_count == 1)
+        seconds[0] = 10.0
+
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_connection_without_rtp_is_closed() -> None:
+    async with line(Transport.TCP_PASSIVE) as it:
+        reader, writer = await asyncio.open_connection(HOST, it.receiver.port)
+        with suppress(ConnectionError):
+            for _ in range(40):
+                writer.write(b"\x01" * 10_000)
+                await writer.drain()
+        async with asyncio.timeout(LIMIT_S):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        await it.until(lambda: it.receiver.connection_count == 0)
+
+
+@pytest.mark.parametrize("transport", list(Transport))
+async def test_receiver_reports_reach_the_device(transport: Transport) -> None:
+    seconds = [0.0]
+    async with line(transport, now=lambda: seconds[0]) as it:
+        it.receiver.expect(SSRC, HOST)
+        loop = asyncio.get_running_loop()
+        if transport is Transport.UDP:
+            with (
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtp,
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtcp,
+            ):
+                rtp_port = bind_pair(rtp, rtcp)
+                rtcp.setblocking(False)
+                for packet in packets():
+                    rtp.sendto(packet, (HOST, it.receiver.port))
+                await it.pictures(3)
+                seconds[0] = 5.0
+                async with asyncio.timeout(LIMIT_S):
+                    report = await loop.sock_recv(rtcp, 2048)
+                assert it.receiver.figures().remote_address == f"{HOST}:{rtp_port}"
+        else:
+            reader, writer = await asyncio.open_connection(HOST, it.receiver.port)
+            writer.write(b"".join(map(frame, packets())))
+            await it.pictures(3)
+            seconds[0] = 5.0
+            async with asyncio.timeout(LIMIT_S):
+                length = int.from_bytes(await reader.readexactly(2), "big")
+                report = await reader.readexactly(length)
+            writer.close()
+        assert report[:2] == b"\x81\xc9"
+        assert report[8:12] == SSRC.to_bytes(4, "big")
+
+
+def bind_pair(rtp: socket.socket, rtcp: socket.socket) -> int:
+    """Two ports, one above the other, that nobody has."""
+    for port in range(43_000, 44_000, 2):
+        try:
+            rtp.bind((HOST, port))
+        except OSError:
+            continue
+        rtcp.bind((HOST, port + 1))
+        return port
+    raise AssertionError("no two free ports")
+
+
+async def test_a_port_another_process_has_is_left_to_it() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as spare,
+    ):
+        taken = bind_pair(spare, other)
+        ports = PortLender(taken, taken + 1, time.monotonic)
+
+        with pytest.raises(NoPortError):
+            await open_receiver(
+                StreamId("stream"),
+                Transport.UDP,
+                SSRC,
+                HOST,
+                ports,
+                Hub(time.monotonic),
+                lambda _: None,
+                time.monotonic,
+            )
+        assert ports.lent == 0
+
+
+async def test_a_host_that_is_not_ours_is_refused() -> None:
+    ports = PortLender(*PORTS, time.monotonic)
+
+    with pytest.raises(OSError, match=r"[Aa]ssign"):
+        await open_receiver(
+            StreamId("stream"),
+            Transport.TCP_PASSIVE,
+            SSRC,
+            "192.0.2.1",
+            ports,
+            Hub(time.monotonic),
+            lambda _: None,
+            time.monotonic,
+        )
+    assert ports.lent == 0
+
+
+@pytest.mark.parametrize("transport", list(Transport))
+async def test_a_closed_receiver_gives_back_its_port(transport: Transport) -> None:
+    async with line(transport) as it:
+        assert it.ports.lent == 1
+
+        await it.receiver.close()
+        await it.receiver.close()
+
+        assert it.ports.lent == 0
+        again = PortLender(it.receiver.port, it.receiver.port + 1, time.monotonic)
+        other = await open_receiver(
+            StreamId("other"),
+            transport,
+            SSRC,
+            HOST,
+            again,
+            Hub(time.monotonic),
+            lambda _: None,
+            time.monotonic,
+        )
+        await other.close()
+
+
+async def test_a_mistake_in_one_receiver_does_not_stop_the_others() -> None:
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: failures.append(context.get("exception"))
+    )
+
+    is_wrong = [True]
+
+    def fail() -> None:
+        if is_wrong:
+            raise RuntimeError("a mistake of ours")
+
+    async with line(Transport.UDP) as broken, line(Transport.UDP) as it:
+        broken.reader.close()
+        broken.hub.subscribe(1, fail)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            for packet in packets():
+                device.sendto(packet, (HOST, broken.receiver.port))
+                device.sendto(packet, (HOST, it.receiver.port))
+
+            assert len(await it.pictures(4)) == 4
+        assert failures
+        is_wrong.clear()
