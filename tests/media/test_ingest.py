@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ from media.ps.mux import PsMuxer
 from media.rtp.framing import frame
 from media.rtp.packet import packetise
 from media.rtp.ports import NoPortError, PortLender
-from media.rtp.sockets import drain_of_running_loop
 from media.unit import Codec
 from tests.media.ps.streams import KEY, SLICE
+from tests.support.waiting import until
 
 SSRC = 200_000_001
 HOST = "127.0.0.1"
@@ -36,22 +36,6 @@ class Line:
     events: list[MediaEvent]
     ports: PortLender
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Until the tick has seen to `condition`; `TimeoutError` after `LIMIT_S`."""
-        seen = asyncio.Event()
-        drain = drain_of_running_loop()
-
-        def look() -> None:
-            if condition():
-                seen.set()
-
-        drain.add_chore(look)
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                await seen.wait()
-        finally:
-            drain.remove_chore(look)
-
     async def pictures(self, count: int) -> list[bytes]:
         taken: list[bytes] = []
         async with asyncio.timeout(LIMIT_S):
@@ -65,7 +49,7 @@ class Line:
 @asynccontextmanager
 async def line(
     transport: Transport, *, now: Callable[[], float] = time.monotonic
-) -> AsyncIterator[Line]:
+) -> AsyncGenerator[Line]:
     hub = Hub(now)
     events: list[MediaEvent] = []
     ports = PortLender(*PORTS, now)
@@ -121,7 +105,7 @@ async def test_pictures_arrive_by_connection_however_its_bytes_are_cut(size: int
         assert await it.pictures(3) == [KEY, SLICE, SLICE]
         writer.close()
         assert await it.pictures(1) == [SLICE]
-        await it.until(lambda: MediaEnded(StreamId("stream")) in it.events)
+        await until(lambda: MediaEnded(StreamId("stream")) in it.events)
         assert await reader.read() == b""
 
 
@@ -159,7 +143,7 @@ async def test_a_connection_that_brings_nothing_is_closed_after_a_while() -> Non
     seconds = [0.0]
     async with line(Transport.TCP_PASSIVE, now=lambda: seconds[0]) as it:
         reader, writer = await asyncio.open_connection(HOST, it.receiver.port)
-        await it.until(lambda: it.receiver.connection_count == 1)
+        await until(lambda: it.receiver.connection_count == 1)
         seconds[0] = 10.0
 
         async with asyncio.timeout(LIMIT_S):
@@ -180,7 +164,7 @@ async def test_a_connection_without_rtp_is_closed() -> None:
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
-        await it.until(lambda: it.receiver.connection_count == 0)
+        await until(lambda: it.receiver.connection_count == 0)
 
 
 @pytest.mark.parametrize("transport", list(Transport))
