@@ -14,7 +14,7 @@ under way, what is observed of that device waits for its end.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -100,6 +100,12 @@ STALL_S = 10.0
 RETRY_S = 1.0
 
 Result = TypeVar("Result")
+
+
+_Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
+"""The open interval of every subject: its state, and since when."""
+
+_NO_LEDGER = (State.NOT_COMMISSIONED, None)
 
 
 class Heard(Enum):
@@ -193,27 +199,26 @@ class Inventory:
             await self._store.append(steps)
         now_s = self._ledger_clock.now_s()
         await self._store.life_mark(now_s)
-        current = {
-            interval.subject: (interval.state, interval.start_s)
-            for interval in stored.open_intervals
-        }
-        current.update((step.subject, (step.state, step.at_s)) for step in steps)
+        current: _Current = {kind: {} for kind in SubjectKind}
+        for interval in stored.open_intervals:
+            current[interval.subject.kind][interval.subject.key] = interval.state, interval.start_s
+        for step in steps:
+            current[step.subject.kind][step.subject.key] = step.state, step.at_s
         self._remember(stored, current)
         now = self._clock.monotonic()
         self._next_mark = now + LIFE_MARK_S
         self._next_flush = now + FLUSH_S
         self._watched_at = now
 
-    def _remember(self, stored: Stored, current: Mapping[Subject, tuple[State, int]]) -> None:
+    def _remember(self, stored: Stored, current: _Current) -> None:
         self._next_device_key = stored.next_device_key
         self._next_channel_key = stored.next_channel_key
         self._room = WaitingRoom(stored.waiting)
         records: dict[DeviceKey, Record] = {}
         now, wall = self._clock.monotonic(), self._ledger_clock.moment()
+        states = current[SubjectKind.DEVICE]
         for device in stored.devices:
-            state, since_s = current.get(
-                Subject(SubjectKind.DEVICE, device.key), (State.NOT_COMMISSIONED, None)
-            )
+            state, since_s = states.get(device.key, _NO_LEDGER)
             record = Record(replace(device, state=state, state_since=_moment(since_s)))
             records[device.key] = record
             if state is not State.NOT_COMMISSIONED:
@@ -223,10 +228,9 @@ class Inventory:
                 self._schedule(record)
         self._roster.fill(list(records.values()))
         channels: dict[DeviceKey, list[Channel]] = {}
+        states = current[SubjectKind.CHANNEL]
         for channel in stored.channels:
-            state, since_s = current.get(
-                Subject(SubjectKind.CHANNEL, channel.key), (State.NOT_COMMISSIONED, None)
-            )
+            state, since_s = states.get(channel.key, _NO_LEDGER)
             channels.setdefault(channel.device_key, []).append(
                 replace(channel, state=state, state_since=_moment(since_s))
             )

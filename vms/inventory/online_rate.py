@@ -173,8 +173,12 @@ def online_rates(
     sums: dict[str, list[_Sum]] = {}
     for subject, own in groupby(intervals, key=lambda interval: interval.subject):
         group = wanted.get(subject.key)
-        if group is not None:
-            _add_channel(sums.setdefault(group, [_Sum() for _ in cut]), own, cut)
+        if group is None:
+            continue
+        totals = sums.get(group)
+        if totals is None:
+            totals = sums[group] = [_Sum() for _ in cut]
+        _add_channel(totals, own, cut)
     return [
         _row(key, devices, window, total)
         for key, totals in sorted(sums.items())
@@ -185,8 +189,7 @@ def online_rates(
 
 def _add_channel(totals: list[_Sum], own: Iterable[Interval], cut: Sequence[Window]) -> None:
     """One pass over a channel's intervals and the windows, both in order."""
-    counted = [0] * len(cut)
-    present = [False] * len(cut)
+    counted: dict[int, int] = {}
     first = 0
     for interval in own:
         while first < len(cut) - 1 and cut[first].end_s <= interval.start_s:
@@ -199,12 +202,10 @@ def _add_channel(totals: list[_Sum], own: Iterable[Interval], cut: Sequence[Wind
             end_s = window.end_s if interval.end_s is None else min(interval.end_s, window.end_s)
             if end_s > start_s:
                 totals[index].seconds[interval.state] += end_s - start_s
-                counted[index] += end_s - start_s
-                present[index] = True
-    for index, window in enumerate(cut):
-        if present[index]:
-            totals[index].channels += 1
-            totals[index].seconds[State.NOT_COMMISSIONED] += window.length_s - counted[index]
+                counted[index] = counted.get(index, 0) + end_s - start_s
+    for index, counted_s in counted.items():
+        totals[index].channels += 1
+        totals[index].seconds[State.NOT_COMMISSIONED] += cut[index].length_s - counted_s
 
 
 def _row(key: str, devices: Mapping[str, Device], window: Window, total: _Sum) -> OnlineRateRow:

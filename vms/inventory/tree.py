@@ -1,5 +1,6 @@
 """The tree of administrative divisions, from the civil codes of channels (annex E)."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -25,18 +26,18 @@ def division_tree(channels: Iterable[Channel]) -> list[DivisionNode]:
 
     A code of another length hangs under its longest proper level.
     """
+    counts = Counter((channel.division, is_online(channel.state)) for channel in channels)
     nodes: dict[str, DivisionNode] = {}
     roots: list[DivisionNode] = []
-    for channel in channels:
-        online = is_online(channel.state)
+    for (division, online), count in counts.items():
         parent: DivisionNode | None = None
-        for code in _path(channel.division):
+        for code in _path(division):
             node = nodes.get(code)
             if node is None:
                 node = nodes[code] = DivisionNode(code)
                 (roots if parent is None else parent.children).append(node)
-            node.channels += 1
-            node.online_channels += online
+            node.channels += count
+            node.online_channels += count * online
             parent = node
     for node in nodes.values():
         node.children.sort(key=lambda child: child.code)
