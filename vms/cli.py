@@ -1,35 +1,27 @@
 """The commands. Settings are read here, once; nothing below reads them again."""
 
-import asyncio
 import json
 import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Never, TypeVar
+from typing import Annotated
 
 import typer
-import uvloop
 
 from api.app import openapi_document
 from config.settings import LoadedSettings, Settings, SettingsError, load
-from media.unit import Codec
 from vms.accounts.model import Actor, Role
 from vms.accounts.service import Accounts
 from vms.clock import SystemClock
+from vms.console import fail, run, until_signal
 from vms.demonstration import demonstrate
 from vms.doctor import findings
-from vms.errors import VmsError
-from vms.gb28181.version import Edition
 from vms.logs import set_up_logs
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database, current_revision, upgrade
-from vms.serving import running, until_signal
-from vms.simulator.faults import Fault
-from vms.simulator.plan import Platform, SimulatorOptions
-from vms.simulator.simulation import simulate
-
-Result = TypeVar("Result")
+from vms.serving import running
+from vms.simulator.command import simulate_cameras
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,7 +57,7 @@ def serve(config: ConfigFile = None, settings: SettingsList = None) -> None:
     """Run the server until SIGINT or SIGTERM."""
     loaded = _load(config, settings)
     set_up_logs()
-    _run(_serve(loaded.settings))
+    run(_serve(loaded.settings))
 
 
 @app.command()
@@ -75,54 +67,10 @@ def demo(
 ) -> None:
     """The server in a scratch folder, with simulated cameras, some of them faulty."""
     set_up_logs("warning")
-    _run(demonstrate(cameras, http_port))
+    run(demonstrate(cameras, http_port))
 
 
-@app.command(name="simulate")
-def simulate_cameras(
-    server: Annotated[str, typer.Option(help="HOST:PORT of the platform's SIP.")],
-    server_id: Annotated[str, typer.Option(help="The platform's 20-digit ID.")],
-    domain: Annotated[str, typer.Option(help="The platform's domain.")],
-    password: Annotated[str, typer.Option(envvar="GB28181_PASSWORD")] = "",
-    devices: Annotated[int, typer.Option(min=1)] = 1,
-    channels: Annotated[int, typer.Option(min=1)] = 1,
-    first_id: str = "34020000001180000001",
-    transport: Annotated[str, typer.Option(help="udp or tcp.")] = "udp",
-    edition: Annotated[str, typer.Option(help="2011, 2016 or 2022.")] = "2016",
-    video: Annotated[Path | None, typer.Option(help="A file instead of the test card.")] = None,
-    codec: Annotated[str, typer.Option(help="h264 or h265.")] = "h264",
-    audio: Annotated[str, typer.Option(help="g711a, aac or none.")] = "g711a",
-    keepalive: Annotated[float, typer.Option(help="Seconds.", min=1)] = 60.0,
-    fault: Annotated[
-        list[str] | None, typer.Option(help="NAME[=VALUE][@DEVICE], may be repeated.")
-    ] = None,
-) -> None:
-    """Cameras that speak the protocol; ends at SIGINT with a JSON summary on standard output."""
-    set_up_logs("warning")
-    host, _, port = server.rpartition(":")
-    try:
-        options = SimulatorOptions(
-            platform=Platform(server_id, domain, host, int(port)),
-            password=password,
-            devices=devices,
-            channels=channels,
-            first_id=first_id,
-            transport="TCP" if transport.lower() == "tcp" else "UDP",
-            edition=Edition(edition),
-            video=video,
-            codec=Codec(codec.lower()),
-            audio=AUDIO[audio.lower()],
-            keepalive_s=keepalive,
-            faults=tuple(Fault.parse(each) for each in fault or ()),
-        )
-    except (ValueError, KeyError) as error:
-        _fail(f"an option makes no sense: {error}")
-    except VmsError as error:
-        _fail(error.message)
-    _run(_simulate(options))
-
-
-AUDIO = {"g711a": Codec.PCMA, "aac": Codec.AAC, "none": None}
+app.command(name="simulate")(simulate_cameras)
 
 
 @app.command()
@@ -130,7 +78,7 @@ def doctor(config: ConfigFile = None, settings: SettingsList = None) -> None:
     """Check ports, addresses, buffers, disk, database and codecs; each finding with its remedy."""
     loaded = _load(config, settings)
     is_well = True
-    for finding in _run(findings(loaded.settings)):
+    for finding in run(findings(loaded.settings)):
         is_well = is_well and finding.is_well
         mark = "ok  " if finding.is_well else "FAIL"
         typer.echo(f"{mark}  {finding.check}: {finding.text}")
@@ -217,7 +165,7 @@ def key_revoke(key_id: str, config: ConfigFile = None, settings: SettingsList = 
 def db_upgrade(config: ConfigFile = None, settings: SettingsList = None) -> None:
     """Bring the schema up to date; `vms serve` does it by itself."""
     url = _load(config, settings).settings.database.url
-    _run(upgrade(url))
+    run(upgrade(url))
     typer.echo(_revisions(url))
 
 
@@ -251,34 +199,19 @@ async def _serve(settings: Settings) -> None:
         typer.echo("Stopping.")
 
 
-async def _simulate(options: SimulatorOptions) -> None:
-    stop = asyncio.Event()
-
-    async def end() -> None:
-        await until_signal()
-        stop.set()
-
-    ending = asyncio.get_running_loop().create_task(end())
-    try:
-        summary = await simulate(options, stop)
-    finally:
-        ending.cancel()
-    typer.echo(summary.as_json())
-
-
 def _revisions(url: str) -> str:
-    current, newest = _run(current_revision(url))
+    current, newest = run(current_revision(url))
     return f"{current or 'no schema yet'} (newest: {newest})"
 
 
 def _with_accounts(
     settings: Settings, work: Callable[[Accounts], Coroutine[None, None, None]]
 ) -> None:
-    async def run() -> None:
+    async def opened() -> None:
         async with Database.open(settings.database.url) as database:
             await work(Accounts(SqlAccountStore(database), SystemClock()))
 
-    _run(run())
+    run(opened())
 
 
 def _load(config: Path | None, settings: list[str] | None) -> LoadedSettings:
@@ -286,12 +219,12 @@ def _load(config: Path | None, settings: list[str] | None) -> LoadedSettings:
     for each in settings or ():
         key, equals, value = each.partition("=")
         if not equals:
-            _fail(f"--set {each}: write it as section.key=value")
+            fail(f"--set {each}: write it as section.key=value")
         overrides[key] = value
     try:
         return load(config, os.environ, overrides)
     except SettingsError as error:
-        _fail("\n".join(error.problems))
+        fail("\n".join(error.problems))
 
 
 def _ask_password() -> str:
@@ -299,24 +232,3 @@ def _ask_password() -> str:
         answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
         return answer
     return sys.stdin.readline().rstrip("\n")
-
-
-def _run(work: Coroutine[None, None, Result]) -> Result:
-    """On uvloop; what the world refused ends with a sentence, not with a trace."""
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
-    except VmsError as error:
-        _fail(error.message)
-    except OSError as error:
-        _fail(f"{error.strerror or error}: is another server running? `vms doctor` tells more")
-    except BaseExceptionGroup as group:
-        expected = group.subgroup((VmsError, OSError))
-        if expected is None:
-            raise
-        _fail("; ".join(str(error) for error in expected.exceptions))
-
-
-def _fail(text: str) -> Never:
-    typer.echo(text, err=True)
-    raise typer.Exit(1)

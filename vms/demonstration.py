@@ -15,10 +15,11 @@ from pathlib import Path
 import structlog
 
 from config.settings import Settings, load
+from vms.console import until_signal
 from vms.demo_history import write_history
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
-from vms.serving import Running, running, until_signal
+from vms.serving import Running, running
 from vms.simulator.plan import DevicePlan, Platform, SimulatorOptions, plan_devices
 
 log = structlog.get_logger(__name__)
@@ -129,7 +130,7 @@ async def _cameras(up: Running, fleets: Sequence[Fleet], shared: str) -> AsyncGe
             ]
             processes.append(
                 await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "vms", "simulate"),
+                    *(sys.executable, "-m", "vms.simulator"),
                     *("--server", f"{address.host}:{address.port}"),
                     *("--server-id", sip.server_id, "--domain", sip.domain),
                     *("--devices", str(options.devices), "--first-id", options.first_id),

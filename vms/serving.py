@@ -1,7 +1,6 @@
 """The server with its HTTP side, from start to signal."""
 
 import asyncio
-import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -75,15 +74,6 @@ async def running(settings: Settings, folder: Path) -> AsyncGenerator[Running]:
         finally:
             web.should_exit = True
             await serving
-
-
-async def until_signal() -> None:
-    """Until SIGINT or SIGTERM."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 def _listen(host: str, port: int) -> socket.socket:

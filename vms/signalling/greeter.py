@@ -15,6 +15,9 @@ log = structlog.get_logger(__name__)
 GREETED_AT_ONCE = 32
 """After a storm of registrations the rest waits its turn."""
 
+GREETING_DELAY_S = 1.0
+"""After the event: the 200 reaches the device first, and its road is on file."""
+
 AGAIN_AFTER_S = 600.0
 """A device that flaps is not asked for its catalogue each time."""
 
@@ -33,7 +36,7 @@ class Greeter:
 
     async def run(self) -> None:
         """Until cancelled."""
-        waiting: asyncio.Queue[str] = asyncio.Queue(SUBSCRIPTION_CAPACITY)
+        waiting: asyncio.Queue[tuple[float, str]] = asyncio.Queue(SUBSCRIPTION_CAPACITY)
         with self._events.subscribe(SUBSCRIPTION_CAPACITY) as subscription:
             async with asyncio.TaskGroup() as group:
                 for _ in range(GREETED_AT_ONCE):
@@ -41,7 +44,8 @@ class Greeter:
                 while True:
                     event = (await subscription.next()).event
                     if isinstance(event, DeviceCameOnline) and self._is_due(event.device_id):
-                        await waiting.put(event.device_id)
+                        due = self._clock.monotonic() + GREETING_DELAY_S
+                        await waiting.put((due, event.device_id))
 
     def _is_due(self, device_id: str) -> bool:
         now = self._clock.monotonic()
@@ -51,9 +55,11 @@ class Greeter:
         self._greeted[device_id] = now
         return True
 
-    async def _greet_all(self, waiting: asyncio.Queue[str]) -> None:
+    async def _greet_all(self, waiting: asyncio.Queue[tuple[float, str]]) -> None:
         while True:
-            await self._greet(DeviceId(await waiting.get()))
+            due, device_id = await waiting.get()
+            await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
+            await self._greet(DeviceId(device_id))
 
     async def _greet(self, device_id: DeviceId) -> None:
         try:

@@ -1,0 +1,48 @@
+"""What every command needs: a loop, the end by a signal, a plain word on failure."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Never, TypeVar
+
+import typer
+import uvloop
+
+from vms.errors import VmsError
+
+Result = TypeVar("Result")
+
+
+def run(work: Coroutine[None, None, Result]) -> Result:
+    """On uvloop; what the world refused ends with a sentence, not with a trace."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    except VmsError as error:
+        fail(error.message)
+    except OSError as error:
+        fail(_about(error))
+    except BaseExceptionGroup as group:
+        expected = group.subgroup((VmsError, OSError))
+        if expected is None or group.split((VmsError, OSError))[1] is not None:
+            raise
+        fail("; ".join(str(error) for error in expected.exceptions))
+
+
+def _about(error: OSError) -> str:
+    return f"{error.strerror or error}. `vms doctor` tells which port, file or folder it is."
+
+
+def fail(text: str) -> Never:
+    """End the command with status 1."""
+    typer.echo(text, err=True)
+    raise typer.Exit(1)
+
+
+async def until_signal() -> None:
+    """Until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
