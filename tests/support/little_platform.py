@@ -15,7 +15,7 @@ from media.rtp.framing import Deframer
 from media.rtp.packet import RtpPacket, parse
 from sip.digest import challenge_header, is_right, parse_credentials
 from sip.message import Flow, Request, response_to
-from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest
+from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest, PendingInvite
 from vms.gb28181 import sdp
 from vms.gb28181.manscdp import codec
 from vms.gb28181.manscdp.messages import Message
@@ -84,8 +84,8 @@ class LittlePlatform:
         )
         return (await self.endpoint.request(request, flow)).status
 
-    async def invite(self, channel_id: str, device_id: str, offer: bytes) -> CallLeg:
-        """Invite a channel and acknowledge; raises what `PendingInvite.final` raises."""
+    def call(self, channel_id: str, device_id: str, offer: bytes) -> PendingInvite:
+        """Invite a channel."""
         flow = self.seen.flows[device_id]
         request = self.endpoint.new_request(
             "INVITE",
@@ -96,7 +96,11 @@ class LittlePlatform:
             content_type=sdp.CONTENT_TYPE,
             contact=f"<sip:{SERVER_ID}@{self.endpoint.address}>",
         )
-        return await self.endpoint.invite(request, flow).final()
+        return self.endpoint.invite(request, flow)
+
+    async def invite(self, channel_id: str, device_id: str, offer: bytes) -> CallLeg:
+        """Invite a channel and acknowledge; raises what `PendingInvite.final` raises."""
+        return await self.call(channel_id, device_id, offer).final()
 
     def _received(self, incoming: IncomingRequest) -> None:
         if incoming.request.method == "REGISTER":

@@ -140,6 +140,8 @@ class Calls:
         udp: UdpRoad | None,
         local_host: str,
     ) -> None:
+        # Invited again within the call: the new description replaces the old stream.
+        self._end(leg)
         call = self._calls[leg] = _Call(channel_id, udp)
         leg.on_ended = lambda reason: self._ended(leg, reason)
         if FaultKind.NO_MEDIA in self._faults:

@@ -272,8 +272,9 @@ class Camera:
 
     async def _send_catalog(self, query: CatalogQuery) -> None:
         """The parts one after the other, each when the last was answered (annex M)."""
-        asked = [one for one in self.plan.channel_ids if one == ChannelId(query.device_id)]
-        items = [self._item(one) for one in asked or self.plan.channel_ids]
+        numbered = list(enumerate(self.plan.channel_ids, start=1))
+        asked = [one for one in numbered if one[1] == ChannelId(query.device_id)]
+        items = [self._item(number, channel_id) for number, channel_id in asked or numbered]
         for part in _parts(items):
             response = CatalogResponse(query.sn, query.device_id, len(items), part)
             body = codec.encode(response, self._options.edition)
@@ -283,8 +284,7 @@ class Camera:
                 return
             self._summary.catalog_parts += 1
 
-    def _item(self, channel_id: ChannelId) -> CatalogItem:
-        number = self.plan.channel_ids.index(channel_id) + 1
+    def _item(self, number: int, channel_id: ChannelId) -> CatalogItem:
         return CatalogItem(
             channel_id=channel_id,
             name=f"{self._device_name()}-{number} 测试画面",

@@ -53,7 +53,6 @@ KEY_INTERVAL = 50
 """Pictures from one key picture to the next, unless one is asked for."""
 
 STRIP_HEIGHT = 48
-CELL_WIDTH = 32
 CELLS = 20
 BLOCK = 8
 MARGIN = 4
@@ -149,24 +148,26 @@ def draw(identifier: _Plane, number: int, at: datetime) -> _Plane:
     picture[:STRIP_HEIGHT] = identifier
     milliseconds = str(int(at.timestamp() * 1000)).rjust(CLOCK_DIGITS, "0")
     picture[STRIP_HEIGHT : 2 * STRIP_HEIGHT] = _strip(milliseconds + _CALIBRATION)
-    shown = _glyphs(at.astimezone(BEIJING).strftime("%H:%M:%S"), _TIME_BLOCK)
+    shown = _time_of_day(at.astimezone(BEIJING).strftime("%H:%M:%S"))
     left = (WIDTH - shown.shape[1]) // 2
     picture[_TIME_TOP : _TIME_TOP + shown.shape[0], left : left + shown.shape[1]] = shown
     return picture
 
 
 def _strip(text: str) -> _Plane:
-    strip = np.full((STRIP_HEIGHT, WIDTH), _BLACK, dtype=np.uint8)
-    for cell, character in enumerate(text):
-        left = cell * CELL_WIDTH + MARGIN
-        strip[MARGIN : MARGIN + 5 * BLOCK, left : left + 3 * BLOCK] = _glyph(character, BLOCK)
-    return strip
+    return np.hstack([_cell(character) for character in text])
 
 
-def _glyphs(text: str, block: int) -> _Plane:
-    """Characters side by side with a block of black around each."""
+@lru_cache(maxsize=64)
+def _cell(character: str) -> _Plane:
+    return np.pad(_glyph(character, BLOCK), MARGIN, constant_values=_BLACK)
+
+
+@lru_cache(maxsize=8)
+def _time_of_day(text: str) -> _Plane:
+    """Digits side by side, larger, on black; the same for every camera and a second long."""
     return np.hstack(
-        [np.pad(_glyph(one, block), block // 2, constant_values=_BLACK) for one in text]
+        [np.pad(_glyph(one, _TIME_BLOCK), _TIME_BLOCK // 2, constant_values=_BLACK) for one in text]
     )
 
 

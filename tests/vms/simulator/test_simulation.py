@@ -335,10 +335,53 @@ async def test_a_slow_device_says_100_to_an_invite_at_once() -> None:
         one_device("slow-answer=0.3") as (platform, _),
         RtpCatcher.open("UDP") as catcher,
     ):
-        call = asyncio.create_task(platform.invite(CHANNEL, DEVICE, catcher.offer(SSRC)))
-        status = await platform.tell(DEVICE, DeviceInfoQuery(1, DEVICE), DEVICE)
-        assert status == 200
-        await call
+        call = platform.call(CHANNEL, DEVICE, catcher.offer(SSRC))
+        seen: list[int] = []
+        call.on_provisional = lambda response: seen.append(response.status)
+        await call.final()
+    assert seen == [100]
+
+
+async def test_a_slow_device_that_is_cancelled_does_not_send() -> None:
+    async with (
+        one_device("slow-answer=0.3") as (platform, simulation),
+        RtpCatcher.open("UDP") as catcher,
+    ):
+        call = platform.call(CHANNEL, DEVICE, catcher.offer(SSRC))
+        await call.cancel()
+        with pytest.raises(InviteRefusedError) as refused:
+            await call.final()
+        await until(lambda: simulation.summary.invites == 1)
+    assert refused.value.status == 487
+    assert simulation.summary.streams == 0
+
+
+async def test_a_media_port_nobody_listens_on_is_told() -> None:
+    async with one_device() as (platform, simulation):
+        async with RtpCatcher.open("TCP") as catcher:
+            offer = catcher.offer(SSRC, Setup.PASSIVE)
+        await platform.invite(CHANNEL, DEVICE, offer)
+        await until(lambda: simulation.summary.errors != [])
+        assert "no media connection" in simulation.summary.errors[0]
+
+
+async def test_a_device_invited_again_within_a_call_sends_to_the_new_address() -> None:
+    async with (
+        one_device() as (platform, simulation),
+        RtpCatcher.open("UDP") as first,
+        RtpCatcher.open("UDP") as second,
+    ):
+        leg = await platform.invite(CHANNEL, DEVICE, first.offer(SSRC))
+        await until(lambda: first.packets != [])
+        body = second.offer(SSRC + 1)
+        again = asyncio.create_task(
+            leg.request("INVITE", body=body, content_type="application/sdp")
+        )
+        await until(lambda: second.packets != [])
+        # Our endpoint, as a caller, takes no answer to an INVITE within a call.
+        again.cancel()
+        assert len(simulation.cameras[0].calls) == 1
+    assert {packet.ssrc for packet in second.packets} == {SSRC + 1}
 
 
 async def test_over_tcp_a_lost_connection_is_opened_again() -> None:
