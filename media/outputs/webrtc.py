@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from media.door import MediaError, OnMediaEvent, ViewerId, ViewerJoined, ViewerLeft
 from media.errors import ProtocolError
@@ -48,7 +49,8 @@ class WebRtcOutput:
     """All WebRTC viewers of a node; `start` it, `answer` offers, `stop` it.
 
     `token` gives 32 or more random hexadecimal digits: credentials, SSRCs and first numbers are
-    made of them.
+    made of them. `advertised_hosts` are IP addresses, at least one, the preferred one first;
+    anything else is a `ValueError`.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class WebRtcOutput:
     ) -> None:
         self._host = host
         self._wanted_port = port
-        self._advertised_hosts = tuple(advertised_hosts)
+        self._advertised_hosts = [str(ip_address(host)) for host in advertised_hosts]
+        if not self._advertised_hosts:
+            raise ValueError("no address to tell viewers")
         self._viewer_limit = viewer_limit
         self._now = now
         self._token = token
@@ -195,8 +199,15 @@ class WebRtcOutput:
     ) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finish)
         return task
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            task.get_loop().call_exception_handler(
+                {"message": "a WebRTC task failed", "exception": error, "task": task}
+            )
 
     async def _connect(self, connection: _Connection) -> None:
         viewer, link, secure = connection.viewer, connection.link, connection.secure

@@ -94,9 +94,9 @@ class WebRtcStream:
     def add(self, viewer: Viewer) -> None:
         """A viewer whose way is open: it gets the last group of pictures now."""
         self.viewers.append(viewer)
-        if self._group:
-            self._start_video_transcoder()
         if viewer.wants_video:
+            if self._group:
+                self._start_video_transcoder()
             viewer.start(self._history, self._now())
             if viewer.cursor is None and not self._group:
                 self._want_key_if_running()
@@ -224,7 +224,7 @@ class WebRtcStream:
             return
         self._group.append(unit)
         self._group_bytes += len(unit.data)
-        if self.viewers:
+        if any(viewer.wants_video for viewer in self.viewers):
             self._start_video_transcoder()
         elif len(self._group) > GROUP_LIMIT_UNITS or self._group_bytes > GROUP_LIMIT_BYTES:
             self._group = []

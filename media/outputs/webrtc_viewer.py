@@ -104,7 +104,7 @@ class Viewer:
     def pump(self, history: History) -> bool:
         """Send up to `BURST_PACKETS` of what waits; true while more does."""
         cursor = self.cursor
-        if cursor is None or self.is_broken:
+        if cursor is None or cursor == history.next_sequence or self.is_broken:
             return False
         if cursor < history.oldest_sequence:
             # It fell behind all that is kept; what came between is lost to it.
