@@ -12,11 +12,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, event, make_url
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from vms.errors import InvalidError
+from vms.errors import InvalidError, UnavailableError
 from vms.persistence.changes import Change, ChangeWriter
 from vms.persistence.failures import judging
 from vms.persistence.group_commit import GroupCommit
@@ -25,11 +26,16 @@ STATEMENT_LIMIT_S: Final = 15.0
 """After this a statement on PostgreSQL is given up and its callers get `UnavailableError`."""
 
 CONNECT_LIMIT_S: Final = 5.0
+"""How long a connection is waited for."""
+
 LOCK_LIMIT_MS: Final = 2000
 """How long SQLite waits for another process that writes (`vms user add`, a backup)."""
 
 READERS: Final = 4
 """Connections for reading; they never wait for the writer."""
+
+_UPGRADE_LOCK: Final = 0x6762_3238_3138_3100
+"""The number by which PostgreSQL knows our lock."""
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
@@ -82,23 +88,15 @@ class Database:
     async def open(cls, url: str) -> AsyncGenerator[Self]:
         """Make folders and tables as needed; on leaving, write what was accepted and close.
 
-        Raises `InvalidError` for an address that is none, `UnavailableError` when nobody serves.
+        Raises `InvalidError` for an address that is none, `UnavailableError` when nobody serves or
+        the schema is a newer program's.
         """
         parsed = parse_url(url)
         await upgrade(parsed)
         database = cls(parsed)
-        failure: Exception | None = None
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(database._commits.run(), name="database writer")
-                try:
-                    yield database
-                except Exception as error:  # noqa: BLE001  raised below, not wrapped by the group
-                    failure = error
-                finally:
-                    database._commits.close()
-            if failure is not None:
-                raise failure
+            async with _running(database._commits):
+                yield database
         finally:
             await database._writer.dispose()
             await database._reader.dispose()
@@ -138,6 +136,32 @@ class Database:
                 yield connection
 
 
+@asynccontextmanager
+async def _running(commits: GroupCommit[Change, bool]) -> AsyncGenerator[None]:
+    """The writer runs beside the block, and in the end writes what it accepted: a cancellation of
+    the block does not tear it out of a transaction. Its own mistakes end the block.
+    """
+    block = asyncio.current_task()
+    writer = asyncio.create_task(commits.run(), name="database writer")
+
+    def end_block(ended: asyncio.Task[None]) -> None:
+        if block is not None and not ended.cancelled() and ended.exception() is not None:
+            block.cancel()
+
+    writer.add_done_callback(end_block)
+    try:
+        yield
+    finally:
+        commits.close()
+        try:
+            await writer
+        except Exception:
+            # The cancellation was ours, and this is its reason.
+            if block is not None:
+                block.uncancel()
+            raise
+
+
 async def upgrade(url: str | URL) -> None:
     """Bring the schema up to date; nothing happens when it is."""
     parsed = parse_url(url) if isinstance(url, str) else url
@@ -171,9 +195,15 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # One at a time; on SQLite the transaction itself sees to that.
+        connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
     config = _alembic()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise UnavailableError(f"the schema is not of this program: {error}") from error
 
 
 def _alembic() -> Config:
@@ -222,6 +252,7 @@ def _reader(url: URL) -> AsyncEngine:
         url,
         pool_size=READERS,
         max_overflow=0,
+        pool_timeout=CONNECT_LIMIT_S,
         pool_pre_ping=True,
         connect_args=_postgresql_limits(STATEMENT_LIMIT_S),
     )
@@ -236,6 +267,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         url,
         pool_size=1 if writes else READERS,
         max_overflow=0,
+        pool_timeout=CONNECT_LIMIT_S,
         # Transactions are begun below, by us: the driver's own way begins them too late.
         connect_args={"isolation_level": None, "timeout": LOCK_LIMIT_MS / 1000},
     )

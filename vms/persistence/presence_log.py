@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     CursorResult,
+    Select,
     Text,
     bindparam,
     column,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -167,7 +168,7 @@ async def intervals(
     query = (
         select(ledger)
         .where(ledger.c.kind == subject.kind.value, ledger.c.subject_key == subject.key)
-        .where(*_overlap(from_s, to_s))
+        .where(ledger.c.start_s < to_s, or_(ledger.c.end_s.is_(None), ledger.c.end_s > from_s))
         .order_by(ledger.c.start_s)
     )
     return _intervals_of(await connection.execute(query))
@@ -177,13 +178,19 @@ async def intervals_of_all(
     connection: AsyncConnection, kind: SubjectKind, from_s: int, to_s: int
 ) -> Sequence[Interval]:
     """The same for every subject of a kind, by subject then start."""
-    query = (
-        select(ledger)
-        .where(ledger.c.kind == kind.value)
-        .where(*_overlap(from_s, to_s))
-        .order_by(*_SUBJECT, ledger.c.start_s)
-    )
-    return _intervals_of(await connection.execute(query))
+    return _intervals_of(await connection.execute(overlapping(kind, from_s, to_s)))
+
+
+def overlapping(kind: SubjectKind, from_s: int, to_s: int) -> Select[*tuple[Any, ...]]:
+    """Two halves, each with an index of its own, so that a day does not read ten years.
+
+    The empty string and the zero keep SQLite from walking the primary key instead.
+    """
+    began = select(ledger).where(ledger.c.start_s < to_s)
+    ended = began.where(ledger.c.kind == kind.value, ledger.c.end_s > from_s)
+    lasting = began.where(ledger.c.kind + "" == kind.value, ledger.c.end_s.is_(None))
+    both = union_all(ended, lasting).subquery("overlapping")
+    return select(both).order_by(both.c.subject_key + 0, both.c.start_s)
 
 
 async def open_intervals(connection: AsyncConnection) -> Sequence[Interval]:
@@ -196,10 +203,6 @@ async def highest_key(connection: AsyncConnection, kind: SubjectKind) -> int:
     """Of the subjects that ever had a ledger; 0 when there are none."""
     highest = select(func.max(ledger.c.subject_key)).where(ledger.c.kind == kind.value)
     return (await connection.scalar(highest)) or 0
-
-
-def _overlap(from_s: int, to_s: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return (ledger.c.start_s < to_s, or_(ledger.c.end_s.is_(None), ledger.c.end_s > from_s))
 
 
 def _intervals_of(rows: Iterable[Fetched]) -> Sequence[Interval]:

@@ -177,6 +177,8 @@ ledger = Table(
         sqlite_where=text("end_s IS NULL"),
         postgresql_where=text("end_s IS NULL"),
     ),
+    # A window over all subjects must not read ten years.
+    Index("ix_ledger_end", "kind", "end_s"),
     sqlite_with_rowid=False,
 )
 

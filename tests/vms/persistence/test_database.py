@@ -15,7 +15,8 @@ from tests.support.databases import sqlite_url
 from tests.support.waiting import until
 from tests.vms.persistence.rows_of_every_kind import device
 from vms.errors import InvalidError, UnavailableError
-from vms.persistence import tables
+from vms.inventory.model import SubjectKind
+from vms.persistence import presence_log, tables
 from vms.persistence.database import Database, current_revision, parse_url, upgrade
 from vms.persistence.device_store import SqlDeviceStore
 from vms.persistence.secret_store import SecretStore
@@ -39,6 +40,22 @@ async def test_upgrading_again_changes_nothing(database_url: str) -> None:
 
     async with Database.open(database_url) as database:
         assert (await SqlDeviceStore(database).load_all()).devices == (device(1),)
+
+
+async def test_two_that_upgrade_at_once_do_not_disturb_each_other(database_url: str) -> None:
+    await asyncio.gather(*(upgrade(database_url) for _ in range(3)))
+
+    assert len(set(await current_revision(database_url))) == 1
+
+
+async def test_the_schema_of_a_newer_program_is_left_alone(database_url: str) -> None:
+    async with Database.open(database_url) as database:
+        newer = text("UPDATE alembic_version SET version_num = '9999'")
+        await database.transact(lambda connection: connection.execute(newer))
+
+    with pytest.raises(UnavailableError, match="9999"):
+        async with Database.open(database_url):
+            pass
 
 
 async def test_the_migrations_make_exactly_the_tables_of_the_program(database: Database) -> None:
@@ -154,7 +171,9 @@ async def test_what_goes_wrong_inside_leaves_as_it_is_and_after_the_last_write(
         assert (await SqlDeviceStore(database).load_all()).devices == (device(1),)
 
 
-async def test_an_owner_that_is_cancelled_leaves_nobody_waiting(database_url: str) -> None:
+async def test_an_owner_that_is_cancelled_still_has_stored_what_was_accepted(
+    database_url: str,
+) -> None:
     saving: list[asyncio.Task[None]] = []
 
     async def own() -> None:
@@ -172,4 +191,35 @@ async def test_an_owner_that_is_cancelled_leaves_nobody_waiting(database_url: st
     results = await asyncio.gather(owner, *saving, return_exceptions=True)
 
     assert isinstance(results[0], asyncio.CancelledError)
-    assert {type(result) for result in results[1:]} <= {UnavailableError, type(None)}
+    assert results[1:] == [None] * 100
+    async with Database.open(database_url) as database:
+        assert len((await SqlDeviceStore(database).load_all()).devices) == 100
+
+
+async def test_a_mistake_of_ours_in_the_writer_ends_its_owner_loudly(database_url: str) -> None:
+    async def mistake(_connection: AsyncConnection) -> None:
+        raise LookupError
+
+    async def own() -> None:
+        async with Database.open(database_url) as database:
+            with pytest.raises(UnavailableError):
+                await database.transact(mistake)
+            await asyncio.Event().wait()
+
+    with pytest.raises(LookupError):
+        await own()
+    this_task = asyncio.current_task()
+    assert this_task is not None
+    assert this_task.cancelling() == 0
+
+
+async def test_a_window_over_all_ledgers_does_not_read_the_years_before(tmp_path: Path) -> None:
+    async with Database.open(sqlite_url(tmp_path)) as database, database.reading() as connection:
+        query = presence_log.overlapping(SubjectKind.CHANNEL, 100, 200)
+        literal = query.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = await connection.execute(text(f"EXPLAIN QUERY PLAN {literal}"))
+        steps = [str(row[3]) for row in plan]
+
+    assert [step for step in steps if "ix_ledger_end (kind=? AND end_s>?)" in step]
+    assert [step for step in steps if "USING INDEX uq_ledger_open" in step]
+    assert not [step for step in steps if "PRIMARY KEY" in step]

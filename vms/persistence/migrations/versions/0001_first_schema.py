@@ -96,6 +96,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "subject_key", "start_s", name=op.f("pk_ledger")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_ledger_end", "ledger", ["kind", "end_s"])
     op.create_index(
         "uq_ledger_open",
         "ledger",
