@@ -174,7 +174,7 @@ def _read_tree(root: ET.Element, document: Document) -> None:
         elif name in _INFO_BLOCKS:
             document.info.extend(_leaves_below(child, notes))
         elif len(child) == 0:
-            _keep(document.leaves, name, child.text)
+            _keep(document.leaves, child, notes)
         else:
             document.items.extend(
                 _read_item(item, notes) for item in child if _named(item.tag, notes) == "Item"
@@ -187,7 +187,7 @@ def _read_item(item: ET.Element, notes: set[Tolerance]) -> dict[str, str]:
     blocks: list[ET.Element] = []
     for child in item:
         if len(child) == 0:
-            _keep(leaves, _named(child.tag, notes), child.text)
+            _keep(leaves, child, notes)
         else:
             blocks.append(child)
     for block in blocks:
@@ -203,10 +203,12 @@ def _leaves_below(block: ET.Element, notes: set[Tolerance]) -> Iterator[tuple[st
             yield _named(element.tag, notes), text
 
 
-def _keep(leaves: dict[str, str], name: str, text: str | None) -> None:
-    text = (text or "").strip()
-    if text and name not in leaves:
-        leaves[name] = text
+def _keep(leaves: dict[str, str], leaf: ET.Element, notes: set[Tolerance]) -> None:
+    """The first of equal leaves counts; an empty one not at all."""
+    text = leaf.text
+    if text and (text := text.strip()):
+        tag = leaf.tag
+        leaves.setdefault(tag if tag in _KNOWN_TAGS else _named(tag, notes), text)
 
 
 def _salvage(text: str, document: Document) -> None:

@@ -16,7 +16,11 @@ _PARENT = re.compile(r"(?:[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{8}|[0-9]{18}|[0-9]{20
 _CIVIL_CODE = re.compile(r"(?:[0-9]{2}){1,4}\Z")
 # Some Hikvision recorders copy the standard's samples, which print `Owner1`, `CivilCode1`,
 # `Address1`, `Status1`: captures/manscdp/placeholders.xml
-_PLACEHOLDER = re.compile(r"(Owner|CivilCode|Address|Status)[0-9]?\Z")
+_PLACEHOLDERS = frozenset(
+    f"{name}{digit}"
+    for name in ("Owner", "CivilCode", "Address", "Status")
+    for digit in ("", *"0123456789")
+)
 
 _MODELLED = frozenset(
     {
@@ -85,7 +89,7 @@ def _read_status(text: str, notes: set[Tolerance]) -> tuple[bool, str]:
     """A channel without a usable Status counts as on: it is listed, and nothing says otherwise."""
     if text in ("ON", "OFF"):
         return text == "ON", ""
-    if _PLACEHOLDER.match(text):
+    if text in _PLACEHOLDERS:
         notes.add(Tolerance.PLACEHOLDER)
         return True, ""
     if text:
@@ -94,7 +98,7 @@ def _read_status(text: str, notes: set[Tolerance]) -> tuple[bool, str]:
 
 
 def _unless_placeholder(text: str, notes: set[Tolerance]) -> str:
-    if _PLACEHOLDER.match(text):
+    if text in _PLACEHOLDERS:
         notes.add(Tolerance.PLACEHOLDER)
         return ""
     return text
