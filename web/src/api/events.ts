@@ -1,0 +1,124 @@
+interface OfDevice {
+  device_id: string
+  at: string
+}
+
+/** What the server tells by `/api/v1/events`, by the words of its `event:` lines. */
+export interface ServerEvents {
+  device_came_online: OfDevice & { cause: string }
+  device_went_offline: OfDevice & { cause: string; silent_s: number }
+  device_added: OfDevice
+  device_removed: OfDevice
+  device_waits: OfDevice & { source: string }
+  catalog_progress: OfDevice & { received: number; announced: number; finished: boolean }
+  catalog_changed: OfDevice & { added: number; removed: number; changed: number }
+  channel_state_changed: OfDevice & { channel_id: string; state: string; cause: string }
+  alarm_raised: OfDevice & { alarm_id: string; source_id: string }
+  session_changed: OfDevice & {
+    session_id: string
+    channel_id: string
+    state: string
+    viewers: number
+    reason: string
+  }
+  resync: Record<string, never>
+}
+
+export type EventName = keyof ServerEvents
+
+const NAMES: readonly EventName[] = [
+  'device_came_online',
+  'device_went_offline',
+  'device_added',
+  'device_removed',
+  'device_waits',
+  'catalog_progress',
+  'catalog_changed',
+  'channel_state_changed',
+  'alarm_raised',
+  'session_changed',
+  'resync',
+]
+
+export interface EventSourceLike {
+  readonly readyState: number
+  onopen: ((event: Event) => void) | null
+  onerror: ((event: Event) => void) | null
+  addEventListener(name: string, listener: (event: MessageEvent<string>) => void): void
+  close(): void
+}
+
+export interface EventStreamOptions {
+  url?: string
+  open?: (url: string) => EventSourceLike
+  onConnected?: (isConnected: boolean) => void
+}
+
+const CLOSED = 2
+const FIRST_DELAY_MS = 1_000
+const LONGEST_DELAY_MS = 15_000
+
+type Listener<N extends EventName> = (event: ServerEvents[N]) => void
+
+/**
+ * The server's events. The browser resumes a broken stream by itself; where it gives up
+ * (an answer that is no event stream) a new one is opened and `resync` told.
+ */
+export class EventStream {
+  private readonly listeners = new Map<EventName, Set<(event: never) => void>>()
+  private source: EventSourceLike | null = null
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private delayMs = FIRST_DELAY_MS
+  private hasGap = false
+
+  constructor(private readonly options: EventStreamOptions = {}) {}
+
+  /** Hears events of one kind; the result stops that. */
+  on<N extends EventName>(name: N, listener: Listener<N>): () => void {
+    const set = this.listeners.get(name) ?? new Set()
+    this.listeners.set(name, set)
+    set.add(listener)
+    return () => void set.delete(listener)
+  }
+
+  open(): void {
+    if (this.source !== null) return
+    const open = this.options.open ?? ((url: string): EventSourceLike => new EventSource(url))
+    const source = open(this.options.url ?? '/api/v1/events')
+    this.source = source
+    source.onopen = () => {
+      this.delayMs = FIRST_DELAY_MS
+      this.options.onConnected?.(true)
+      if (this.hasGap) this.tell('resync', {})
+      this.hasGap = false
+    }
+    source.onerror = () => {
+      this.options.onConnected?.(false)
+      if (source.readyState === CLOSED) this.openLater()
+    }
+    for (const name of NAMES) {
+      source.addEventListener(name, (event) => {
+        this.tell(name, JSON.parse(event.data) as ServerEvents[typeof name])
+      })
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.timer)
+    this.source?.close()
+    this.source = null
+    this.options.onConnected?.(false)
+  }
+
+  private openLater(): void {
+    this.source?.close()
+    this.source = null
+    this.hasGap = true
+    this.timer = setTimeout(() => this.open(), this.delayMs)
+    this.delayMs = Math.min(this.delayMs * 2, LONGEST_DELAY_MS)
+  }
+
+  private tell<N extends EventName>(name: N, event: ServerEvents[N]): void {
+    for (const listener of this.listeners.get(name) ?? []) (listener as Listener<N>)(event)
+  }
+}

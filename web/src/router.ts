@@ -1,0 +1,74 @@
+import { createRouter, createWebHistory, type Router } from 'vue-router'
+import { useAccount } from '@/stores/account'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Shown without a sign-in. */
+    isOpen?: boolean
+    /** Dark unless the person chose otherwise. */
+    isDark?: boolean
+    /** Key of the title under `nav.`. */
+    title?: string
+  }
+}
+
+/** The console's areas; what is listed in the shell's navigation stands in `areas`. */
+export const areas = [
+  { name: 'live', path: '/live' },
+  { name: 'devices', path: '/devices' },
+  { name: 'figures', path: '/figures' },
+] as const
+
+export function createOurRouter(): Router {
+  const router = createRouter({
+    history: createWebHistory(),
+    routes: [
+      { path: '/', redirect: '/live' },
+      {
+        path: '/sign-in',
+        name: 'sign-in',
+        component: () => import('@/views/SignIn.vue'),
+        meta: { isOpen: true, title: 'sign-in' },
+      },
+      {
+        path: '/live',
+        name: 'live',
+        component: () => import('@/views/Live.vue'),
+        meta: { isDark: true, title: 'live' },
+      },
+      {
+        path: '/devices',
+        name: 'devices',
+        component: () => import('@/views/Devices.vue'),
+        meta: { title: 'devices' },
+      },
+      {
+        path: '/devices/:deviceId(\\d{1,20})',
+        name: 'device',
+        component: () => import('@/views/DevicePage.vue'),
+        props: true,
+        meta: { title: 'devices' },
+      },
+      {
+        path: '/figures',
+        name: 'figures',
+        component: () => import('@/views/Figures.vue'),
+        meta: { title: 'figures' },
+      },
+      { path: '/:rest(.*)*', redirect: '/live' },
+    ],
+  })
+  router.beforeEach(async (to) => {
+    const account = useAccount()
+    if (account.standing === 'unknown') {
+      try {
+        await account.load()
+      } catch {
+        account.signedOut() // the sign-in page says that the server is not to be reached
+      }
+    }
+    if (account.isSignedIn) return to.name === 'sign-in' ? { name: 'live' } : true
+    return to.meta.isOpen ? true : { name: 'sign-in', query: { next: to.fullPath } }
+  })
+  return router
+}
