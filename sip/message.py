@@ -122,7 +122,8 @@ class Message:
         """CSeq with its method in the usual case; ProtocolError when absent or nonsense."""
         if self._cseq is None:
             cseq = CSeq.parse(_required(self.headers, "CSeq"))
-            self._cseq = CSeq(cseq.number, usual_method(cseq.method))
+            usual = usual_method(cseq.method)
+            self._cseq = cseq if usual == cseq.method else CSeq(cseq.number, usual)
         return self._cseq
 
     @property

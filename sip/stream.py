@@ -31,6 +31,16 @@ _NEXT_START: Final = re.compile(
     + b"|".join(sorted(method.encode() for method in METHODS))
     + rb") +[A-Za-z]+:[^\s]+ +SIP/2\.0\r?\n"
 )
+# The same, as far as it has arrived.
+_BEGUN_START: Final = re.compile(
+    b"(?:"
+    + b"|".join(
+        re.escape(word[:length]) + (rb"(?: |\Z)" if length == len(word) else rb"\Z")
+        for word in sorted({b"SIP/2.0", *(method.encode() for method in METHODS)})
+        for length in range(1, len(word) + 1)
+    )
+    + b")"
+)
 _LENGTH: Final = re.compile(
     rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
@@ -135,14 +145,24 @@ class StreamFramer:
             return need
         if root.end() > need and root.end() == len(buffer):
             return None  # counted so short that the name of the root is still arriving
-        closing = b"</" + root[1] + b">"
-        found = buffer.find(closing, head_end, need)
+        return self._end_of_xml(b"</" + root[1] + b">", need)
+
+    def _end_of_xml(self, closing: bytes, need: int) -> int | None:
+        """The declared end, unless the root's end says that it was miscounted."""
+        buffer = self._buffer
+        found = buffer.find(closing, self._head_end, need)
         if found < 0:
             return self._end_of_short_count(closing, need)
         end = found + len(closing)
         rest = bytes(buffer[end:need]).lstrip(_PADDING)
-        # Counted too long, the body reaches into the next message; give that back.
-        return end if rest and _NEXT_START.match(rest + bytes(buffer[need:][:512])) else need
+        if not rest or not _BEGUN_START.match(rest):
+            return need
+        # Counted too long, the body reaches into the next message: give that back. Whether it
+        # is one shows when its start line is complete.
+        line = rest + bytes(buffer[need : need + MAX_LINE_CHARACTERS])
+        if _NEXT_START.match(line):
+            return end
+        return need if b"\n" in line or len(line) > MAX_LINE_CHARACTERS else None
 
     def _end_of_short_count(self, closing: bytes, need: int) -> int | None:
         """Counted too short: the root closes a little behind the declared end."""
