@@ -1,7 +1,7 @@
 """An inventory whose clock and database the test holds in its hands."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.support.clock import MIDDAY, FakeClock
 from tests.support.stores import InMemoryDeviceStore
@@ -53,18 +53,8 @@ class Site:
             assert self.inventory.keepalive(GATE, HOST, 5060) is Heard.KNOWN
             await self.inventory.pass_time()
 
-    def binding(self, host: str = HOST, port: int = 5060, expires_s: int = 3600) -> Binding:
-        now = self.clock.wall()
-        return Binding(
-            transport="UDP",
-            host=host,
-            port=port,
-            contact=f"sip:{GATE}@{host}:{port}",
-            local_host="127.0.0.1",
-            call_id="first",
-            registered_at=now,
-            expires_at=now + timedelta(seconds=expires_s),
-        )
+    def binding(self, host: str = HOST) -> Binding:
+        return binding_at(self.clock.wall(), host)
 
     async def register(self, device_id: DeviceId = GATE, host: str = HOST) -> None:
         await self.inventory.register(
@@ -86,6 +76,20 @@ class Site:
 
 
 FOREVER = (MIDDAY - timedelta(days=1), MIDDAY + timedelta(days=400))
+
+
+def binding_at(now: datetime, host: str = HOST) -> Binding:
+    """Registered just now, for an hour."""
+    return Binding(
+        transport="UDP",
+        host=host,
+        port=5060,
+        contact=f"sip:{GATE}@{host}:5060",
+        local_host="127.0.0.1",
+        call_id="first",
+        registered_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
 
 
 def lasted_s(interval: Interval) -> int | None:

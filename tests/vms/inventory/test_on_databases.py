@@ -1,0 +1,66 @@
+"""The inventory on the databases of the product: what it says in memory is what they hold."""
+
+import asyncio
+
+from tests.support.clock import MIDDAY, FakeClock
+from tests.vms.inventory.site import CAMERA, FOREVER, GATE, HOST, SECOND, binding_at, camera
+from vms.events import EventBus
+from vms.gb28181.ids import DeviceId
+from vms.gb28181.version import Edition
+from vms.inventory.inventory import Inventory, InventoryPolicy
+from vms.inventory.model import Cause, State
+from vms.inventory.online_rate import GroupBy, OnlineRateQuery
+from vms.persistence.database import Database
+from vms.persistence.device_store import SqlDeviceStore
+
+
+async def opened(database: Database, clock: FakeClock) -> Inventory:
+    """A run of the server; the one before was killed."""
+    inventory = Inventory(SqlDeviceStore(database), clock, EventBus(), InventoryPolicy())
+    await inventory.start()
+    return inventory
+
+
+async def register(inventory: Inventory, clock: FakeClock, device_id: DeviceId = GATE) -> None:
+    binding = binding_at(clock.wall())
+    await inventory.register(device_id, binding, user_agent="", edition=Edition.E2022)
+
+
+async def test_a_life_with_a_crash_adds_up_on_every_database(database: Database) -> None:
+    clock = FakeClock()
+    inventory = await opened(database, clock)
+    await register(inventory, clock)
+    await inventory.replace_channels(GATE, [camera(), camera(SECOND, is_on=False)], complete=True)
+    await inventory.picture_proven(GATE, CAMERA)
+    clock.advance(100)
+    await inventory.pass_time()
+
+    clock.advance(50)
+    inventory = await opened(database, clock)
+    inventory.keepalive(GATE, HOST, 5060)
+    clock.advance(200)
+    await inventory.pass_time()
+
+    history = await inventory.ledger(GATE, CAMERA, *FOREVER)
+    assert [(row.state, row.start_s - int(MIDDAY.timestamp())) for row in history] == [
+        (State.ONLINE_PROVEN, 0),
+        (State.UNKNOWN, 100),
+        (State.ONLINE_SIGNALLED, 150),
+        (State.OFFLINE, 350),
+    ]
+    assert history[0].cause is Cause.PICTURE
+    assert await inventory.check_conservation(*FOREVER) == []
+    [row] = await inventory.online_rate(OnlineRateQuery(MIDDAY, FOREVER[1], GroupBy.DEVICE))
+    assert (row.channels, row.total_s, row.unknown_s) == (2, 700, 100)
+
+
+async def test_a_storm_of_registrations_is_all_stored(database: Database) -> None:
+    clock = FakeClock()
+    inventory = await opened(database, clock)
+    devices = [DeviceId(f"3402000000111{number:07d}") for number in range(300)]
+
+    await asyncio.gather(*(register(inventory, clock, device_id) for device_id in devices))
+
+    again = await opened(database, clock)
+    assert all(again.device(device_id).binding is not None for device_id in devices)
+    assert again.summary().devices[State.UNKNOWN] == 300
