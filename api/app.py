@@ -1,6 +1,7 @@
 """The HTTP application on a running `Server`."""
 
 import secrets
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from api.ports import Server
 
 PREFIX = "/api/v1"
 OPENAPI_PATH = "/api/openapi.json"
-MAX_BODY_BYTES = 2**20
 API_VERSION = "1.0"
 
 DESCRIPTION = """Devices, channels, live pictures and online rates of a GB/T 28181 server.
@@ -47,7 +47,7 @@ def create_app(server: Server, *, web: Path = pages.WEB) -> FastAPI:
     app.state.media_tokens = MediaTokens(server.clock.monotonic)
     app.state.run_id = secrets.token_hex(4)
     server.collector.add(http_figures.samples)
-    document = JSONResponse(_documented(app))
+    document = JSONResponse(openapi_document())
 
     @app.get(OPENAPI_PATH, include_in_schema=False)
     async def openapi() -> Response:
@@ -60,14 +60,13 @@ def create_app(server: Server, *, web: Path = pages.WEB) -> FastAPI:
     return app
 
 
+@cache
 def openapi_document() -> dict[str, Any]:
-    """OpenAPI 3.1, as `/api/openapi.json` shows it; needs no running server."""
-    return _documented(_routes())
+    """OpenAPI 3.1, as `/api/openapi.json` shows it; needs no running server.
 
-
-def _documented(app: FastAPI) -> dict[str, Any]:
-    """With the schema of problem documents, which no route returns and all refer to."""
-    document = app.openapi()
+    With the schema of problem documents, which no route returns and all refer to.
+    """
+    document = _routes().openapi()
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas: dict[str, Any] = document["components"]["schemas"]
     schemas.update(problem.pop("$defs"))
@@ -84,7 +83,6 @@ def _routes() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
     )
     app.include_router(health.probes)
     app.include_router(accounts.doors, prefix=PREFIX)

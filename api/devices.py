@@ -195,11 +195,12 @@ class Job(BaseModel):
     job_id: str
     kind: Literal["catalog"]
     device_id: str
-    state: Literal["running", "finished", "failed"]
+    state: str = Field(description="`running`, `complete`, `incomplete` or `failed`.")
     started_at: datetime
+    finished_at: datetime | None
     received: int = Field(description="Channels received so far.")
     announced: int | None = Field(description="Channels the device said it has; null until then.")
-    error: str = Field(description="Why it failed, empty else.")
+    error: str = Field(description="Why it failed or what is missing, empty else.")
 
 
 class DeviceInfo(BaseModel):
@@ -497,13 +498,13 @@ async def get_job(
 
 
 def _job(job: CatalogJob) -> Job:
-    ended: Literal["finished", "failed"] = "failed" if job.error else "finished"
     return Job(
         job_id=job.job_id,
         kind="catalog",
         device_id=job.device_id,
-        state=ended if job.finished else "running",
+        state=job.state,
         started_at=job.started_at,
+        finished_at=job.finished_at,
         received=job.received,
         announced=job.announced,
         error=job.error,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.figures import HttpFigures
@@ -40,6 +41,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 }
+
+MAX_BODY_BYTES = 2**20
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -79,7 +82,7 @@ class Guard:
 
         with structlog.contextvars.bound_contextvars(trace_id=trace_id):
             try:
-                await self._app(scope, receive, send_guarded)
+                await self._app(scope, _limited(receive), send_guarded)
             finally:
                 took_s = self._monotonic() - started
                 self._figures.count(scope["method"], status, took_s, is_stream=is_stream)
@@ -91,6 +94,21 @@ class Guard:
                         status=status,
                         took_ms=round(took_s * 1000, 1),
                     )
+
+
+def _limited(receive: Receive) -> Receive:
+    """Bodies up to a limit, whatever length they announce; what nobody reads costs nothing."""
+    received = 0
+
+    async def receive_limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES:
+            raise HTTPException(413, f"a request body has at most {MAX_BODY_BYTES} bytes")
+        return message
+
+    return receive_limited
 
 
 def is_same_origin(headers: Headers) -> bool:

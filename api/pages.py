@@ -14,6 +14,7 @@ WEB = Path(__file__).parent / "_web"
 """The built page; `swagger/` in it holds the files of swagger-ui-dist."""
 
 NEVER_A_PAGE = ("api/", "healthz", "readyz", "metrics")
+INDEX = "index.html"
 YEAR_S = 31_536_000
 
 NONCE_PLACEHOLDER = "__CSP_NONCE__"
@@ -68,14 +69,14 @@ def pages(web: Path = WEB) -> APIRouter:
         if path.startswith(NEVER_A_PAGE) or path == "api":
             raise HTTPException(404, f"no {request.url.path}")
         file = _inside(root, path)
-        if file is not None and file.name != "index.html":
+        if file is not None and path != INDEX:
             # Vite names what is under assets/ by its content.
             is_lasting = path.startswith("assets/")
             caching = f"public, max-age={YEAR_S}, immutable" if is_lasting else "no-cache"
             return FileResponse(file, headers={"Cache-Control": caching})
-        if Path(path).suffix:
+        if Path(path).suffix and path != INDEX:
             raise HTTPException(404, f"no {request.url.path}")
-        index = _inside(root, "index.html")
+        index = _inside(root, INDEX)
         if index is None:
             return HTMLResponse(NOT_BUILT)
         return _index_page(index)

@@ -16,6 +16,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from sip.net.stats import EndpointStats
+from vms.events import EventBus
+from vms.inventory.inventory import Inventory
 from vms.metrics import counters
 from vms.metrics.counters import Kind, Metric
 
@@ -141,5 +144,42 @@ def session_source(owner: SessionOwner) -> Source:
         yield Sample(counters.INVITES, owner.invites)
         for cause, number in owner.failures.items():
             yield Sample(counters.SESSION_FAILURES, number, (cause,))
+
+    return read
+
+
+def inventory_source(inventory: Inventory, events: EventBus) -> Source:
+    """What is on file and how it stands."""
+
+    def read() -> Iterator[Sample]:
+        summary, figures = inventory.summary(), inventory.figures
+        for state, number in summary.devices.items():
+            yield Sample(counters.DEVICES, number, (state.value,))
+        for state, number in summary.channels.items():
+            yield Sample(counters.CHANNELS, number, (state.value,))
+        yield Sample(counters.WAITING, summary.waiting)
+        yield Sample(counters.KEEPALIVES, figures.keepalives)
+        yield Sample(counters.REFUSED_SIGNS, figures.unknown_devices, ("unknown_device",))
+        yield Sample(counters.REFUSED_SIGNS, figures.foreign_addresses, ("foreign_address",))
+        yield Sample(counters.FAILED_WRITES, figures.failed_writes)
+        yield Sample(counters.EVENTS, events.last_number)
+
+    return read
+
+
+def sip_source(stats_now: Callable[[], EndpointStats]) -> Source:
+    """The figures of the SIP endpoint; `stats_now` is asked at every scrape."""
+
+    def read() -> Iterator[Sample]:
+        stats = stats_now()
+        yield Sample(counters.SIP_MESSAGES, stats.received)
+        yield Sample(counters.SIP_SENT, stats.sent)
+        for reason, number in stats.parse_errors.items():
+            yield Sample(counters.SIP_PARSE_ERRORS, number, (reason,))
+        yield Sample(counters.SIP_RETRANSMISSIONS, stats.retransmissions)
+        yield Sample(counters.SIP_STRANGERS_IGNORED, stats.strangers_ignored)
+        yield Sample(counters.SIP_CONNECTIONS, stats.connections)
+        yield Sample(counters.SIP_SOCKET_DROPS, stats.socket_drops)
+        yield Sample(counters.SIP_RECEIVE_BUFFER, stats.granted_receive_buffer_bytes)
 
     return read

@@ -32,20 +32,37 @@ BUILD_INFO = Metric(
     "vms_build_info", Kind.GAUGE, "Always 1; the label tells the version", ("version",)
 )
 
-DEVICES = Metric("vms_devices", Kind.GAUGE, "Devices on file, by status", ("status",))
+DEVICES = Metric("vms_devices", Kind.GAUGE, "Devices on file, by state of the ledger", ("state",))
 CHANNELS = Metric(
     "vms_channels", Kind.GAUGE, "Channels on file, by state of the ledger", ("state",)
 )
-WAITING = Metric("vms_waiting_devices", Kind.GAUGE, "Rows of the waiting room")
+WAITING = Metric("vms_waiting_devices", Kind.GAUGE, "Rows of the waiting room, refused ones aside")
+KEEPALIVES = Metric("vms_keepalives", Kind.COUNTER, "Keepalives that counted")
+REFUSED_SIGNS = Metric(
+    "vms_refused_signs_of_life",
+    Kind.COUNTER,
+    "Messages answered 403, from devices not registered or from where the device is not",
+    ("reason",),
+)
+FAILED_WRITES = Metric(
+    "vms_ledger_failed_writes", Kind.COUNTER, "Writes of observed states that had to be repeated"
+)
 EVENTS = Metric("vms_events", Kind.COUNTER, "Events published on the bus")
 
-SIP_MESSAGES = Metric("vms_sip_messages", Kind.COUNTER, "SIP messages received")
+SIP_MESSAGES = Metric("vms_sip_messages", Kind.COUNTER, "SIP messages received, repeats included")
+SIP_SENT = Metric("vms_sip_sent_messages", Kind.COUNTER, "SIP messages sent")
 SIP_PARSE_ERRORS = Metric(
     "vms_sip_parse_errors", Kind.COUNTER, "SIP messages that could not be read", ("reason",)
 )
 SIP_RETRANSMISSIONS = Metric(
-    "vms_sip_retransmissions", Kind.COUNTER, "SIP messages we had to send again"
+    "vms_sip_retransmissions", Kind.COUNTER, "SIP messages sent again by our timers"
 )
+SIP_STRANGERS_IGNORED = Metric(
+    "vms_sip_strangers_ignored",
+    Kind.COUNTER,
+    "Requests of strangers dropped because their allowance was used up",
+)
+SIP_CONNECTIONS = Metric("vms_sip_connections", Kind.GAUGE, "TCP connections of devices open now")
 SIP_SOCKET_DROPS = Metric(
     "vms_sip_socket_drops", Kind.COUNTER, "Datagrams the kernel dropped before we read them"
 )

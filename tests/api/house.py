@@ -1,0 +1,354 @@
+"""A running application without SIP and media: real accounts, real inventory, and cameras that
+are as scripted as these two classes say."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from tests.support.clock import FakeClock
+from tests.support.stores import InMemoryDeviceStore
+from vms.accounts.model import Actor, Role
+from vms.accounts.passwords import Passwords
+from vms.accounts.service import Accounts
+from vms.errors import DeviceOfflineError, NotFoundError
+from vms.events import EventBus
+from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
+from vms.gb28181.version import Edition
+from vms.inventory.inventory import Inventory, InventoryPolicy
+from vms.inventory.model import Binding, NewDevice, ReportedChannel
+from vms.metrics.collector import VmsCollector, build_source
+from vms.persistence.account_store import SqlAccountStore
+from vms.persistence.database import Database
+from vms.site import Site
+
+GATE = DeviceId("34020000001110000001")
+YARD = DeviceId("34020000001110000002")
+CAMERA = ChannelId("34020000001320000001")
+SECOND = ChannelId("34020000001320000002")
+CHANNEL = f"/api/v1/devices/{GATE}/channels/{CAMERA}"
+JPEG = b"\xff\xd8 a picture \xff\xd9"
+PASSWORD = "correct horse battery"  # noqa: S105  of users that live as long as a test
+SECRET = "canary-device-secret"  # noqa: S105  sought in answers where it must not be
+SETUP_SOURCE = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stage of a trace."""
+
+    stage: str
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Figures of a viewer."""
+
+    viewer_id: str
+    protocol: str = "whep"
+    remote_address: str = "127.0.0.1:50000"
+    connected_s: float = 2.0
+    packets_sent: int = 100
+    bytes_sent: int = 100_000
+    lost_percent: float = 0.0
+    pictures_dropped: int = 0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of a stream."""
+
+    viewers: tuple[Viewer, ...]
+    transport: str = "tcp_passive"
+    remote_address: str | None = "127.0.0.9:15060"
+    ssrc: int | None = 200000001
+    container: str | None = "ps"
+    video_codec: str | None = "h264"
+    width: int | None = 1280
+    height: int | None = 720
+    audio_codec: str | None = None
+    packets: int = 1000
+    lost: int = 1
+    reordered: int = 2
+    duplicates: int = 0
+    foreign: int = 0
+    jitter_ms: float = 1.5
+    bitrate_bps: int = 2_000_000
+    frames_per_s: float = 25.0
+    key_pictures: int = 4
+    damaged_units: int = 0
+    last_packet_age_s: float | None = 0.02
+    transcoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A live session as it stands."""
+
+    session_id: str
+    device_id: str
+    channel_id: str
+    started_at: datetime | None
+    figures: Figures | None = None
+    state: str = "inviting"
+    stream: str = "main"
+    transport: str | None = "tcp_passive"
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    viewers: int = 0
+    kind: str = "live"
+    reason: str = ""
+    error: str = ""
+    ssrc: str | None = "0200000001"
+    trace: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A viewer that was let in."""
+
+    viewer_id: str
+    session_id: str
+    sdp: str
+
+
+class Viewing:
+    """One session a channel, streaming as soon as somebody waits for it; viewers by their user."""
+
+    def __init__(self, inventory: Inventory, clock: FakeClock) -> None:
+        self._inventory = inventory
+        self._clock = clock
+        self._running: dict[str, Running] = {}
+        self.viewers: dict[str, tuple[str, str]] = {}
+        self.offers: list[str] = []
+
+    async def live(
+        self,
+        device_id: str,
+        channel_id: str,
+        *,
+        stream: str = "main",
+        transport: str | None = None,
+        wait_s: float = 0.0,
+    ) -> Running:
+        device = self._inventory.device(device_id)
+        self._inventory.channel(device_id, channel_id)
+        if device.binding is None:
+            raise DeviceOfflineError(f"{device_id} is offline", device_id=device_id)
+        found = [each for each in self._running.values() if each.channel_id == channel_id]
+        session = (
+            found[0]
+            if found
+            else Running(
+                f"session-{len(self._running) + 1}",
+                device_id,
+                channel_id,
+                self._clock.wall(),
+                stream=stream,
+                transport=transport or "tcp_passive",
+                trace=(Entry("invite_sent", self._clock.wall(), "tcp_passive"),),
+            )
+        )
+        if wait_s > 0:
+            session = replace(session, state="streaming", codec="h264", width=1280, height=720)
+        self._running[session.session_id] = session
+        return session
+
+    async def webrtc(
+        self, device_id: str, channel_id: str, offer: str, user_id: str, stream: str = "main"
+    ) -> Answer:
+        session = await self.live(device_id, channel_id, stream=stream, wait_s=1)
+        self.offers.append(offer)
+        viewer_id = f"viewer-{len(self.offers)}"
+        self.viewers[viewer_id] = (user_id, session.session_id)
+        return Answer(viewer_id, session.session_id, "v=0\r\n")
+
+    async def leave(self, viewer_id: str, user_id: str) -> None:
+        if viewer_id not in self.viewers or self.viewers[viewer_id][0] != user_id:
+            raise NotFoundError(f"no viewer {viewer_id}")
+        del self.viewers[viewer_id]
+
+    async def snapshot(self, device_id: str, channel_id: str) -> bytes:
+        await self.live(device_id, channel_id, wait_s=1)
+        return JPEG
+
+    async def held_snapshot(self, device_id: str, channel_id: str) -> bytes | None:
+        self._inventory.channel(device_id, channel_id)
+        held = any(each.channel_id == channel_id for each in self._running.values())
+        return JPEG if held else None
+
+    async def sessions(self) -> Sequence[Running]:
+        return [self._seen(session) for session in self._running.values()]
+
+    async def session(self, session_id: str) -> Running:
+        try:
+            return self._seen(self._running[session_id])
+        except KeyError:
+            raise NotFoundError(f"no session {session_id}") from None
+
+    async def end(self, session_id: str) -> None:
+        await self.session(session_id)
+        del self._running[session_id]
+
+    def _seen(self, session: Running) -> Running:
+        own = [name for name, (_, of) in self.viewers.items() if of == session.session_id]
+        figures = Figures(tuple(Viewer(name) for name in own))
+        return replace(session, viewers=len(own), figures=figures)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A catalogue query half-way."""
+
+    job_id: str
+    device_id: str
+    started_at: datetime
+    state: str = "running"
+    received: int = 2
+    announced: int | None = 4
+    finished_at: datetime | None = None
+    error: str = ""
+
+
+class Link:
+    """Devices that answer when they are registered."""
+
+    def __init__(self, inventory: Inventory, clock: FakeClock) -> None:
+        self._inventory = inventory
+        self._clock = clock
+        self._jobs: dict[str, Job] = {}
+
+    async def query_catalog(self, device_id: str) -> Job:
+        self._require(device_id)
+        job = Job(f"job-{len(self._jobs) + 1}", device_id, self._clock.wall())
+        self._jobs[job.job_id] = job
+        return job
+
+    def catalog_job(self, job_id: str) -> Job:
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise NotFoundError(f"no job {job_id}") from None
+
+    async def query_info(self, device_id: str) -> DeviceInfoResponse:
+        self._require(device_id)
+        return DeviceInfoResponse(1, DeviceId(device_id), manufacturer="Example", model="NVR-8")
+
+    async def query_status(self, device_id: str) -> DeviceStatusResponse:
+        self._require(device_id)
+        return DeviceStatusResponse(1, DeviceId(device_id), is_online=True, is_recording=False)
+
+    def _require(self, device_id: str) -> None:
+        if self._inventory.device(device_id).binding is None:
+            raise DeviceOfflineError(f"{device_id} is offline", device_id=device_id)
+
+
+@dataclass
+class House:
+    """What `api.ports.Server` asks for."""
+
+    clock: FakeClock
+    accounts: Accounts
+    inventory: Inventory
+    viewing: Viewing
+    link: Link
+    events: EventBus
+    collector: VmsCollector
+    setup_code: str
+    wrong: dict[str, str] = field(default_factory=dict[str, str])
+
+    def site(self) -> Site:
+        return Site(
+            version="1.2.3",
+            server_id="34020000002000000001",
+            domain="3402000000",
+            addresses=["192.0.2.1"],
+            sip_port=5060,
+            time_zone="Asia/Shanghai",
+            admission="approve",
+            require_digest=False,
+            has_shared_password=False,
+            warnings=["digest_not_required"],
+        )
+
+    def device_secret(self, device_id: str) -> str | None:
+        return self.inventory.device(device_id).secret or f"derived-{device_id}"
+
+    async def readiness(self) -> Mapping[str, str]:
+        return {"database": "", "ledger": "", **self.wrong}
+
+    async def add_cameras(self) -> None:
+        """GATE registered with two channels; YARD on file, never seen."""
+        for device_id in (GATE, YARD):
+            await self.inventory.add_device(NewDevice(device_id, secret=SECRET))
+        now = self.clock.wall()
+        binding = Binding(
+            transport="UDP",
+            host="127.0.0.9",
+            port=5060,
+            contact=f"sip:{GATE}@127.0.0.9",
+            local_host="127.0.0.1",
+            call_id="first",
+            registered_at=now,
+            expires_at=now + timedelta(hours=1),
+        )
+        await self.inventory.register(GATE, binding, user_agent="NVR", edition=Edition.E2016)
+        reported = [
+            ReportedChannel(CAMERA, name="North gate", manufacturer="Example", civil_code="340203"),
+            ReportedChannel(SECOND, name="South gate", manufacturer="Other", is_on=False),
+        ]
+        await self.inventory.replace_channels(GATE, reported, complete=True)
+
+    async def sign_in(self, role: Role) -> str:
+        """The access token of a user who is called as their role; made at need."""
+        if role.value not in {user.username for user in await self.accounts.users()}:
+            await self.accounts.add_user(role.value, PASSWORD, role, Actor("test"))
+        return (await self.accounts.login(role.value, PASSWORD, SETUP_SOURCE)).access_token
+
+
+def database_url(folder: Path) -> str:
+    """Where the accounts of a house are kept."""
+    return f"sqlite+aiosqlite:///{folder}/house.db"
+
+
+@asynccontextmanager
+async def open_house(folder: Path) -> AsyncGenerator[House]:
+    """A fresh one, without any user yet, on the empty database that stands in `folder`."""
+    clock = FakeClock()
+    events = EventBus()
+    async with Database.open(database_url(folder)) as database:
+        cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        accounts = Accounts(SqlAccountStore(database), clock, cheap)
+        setup_code = await accounts.start(None)
+        inventory = Inventory(InMemoryDeviceStore(), clock, events, InventoryPolicy())
+        await inventory.start()
+        try:
+            yield House(
+                clock,
+                accounts,
+                inventory,
+                Viewing(inventory, clock),
+                Link(inventory, clock),
+                events,
+                VmsCollector([build_source("1.2.3")]),
+                setup_code or "",
+            )
+        finally:
+            await inventory.stop()
+
+
+def client_of(app: FastAPI, token: str | None = None, **headers: str) -> httpx.AsyncClient:
+    """A client on this machine, signed in or not."""
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("127.0.0.1", 40000))
+    return httpx.AsyncClient(transport=transport, base_url="http://vms.test", headers=headers)
