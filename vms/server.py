@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
@@ -63,10 +64,11 @@ def product_version() -> str:
 class Server:
     """The running application. It does not know that HTTP exists."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, limits: BrokerPolicy) -> None:
         """Use `open`."""
         self.settings = settings
         self.clock = clock
+        self._limits = replace(limits, idle_s=settings.media.idle_s)
         self.events = EventBus()
         self.collector = VmsCollector([build_source(product_version())])
         self.setup_code: str | None = None
@@ -84,12 +86,17 @@ class Server:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, clock: Clock | None = None) -> AsyncGenerator[Self]:
+    async def open(
+        cls,
+        settings: Settings,
+        clock: Clock | None = None,
+        limits: BrokerPolicy = BrokerPolicy(),  # noqa: B008  frozen
+    ) -> AsyncGenerator[Self]:
         """Everything up, from the database to the sockets; leaving the block takes it down.
 
         Raises `VmsError` for a database that cannot serve, `OSError` for a port that is taken.
         """
-        server = cls(settings, clock or SystemClock())
+        server = cls(settings, clock or SystemClock(), limits)
         async with AsyncExitStack() as stack:
             await server._build(stack)
             async with asyncio.TaskGroup() as group:
@@ -183,7 +190,7 @@ class Server:
             events=self.events,
             clock=self.clock,
             pool=SsrcPool(settings.sip.server_id),
-            policy=BrokerPolicy(idle_s=settings.media.idle_s),
+            policy=self._limits,
             new_id=new_id,
         )
         self.viewing = Viewing(self.broker, self.relay, self.inventory, new_id)

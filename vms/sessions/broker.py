@@ -49,12 +49,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FIRST_BYTE_LIMIT_S = 6.0
-"""After the ACK; over TCP a device that has not connected by then is asked again over UDP."""
-
-FIRST_PICTURE_LIMIT_S = 20.0
-"""After the first byte: "smart" coding may send a key picture only every 20 s."""
-
 PROOF_PERIOD_S = 60.0
 """How often a running stream is reported as evidence that its channel works."""
 
@@ -96,10 +90,17 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BrokerPolicy:
-    """Plain values from the settings."""
+    """Plain values.
+
+    `first_byte_limit_s` runs from the ACK; over TCP a device that has not connected by then is
+    asked again over UDP. `first_picture_limit_s` follows it: "smart" coding may send a key picture
+    only every 20 s.
+    """
 
     idle_s: float = 30.0
     default_transport: Transport = Transport.TCP_PASSIVE
+    first_byte_limit_s: float = 6.0
+    first_picture_limit_s: float = 20.0
 
 
 class Session:
@@ -391,20 +392,23 @@ class SessionBroker:
         await self._await_picture(session, address)
 
     async def _await_picture(self, session: Session, address: StreamAddress) -> None:
+        limits = self._policy
         try:
-            async with asyncio.timeout(FIRST_BYTE_LIMIT_S):
+            async with asyncio.timeout(limits.first_byte_limit_s):
                 await session.heard.wait()
         except TimeoutError:
             raise NoMediaError(
                 f"{session.device_id} accepted the call and sent nothing to "
-                f"{address.host}:{address.port} in {FIRST_BYTE_LIMIT_S:.0f} s"
+                f"{address.host}:{address.port} in {limits.first_byte_limit_s:.0f} s"
             ) from None
         if session.picture is not None:  # it was faster than its own 200
             self._apply(session, Input.FIRST_PICTURE, "")
-        await self.wait_past(session, frozenset({State.AWAITING_MEDIA}), FIRST_PICTURE_LIMIT_S)
+        awaiting = frozenset({State.AWAITING_MEDIA})
+        await self.wait_past(session, awaiting, limits.first_picture_limit_s)
         if session.state is State.AWAITING_MEDIA:
             raise NoMediaError(
-                f"{session.channel_id} sends, but no key picture in {FIRST_PICTURE_LIMIT_S:.0f} s"
+                f"{session.channel_id} sends, but no key picture in "
+                f"{limits.first_picture_limit_s:.0f} s"
             )
 
     def _listen(self, session: Session, call: Call) -> None:

@@ -1,0 +1,137 @@
+"""From INVITE to the first picture, over real sockets, with cameras that misbehave."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from media.unit import Codec
+from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE, Town, town
+from tests.support.waiting import until, until_async
+from vms.errors import DeviceOfflineError, NoMediaError
+from vms.sessions.viewing import SessionView
+
+JPEG_START = b"\xff\xd8\xff"
+
+
+async def live(place: Town, transport: str | None = None) -> SessionView:
+    return await place.server.viewing.live(
+        FIRST_DEVICE, FIRST_CHANNEL, transport=transport, wait_s=15.0
+    )
+
+
+async def everything_given_back(place: Town) -> None:
+    await until(lambda: not place.server.broker.sessions())
+    assert place.server.relay.stream_count == 0
+    assert place.server.endpoint.stats.dialogs == 0
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@pytest.mark.parametrize("transport", ["udp", "tcp_passive"])
+async def test_a_camera_plays(tmp_path: Path, codec: Codec, transport: str) -> None:
+    async with town(tmp_path) as place, place.cameras(codec=codec) as cameras:
+        await place.until_ready()
+
+        view = await live(place, transport)
+
+        assert (view.state, view.codec, view.transport) == ("streaming", codec.value, transport)
+        assert (view.width, view.height) == (640, 360)
+        assert [entry.stage for entry in view.trace] == [
+            "invite_sent",
+            *(entry.stage for entry in view.trace if entry.stage == "trying"),
+            "answered",
+            "acknowledged",
+            "first_packet",
+            "ssrc_matched",
+            "container_parsed",
+            "first_picture",
+        ]
+        await place.server.viewing.end(view.session_id)
+        await everything_given_back(place)
+        assert cameras.summary.byes_received == 1
+
+
+async def test_a_snapshot_is_a_picture_of_now(tmp_path: Path) -> None:
+    async with town(tmp_path) as place, place.cameras():
+        await place.until_ready()
+        assert await place.server.viewing.held_snapshot(FIRST_DEVICE, FIRST_CHANNEL) is None
+
+        jpeg = await place.server.viewing.snapshot(FIRST_DEVICE, FIRST_CHANNEL)
+
+        assert jpeg.startswith(JPEG_START)
+        assert await place.server.viewing.held_snapshot(FIRST_DEVICE, FIRST_CHANNEL) is not None
+
+
+async def test_many_wishes_for_one_camera_make_one_invite(tmp_path: Path) -> None:
+    async with town(tmp_path) as place, place.cameras() as cameras:
+        await place.until_ready()
+
+        views = await asyncio.gather(*(live(place) for _ in range(50)))
+
+        assert len({view.session_id for view in views}) == 1
+        assert cameras.summary.invites == 1
+
+
+async def test_a_camera_that_sends_nothing_is_named_as_such(tmp_path: Path) -> None:
+    async with town(tmp_path) as place, place.cameras(faults=("no-media",)):
+        await place.until_ready()
+
+        with pytest.raises(NoMediaError, match="sent nothing to 127"):
+            await live(place)
+
+        await everything_given_back(place)
+
+
+@pytest.mark.parametrize("fault", ["wrong-ssrc", "no-psm", "slow-answer=1"])
+async def test_a_camera_plays_in_spite_of(tmp_path: Path, fault: str) -> None:
+    async with town(tmp_path) as place, place.cameras(faults=(fault,)):
+        await place.until_ready()
+
+        assert (await live(place)).state == "streaming"
+
+
+async def test_lost_packets_are_counted(tmp_path: Path) -> None:
+    async with town(tmp_path) as place, place.cameras(faults=("loss=5",)) as cameras:
+        await place.until_ready()
+        view = await live(place, "udp")
+        await until(lambda: cameras.summary.packets_lost >= 5, 60)
+
+        async def lost() -> int:
+            figures = (await place.server.viewing.session(view.session_id)).figures
+            return figures.lost if figures is not None else 0
+
+        await until_async(lost, lambda lost: lost >= 5)
+
+
+async def test_a_session_ends_when_nobody_watches(tmp_path: Path) -> None:
+    async with town(tmp_path, media__idle_s="1") as place, place.cameras() as cameras:
+        await place.until_ready()
+        view = await live(place)
+
+        await everything_given_back(place)
+
+        assert (await place.server.viewing.session(view.session_id)).reason == "idle"
+        assert cameras.summary.byes_received == 1
+
+
+async def test_a_camera_that_goes_offline_takes_its_sessions_with_it(tmp_path: Path) -> None:
+    async with town(tmp_path) as place, place.cameras() as cameras:
+        await place.until_ready()
+        await live(place)
+
+        await cameras.cameras[0].unregister()
+
+        await everything_given_back(place)
+        with pytest.raises(DeviceOfflineError):
+            await live(place)
+
+
+async def test_a_picture_proves_its_channel(tmp_path: Path) -> None:
+    async with town(tmp_path) as place, place.cameras():
+        await place.until_ready()
+        await live(place)
+
+        inventory = place.server.inventory
+        await until(
+            lambda: inventory.channel(FIRST_DEVICE, FIRST_CHANNEL).state.value == "online_proven"
+        )
