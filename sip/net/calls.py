@@ -159,7 +159,7 @@ class PendingInvite:
         InviteRefusedError, TransactionTimeoutError or TransportError otherwise. Whoever stops
         waiting, by a timeout for instance, should `cancel()`; a call that comes late is ended.
         """
-        return await self._final
+        return await asyncio.shield(self._final)
 
     async def cancel(self) -> None:
         """Give up: CANCEL as soon as the peer has answered provisionally.
