@@ -324,7 +324,7 @@ class Intake:
 
     def _recognise(self, packet: RtpPacket) -> PsDemuxer | ElementaryDepacketiser | None:
         """The depacketiser of a packet of a new payload type; None: nothing to feed."""
-        if self.container is None:
+        if self._payload_type is None:
             container = container_of(packet.payload)
             if container is not None:
                 self._use(container, packet.payload_type)
@@ -366,7 +366,6 @@ class Intake:
         self._sync_duplicates()
         self._reception.forget_sequence()
         self._depacketiser = None
-        self.container = None
         self._payload_type = None
         self._next_sequence = None
         self._sender_report = None

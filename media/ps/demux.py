@@ -87,8 +87,7 @@ class PsDemuxer:
         self._audio_rest = b""
         self._timestamp: int | None = None
         self._timestamps_vary = False
-        self._was_marked = False
-        self._saw_unmarked = False
+        self._is_marked = False
         self._marker_is_right = False
         self._marker_is_wrong = False
         self._out: list[Frame] = []
@@ -106,9 +105,6 @@ class PsDemuxer:
         self, payload: bytes, timestamp: int, marker: bool, received_s: float
     ) -> Sequence[Frame]:
         """The frames that are complete with this payload."""
-        if self._was_marked:
-            self._judge_marker(payload)
-        self._was_marked = marker
         need = self._need
         if need > len(payload) and self._sink is not None:
             # The middle of a picture: nine packets of ten end here.
@@ -118,8 +114,6 @@ class PsDemuxer:
             sink.received_s = received_s
             if marker:
                 self._marker_is_wrong = True
-            else:
-                self._saw_unmarked = True
             return ()
         self._out = []
         if timestamp != self._timestamp:
@@ -128,8 +122,6 @@ class PsDemuxer:
         self._walk(self._tail + payload if self._tail else payload, received_s)
         if marker:
             self._end_at_marker()
-        else:
-            self._saw_unmarked = True
         return self._out
 
     def lose(self) -> Sequence[Frame]:
@@ -148,7 +140,7 @@ class PsDemuxer:
         self._need = 0
         self._sink = None
         self._searching = self._after_loss = True
-        self._was_marked = self._new_pack = False
+        self._is_marked = self._new_pack = False
         return self._out
 
     def flush(self) -> Sequence[Frame]:
@@ -361,6 +353,12 @@ class PsDemuxer:
         new_pack, self._new_pack = self._new_pack, False
         if self._splitter is None and video.parts:
             self._judge_continuation(header.pts, begins_nal, new_pack)
+        if self._is_marked:
+            # A marker proves right when a new picture follows it: devices set it anywhere.
+            self._is_marked = False
+            if video.parts or not begins_nal:
+                self._marker_is_wrong = True
+            self._marker_is_right = True
         if not video.parts and not self._open_picture(header.pts, begins_nal, new_pack):
             self._sink = None
             return
@@ -447,7 +445,6 @@ class PsDemuxer:
         data = b"".join(video.parts)
         video.parts.clear()
         video.size = 0
-        self._saw_unmarked = False
         codec = self._prove_codec(data)
         if codec is not None:
             self._out.append(
@@ -486,28 +483,22 @@ class PsDemuxer:
         self._sink = None
         self._after_loss = True
 
-    def _judge_marker(self, payload: bytes) -> None:
-        """Right markers stand before a new pack; some devices set them on every packet."""
-        if payload.startswith(_START) and len(payload) > 3 and payload[3] >= PACK:
-            self._marker_is_right = True
-        else:
-            self._marker_is_wrong = True
-
     def _end_at_marker(self) -> None:
-        """The marker ends the picture a frame's time sooner than the next pack would."""
+        """A marker that proved right ends the picture sooner than the next pack would."""
         video = self._video
-        if self._need > 0 or self._searching:
-            self._marker_is_wrong = self._marker_is_wrong or self._need > 0
+        if self._need > 0:
+            self._marker_is_wrong = True
+        if self._marker_is_wrong or self._splitter is not None or not video.parts:
             return
-        believed = self._marker_is_right or (self._saw_unmarked and self._need == 0)
-        if self._marker_is_wrong or not believed or not video.parts or self._splitter is not None:
+        self._is_marked = True
+        if not self._marker_is_right:
             return
         if self._need == _UNBOUNDED:
             self._append(self._tail, video.received_s)
             self._need = 0
             self._tail = b""
             self._end_pes()
-        if self._tail:
+        if self._tail or self._searching:
             return
         data = b"".join(video.parts)
         video.parts[:] = [data]

@@ -30,7 +30,12 @@ class Timeline:
 
     def picture(self, pts: int | None, timestamp: int, received_s: float) -> int:
         """The time of a picture, in the order they are decoded."""
-        self._has_pictures = True
+        is_first, self._has_pictures = not self._has_pictures, True
+        if is_first and self._out is not None:
+            # Sound led until now: the first picture takes its place beside it.
+            out = self.sound(pts, timestamp, received_s)
+            self._anchor(pts, out)
+            return self._settle(out, timestamp, received_s)
         return self._lead(pts, timestamp, received_s)
 
     def sound(self, pts: int | None, timestamp: int, received_s: float) -> int:
@@ -55,6 +60,9 @@ class Timeline:
             self._anchor(pts, out)
         else:
             out = self._next(pts, timestamp, received_s, self._out)
+        return self._settle(out, timestamp, received_s)
+
+    def _settle(self, out: int, timestamp: int, received_s: float) -> int:
         self._out = out
         self._timestamp = timestamp
         self._received_s = received_s

@@ -58,11 +58,27 @@ def test_pictures_and_sound_come_out_as_they_were_written() -> None:
     assert demuxer.tolerated == {}
 
 
-def test_the_marker_ends_a_picture_at_once() -> None:
+def test_a_marker_that_proved_right_ends_a_picture_at_once() -> None:
     demuxer = PsDemuxer()
-    pack = PsMuxer(Codec.H264).picture(KEY, 0, is_key=True)
+    muxer = PsMuxer(Codec.H264)
+    key = muxer.picture(KEY, 0, is_key=True)
+    second = muxer.picture(SLICE, 3600, is_key=False)
+    third = muxer.picture(SLICE, 7200, is_key=False)
 
-    assert pictures(feed(demuxer, pack, marker=True, size=50)) == [KEY]
+    assert feed(demuxer, key, marker=True, size=50) == []
+    assert pictures(feed(demuxer, second, timestamp=3600, marker=True)) == [KEY, SLICE]
+    assert pictures(feed(demuxer, third, timestamp=7200, marker=True)) == [SLICE]
+
+
+def test_markers_within_pictures_are_not_believed() -> None:
+    demuxer = PsDemuxer()
+    pieces = [KEY[:50], KEY[50:], SLICE[:10], SLICE[10:], SLICE]
+    stream = [
+        PACK + pes(0xE0, piece, pts)
+        for piece, pts in zip(pieces, (0, None, 3600, None, 7200), strict=True)
+    ]
+
+    assert pictures(feed_all(demuxer, stream, marker=True)) == [KEY, SLICE, SLICE]
 
 
 def test_a_marker_on_every_packet_is_not_believed() -> None:
