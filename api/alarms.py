@@ -42,7 +42,7 @@ async def list_alarms(
     response: Response,
     server: TheServer,
     caller: Reader,
-    device_id: Annotated[str | None, Query(pattern=r"^\d{1,20}$")] = None,
+    device_id: Annotated[str | None, Query(pattern=r"^[0-9]{1,20}$")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> PageOf[AlarmOut]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from pydantic import TypeAdapter
 from starlette.responses import JSONResponse, Response
 
 from api import (
@@ -64,13 +65,15 @@ def create_app(server: Server, *, web: Path = pages.WEB) -> FastAPI:
 def openapi_document() -> dict[str, Any]:
     """OpenAPI 3.1, as `/api/openapi.json` shows it; needs no running server.
 
-    With the schema of problem documents, which no route returns and all refer to.
+    With the schemas of problem documents and of events, which no route returns as such.
     """
     document = _routes().openapi()
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas: dict[str, Any] = document["components"]["schemas"]
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem
+    for kind in events.NAMES.values():
+        schemas[kind.__name__] = TypeAdapter(kind).json_schema()
     return document
 
 

@@ -24,7 +24,7 @@ class ChannelFilter(Paging):
     status: Status | None = Field(default=None, description="Only these.")
     division: str | None = Field(
         default=None,
-        pattern=r"^\d{1,8}$",
+        pattern=r"^[0-9]{1,8}$",
         description="A civil code of any level, and all below it.",
     )
     group: str | None = Field(
@@ -113,7 +113,9 @@ class ChannelPatchIn(Strict):
     """What is set over the report; null goes back to it, what is left out stays."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    division: Annotated[str, Field(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{8})$")] | None = None
+    division: Annotated[str, Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{8})$")] | None = (
+        None
+    )
 
 
 class Division(BaseModel):

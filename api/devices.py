@@ -141,7 +141,7 @@ class NewDeviceIn(Strict):
         json_schema_extra={"examples": [{"device_id": "34020000001320000001", "name": "Gate"}]},
     )
 
-    device_id: Annotated[str, Field(pattern=r"^\d{1,20}$")]
+    device_id: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
     name: Text | None = None
     secret: Secret | None = Field(default=None, description="By default derived from the ID.")
     sip_username: Annotated[str, Field(max_length=64)] = ""

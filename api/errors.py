@@ -166,7 +166,7 @@ def problem(
     )
     return JSONResponse(
         body.model_dump(),
-        status_code=status,
+        status_code=int(status),
         media_type=PROBLEM_TYPE,
         headers={"Content-Language": language, **(headers or {})},
     )

@@ -47,7 +47,7 @@ router = APIRouter(tags=["events"])
             "description": "`event:` is one of "
             + ", ".join(f"`{name}`" for name in NAMES)
             + ", or `resync` when events were missed: read the lists again. "
-            "`data:` is a JSON object with the event's fields.",
+            "`data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...).",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
     },

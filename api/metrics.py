@@ -45,8 +45,8 @@ class OnlineRateFilter(WindowQuery):
     method: Literal["integral"] = Field(
         default="integral", description="By the seconds of the ledger."
     )
-    device_id: str | None = Field(default=None, pattern=r"^\d{1,20}$")
-    division: str | None = Field(default=None, pattern=r"^\d{1,8}$")
+    device_id: str | None = Field(default=None, pattern=r"^[0-9]{1,20}$")
+    division: str | None = Field(default=None, pattern=r"^[0-9]{1,8}$")
     manufacturer: str | None = Field(default=None, max_length=255)
 
 

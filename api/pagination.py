@@ -41,7 +41,11 @@ class PageOf(BaseModel, Generic[T]):
 
     items: list[T] = Field(description="In the order of the list's key.")
     next_cursor: str | None = Field(description="For the next page; null on the last.")
-    total: int | None = Field(default=None, description="All that match, with `?total=true`.")
+    total: int | None = Field(
+        default=None,
+        description="All that match; there only with `?total=true`.",
+        exclude_if=lambda total: total is None,
+    )
 
 
 def encode_cursor(key: str) -> str:

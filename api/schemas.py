@@ -10,7 +10,7 @@ from api.errors import PROBLEM_TYPE
 DeviceIdPath = Annotated[
     str,
     Path(
-        pattern=r"^\d{1,20}$",
+        pattern=r"^[0-9]{1,20}$",
         description="The SIP device's ID.",
         examples=["34020000001320000001"],
     ),
@@ -18,7 +18,7 @@ DeviceIdPath = Annotated[
 ChannelIdPath = Annotated[
     str,
     Path(
-        pattern=r"^\d{1,20}$",
+        pattern=r"^[0-9]{1,20}$",
         description="The channel's ID within its device.",
         examples=["34020000001310000001"],
     ),

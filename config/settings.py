@@ -52,7 +52,7 @@ class PortRange:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `30000-30999`; raises `ValueError`."""
-        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+        match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
         if match is None:
             raise ValueError("write it as first-last, for instance 30000-30999")
         first, last = int(match[1]), int(match[2])
@@ -120,8 +120,8 @@ Host = Annotated[str, AfterValidator(_host)]
 # 0 takes any free port: for tests and the demonstration.
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, AfterValidator(_no_example)]
-ServerId = Annotated[str, Field(pattern=r"^\d{20}$")]
-Domain = Annotated[str, Field(pattern=r"^\d{8,20}$")]
+ServerId = Annotated[str, Field(pattern=r"^[0-9]{20}$")]
+Domain = Annotated[str, Field(pattern=r"^[0-9]{8,20}$")]
 Ports = Annotated[PortRange, BeforeValidator(_port_range), PlainSerializer(str)]
 
 

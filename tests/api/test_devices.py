@@ -35,6 +35,7 @@ async def test_a_list_goes_on_where_its_page_ended(viewer: httpx.AsyncClient) ->
     assert first.json()["total"] == 2
     assert [device["device_id"] for device in second.json()["items"]] == [YARD]
     assert second.json()["next_cursor"] is None
+    assert "total" not in (await viewer.get("/api/v1/devices")).json()
     assert "link" not in second.headers
 
 
@@ -82,6 +83,14 @@ async def test_a_device_cannot_be_put_on_file_twice(admin: httpx.AsyncClient) ->
     answer = await admin.post("/api/v1/devices", json={"device_id": GATE})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+async def test_an_identifier_has_digits_that_every_device_can_write(
+    admin: httpx.AsyncClient,
+) -> None:
+    for wrong in ("٣٤٠٢", "", "1" * 21, "34-02", "1\n"):
+        answer = await admin.post("/api/v1/devices", json={"device_id": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
 async def test_what_is_left_out_of_a_change_stays_and_null_is_the_default_again(

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from api.app import openapi_document
+from api.events import NAMES
 
 FILE = Path(__file__).parents[2] / "api" / "openapi.json"
 
@@ -51,6 +52,13 @@ def test_every_reference_leads_somewhere() -> None:
 
     named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert named <= set(document["components"]["schemas"])
+
+
+def test_every_kind_of_event_has_its_schema() -> None:
+    schemas = openapi_document()["components"]["schemas"]
+
+    assert {kind.__name__ for kind in NAMES.values()} <= set(schemas)
+    assert schemas["DeviceWentOffline"]["properties"]["at"]["format"] == "date-time"
 
 
 def test_names_are_snake_case() -> None:
