@@ -91,7 +91,10 @@ async def test_a_camera_plays_in_spite_of(tmp_path: Path, fault: str) -> None:
 
 
 async def test_lost_packets_are_counted(tmp_path: Path) -> None:
-    async with town(tmp_path) as place, place.cameras(faults=("loss=5",)) as cameras:
+    async with (
+        town(tmp_path, media__idle_s="60") as place,
+        place.cameras(faults=("loss=20",)) as cameras,
+    ):
         await place.until_ready()
         view = await live(place, "udp")
         await until(lambda: cameras.summary.packets_lost >= 5, 60)

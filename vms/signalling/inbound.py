@@ -89,6 +89,11 @@ class Inbound:
             case _:
                 incoming.respond(response_to(incoming.request, 405, headers=[("Allow", ALLOW)]))
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits for a commit or for a device."""
+        return not self._tasks
+
     async def close(self) -> None:
         """Wait for what is being stored."""
         while self._tasks:

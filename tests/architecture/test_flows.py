@@ -1,0 +1,111 @@
+"""Every arrow of docs/flows/*.md is seen in a traced run of that flow, on real sockets."""
+
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.tools import ROOT
+from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE, Town, town
+from tests.support.tracing import Trace, tracing
+from tests.support.waiting import until
+from tests.support.webrtc_peer import WebRtcPeer
+from vms.simulator.simulation import Simulation
+
+FLOWS = ROOT / "docs" / "flows"
+ARROW = re.compile(r"(?P<tail>[\w.]+) (?P<kind>->|~>) (?P<head>[\w.]+)")
+
+
+class Arrow(NamedTuple):
+    """`tail -> head` is called from within, `tail ~> head` follows."""
+
+    tail: str
+    kind: str
+    head: str
+
+    def is_seen(self, trace: Trace) -> bool:
+        if self.kind == "->":
+            return (self.tail, self.head) in trace.calls
+        return trace.follows(self.tail, self.head)
+
+
+def arrows_of(document: Path) -> list[Arrow]:
+    block = re.search(r"```flow\n(.*?)```", document.read_text(), re.DOTALL)
+    assert block is not None, f"{document.name} has no flow block"
+    lines = block[1].strip().splitlines()
+    matches = [ARROW.fullmatch(line) for line in lines]
+    assert all(matches), f"{document.name}: {[line for line in lines if not ARROW.fullmatch(line)]}"
+    return [Arrow(match["tail"], match["kind"], match["head"]) for match in matches if match]
+
+
+async def registers(place: Town, _cameras: Simulation) -> None:
+    await place.until_ready()
+
+
+async def keeps_alive(place: Town, cameras: Simulation) -> None:
+    await until(lambda: cameras.summary.keepalives_answered >= 2)
+    figures = place.server.inventory.figures
+    await until(lambda: figures.keepalives >= 2)
+    marks = place.server.inventory.device(FIRST_DEVICE).last_keepalive_at
+    assert marks is not None
+    await place.server.inventory.stop()
+
+
+async def tells_its_catalogue(place: Town, _cameras: Simulation) -> None:
+    await place.until_ready()
+    job = await place.server.link.query_catalog(FIRST_DEVICE)
+    await until(lambda: place.server.link.catalog_job(job.job_id).finished)
+
+
+async def is_watched(place: Town, _cameras: Simulation) -> None:
+    await place.until_ready()
+    viewing, peer = place.server.viewing, WebRtcPeer()
+    viewer = ""
+
+    async def answer(offer: str) -> str:
+        nonlocal viewer
+        answered = await viewing.webrtc(FIRST_DEVICE, FIRST_CHANNEL, offer, "user")
+        viewer = answered.viewer_id
+        return answered.sdp
+
+    await peer.connect(answer)
+    await until(lambda: len(peer.rtp) > 10)
+    await viewing.leave(viewer, "user")
+    await until(lambda: not place.server.broker.sessions())
+    await peer.close()
+
+
+async def raises_an_alarm(place: Town, cameras: Simulation) -> None:
+    await place.until_ready()
+    assert await cameras.cameras[0].raise_alarm()
+    await until(lambda: place.server.inbound.is_idle)
+
+
+RUNS: dict[str, Callable[[Town, Simulation], Awaitable[None]]] = {
+    "register": registers,
+    "keepalive": keeps_alive,
+    "catalog": tells_its_catalogue,
+    "live": is_watched,
+    "alarm": raises_an_alarm,
+}
+
+
+def test_every_flow_has_a_run() -> None:
+    assert {path.stem for path in FLOWS.glob("*.md")} - {"README"} == set(RUNS)
+
+
+@pytest.mark.parametrize("flow", RUNS)
+async def test_each_arrow_is_seen_in_a_traced_run(tmp_path: Path, flow: str) -> None:
+    arrows = arrows_of(FLOWS / f"{flow}.md")
+    names = {name for arrow in arrows for name in (arrow.tail, arrow.head)}
+    with tracing(names) as trace:
+        async with town(tmp_path, media__idle_s="0") as place:
+            async with place.cameras(keepalive_s=1) as cameras:
+                await RUNS[flow](place, cameras)
+
+    unseen = [
+        f"{arrow.tail} {arrow.kind} {arrow.head}" for arrow in arrows if not arrow.is_seen(trace)
+    ]
+    assert unseen == []
