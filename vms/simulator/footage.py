@@ -20,8 +20,9 @@ copy, for instance from a browser's canvas:
       3 XXX ..X XXX ..X XXX     8 XXX X.X XXX X.X XXX
       4 X.X X.X XXX ..X ..X     9 XXX X.X XXX ..X XXX
 
-* Below them, for people: colour bars, a square that crosses the picture every two seconds, and the
-  time of day in Beijing, in the same digits, larger.
+* Below them, for people: colour bars, a square that crosses the picture every two seconds, the
+  time of day in Beijing, in the same digits, larger, and a patch of noise, which gives the coded
+  pictures the size of a real camera's.
 
 Everything but the strips and the time of day is drawn once a process and shared by all cameras. The
 coding is per streaming camera, for the identifier is part of the picture; a camera nobody watches
@@ -63,7 +64,11 @@ _BLACK = 16
 _LOOP_PICTURES = 50
 _SQUARE = 48
 _TIME_BLOCK = 16
+_BARS_END = 192
 _TIME_TOP = 200
+_NOISE_HEIGHT = 64
+_NOISE_WIDTH = 160
+_GRAIN = 8
 _Plane = NDArray[np.uint8]
 
 _GLYPH_ROWS = {
@@ -183,7 +188,7 @@ def _glyph(character: str, block: int) -> _Plane:
 def _backgrounds() -> Sequence[_Plane]:
     """The loop of pictures behind everything, drawn once: bars and a crossing square."""
     card = np.full((HEIGHT * 3 // 2, WIDTH), 128, dtype=np.uint8)
-    card[: 2 * STRIP_HEIGHT] = _BLACK
+    card[:HEIGHT] = _BLACK
     bars = (
         (180, 128, 128),
         (162, 44, 142),
@@ -199,15 +204,20 @@ def _backgrounds() -> Sequence[_Plane]:
     v_plane = card[HEIGHT + HEIGHT // 4 :].reshape(HEIGHT // 2, WIDTH // 2)
     for index, (luma, u, v) in enumerate(bars):
         left = index * width
-        card[2 * STRIP_HEIGHT : HEIGHT, left : left + width] = luma
-        u_plane[STRIP_HEIGHT:, left // 2 : (left + width) // 2] = u
-        v_plane[STRIP_HEIGHT:, left // 2 : (left + width) // 2] = v
-    return [_with_square(card, number) for number in range(_LOOP_PICTURES)]
+        card[2 * STRIP_HEIGHT : _BARS_END, left : left + width] = luma
+        u_plane[STRIP_HEIGHT : _BARS_END // 2, left // 2 : (left + width) // 2] = u
+        v_plane[STRIP_HEIGHT : _BARS_END // 2, left // 2 : (left + width) // 2] = v
+    dice = np.random.default_rng(seed=1)
+    return [_with_motion(card, number, dice) for number in range(_LOOP_PICTURES)]
 
 
-def _with_square(card: _Plane, number: int) -> _Plane:
+def _with_motion(card: _Plane, number: int, dice: np.random.Generator) -> _Plane:
+    """The card with the square where it is in picture `number`, and noise nobody can predict."""
     picture = card.copy()
-    left = (WIDTH - _SQUARE) * number // _LOOP_PICTURES
+    grains = dice.integers(64, 192, (_NOISE_HEIGHT // _GRAIN, _NOISE_WIDTH // _GRAIN), np.uint8)
+    noise = grains.repeat(_GRAIN, axis=0).repeat(_GRAIN, axis=1)
+    picture[HEIGHT - _NOISE_HEIGHT : HEIGHT, WIDTH - _NOISE_WIDTH :] = noise
+    left = (WIDTH - _NOISE_WIDTH - _SQUARE) * number // _LOOP_PICTURES
     top = HEIGHT - _SQUARE - BLOCK
     picture[top : top + _SQUARE, left : left + _SQUARE] = _WHITE
     return picture
