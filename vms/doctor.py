@@ -118,7 +118,7 @@ def _codecs() -> Iterator[Finding]:
     for name, mode in CODECS:
         try:
             av.Codec(name, "r" if mode == "r" else "w")
-        except av.error.FFmpegError:
+        except ValueError:
             missing = True
         else:
             missing = False

@@ -26,7 +26,13 @@ from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory, InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
-from vms.metrics.collector import VmsCollector, build_source, session_source
+from vms.metrics.collector import (
+    VmsCollector,
+    build_source,
+    inventory_source,
+    session_source,
+    sip_source,
+)
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
@@ -133,6 +139,8 @@ class Server:
 
         await self._build_media(stack)
         await self._build_signalling(stack, master_key, nonce_key)
+        self.collector.add(inventory_source(self.inventory, self.events))
+        self.collector.add(sip_source(lambda: self.endpoint.stats))
         self.collector.add(session_source(self.broker))
 
     async def _build_media(self, stack: AsyncExitStack) -> None:

@@ -1,5 +1,6 @@
 """Digest as policy: whose secret, which nonces, what a REGISTER proved (RFC 3261, 22)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sip.digest import (
@@ -16,9 +17,14 @@ from vms.gb28181.ids import DeviceId
 from vms.inventory.model import Device
 from vms.inventory.registration import DigestVerdict, Secrets
 
-ALGORITHMS = ("SHA-256", "MD5")
-"""Offered in this order; old devices take the last, which is MD5 (RFC 8760)."""
+STRONGEST_FIRST = ("SHA-256", "MD5")
+"""For devices of 2022: who knows both takes the first it knows (RFC 8760, 2.4)."""
 
+OLDEST_FIRST = ("MD5", "SHA-256")
+"""For older devices: many look at the first challenge only, and know no hash but MD5."""
+
+WITHOUT_CHOICE = ("MD5",)
+"""Where two challenges would make the answer too long for its request."""
 
 _OF_NONCE = {
     NonceVerdict.FRESH: DigestVerdict.RIGHT,
@@ -70,7 +76,9 @@ class Authenticator:
         judged = self._nonces.judge(credentials, device_id, self._clock.wall().timestamp())
         return Proof(_OF_NONCE[judged], username)
 
-    def challenges(self, device_id: DeviceId, *, stale: bool) -> list[tuple[str, str]]:
+    def challenges(
+        self, device_id: DeviceId, algorithms: Sequence[str], *, stale: bool
+    ) -> list[tuple[str, str]]:
         """WWW-Authenticate headers with a fresh nonce, without qop: what every device takes."""
         nonce = self._nonces.issue(self._clock.wall().timestamp(), device_id)
         return [
@@ -78,5 +86,5 @@ class Authenticator:
                 "WWW-Authenticate",
                 challenge_header(self._realm, nonce, algorithm=algorithm, stale=stale),
             )
-            for algorithm in ALGORITHMS
+            for algorithm in algorithms
         ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 
 from sip.message import Flow, Request, Response, response_to
-from sip.net.endpoint import Endpoint, IncomingRequest
+from sip.net.endpoint import REFLECTION_LIMIT, Endpoint, IncomingRequest
 from vms.clock import Clock
 from vms.errors import ExhaustedError, UnavailableError
 from vms.gb28181.ids import DeviceId
@@ -23,12 +23,21 @@ from vms.inventory.registration import (
     RegistrationPolicy,
     decide,
 )
-from vms.signalling.authentication import Authenticator, Proof
+from vms.signalling.authentication import (
+    OLDEST_FIRST,
+    STRONGEST_FIRST,
+    WITHOUT_CHOICE,
+    Authenticator,
+    Proof,
+)
 from vms.signalling.flows import Flows
 
 log = structlog.get_logger(__name__)
 
 OUR_VERSION = (VERSION_HEADER, version_of(Edition.E2022) or "")
+
+ADDED_BYTES = 40
+"""What an answer still gets before it goes out: the To tag and our version."""
 
 RETRY_AFTER_S = 20
 """Told with 503 while the database cannot serve or is too far behind."""
@@ -95,14 +104,27 @@ class Registrar:
         match decide(facts, proof.verdict, self._policy):
             case Challenge(stale=stale):
                 self._count("challenged")
-                challenges = self._authenticator.challenges(device_id, stale=stale)
-                return response_to(request, 401, headers=challenges)
+                return self._challenged(request, flow, device_id, stale=stale)
             case Refuse() as refuse:
                 return await self._refused(request, flow, device_id, refuse)
             case Accept(expires_s=0):
                 return await self._unregistered(request, device_id)
             case Accept(expires_s=expires_s):
                 return await self._registered(request, flow, device_id, expires_s)
+
+    def _challenged(
+        self, request: Request, flow: Flow, device_id: DeviceId, *, stale: bool
+    ) -> Response:
+        """401 with a choice of hashes, over UDP only while it is no reflector's prize (G9)."""
+        is_new = edition_of(request.headers.get(VERSION_HEADER)) is Edition.E2022
+        offered = STRONGEST_FIRST if is_new else OLDEST_FIRST
+        challenges = self._authenticator.challenges(device_id, offered, stale=stale)
+        response = response_to(request, 401, headers=challenges)
+        limit = REFLECTION_LIMIT * request.received_bytes - ADDED_BYTES
+        if flow.transport == "TCP" or len(response.to_bytes()) <= limit:
+            return response
+        challenges = self._authenticator.challenges(device_id, WITHOUT_CHOICE, stale=stale)
+        return response_to(request, 401, headers=challenges)
 
     async def _registered(
         self, request: Request, flow: Flow, device_id: DeviceId, expires_s: int
