@@ -46,6 +46,8 @@ class Assembler:
 
     def add_sound_packet(self, codec: Codec, packet: RtpPacket) -> None:
         """G.711 in RTP packets of its own beside the container; its clock runs at 8000 Hz."""
+        if not packet.payload:
+            return
         now_out = self._timeline.at_arrival(packet.received_s)
         if self._sound_base is None:
             self._sound_base = (packet.timestamp, now_out)
