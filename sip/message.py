@@ -197,15 +197,17 @@ class Request(Message):
     """A request. `method` is in the usual case; `literal_method` is as the peer wrote it.
 
     A digest is computed over the literal method first: some devices write `Register`.
+    `received_bytes` is its length on the wire, 0 for a request made here.
     """
 
-    __slots__ = ("literal_method", "method", "uri")
+    __slots__ = ("literal_method", "method", "received_bytes", "uri")
 
     def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
         super().__init__(headers, body)
         self.method = usual_method(method)
         self.literal_method = method
         self.uri = uri
+        self.received_bytes = 0
 
     @property
     def start_line(self) -> str:

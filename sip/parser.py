@@ -47,6 +47,8 @@ def parse_message(data: bytes) -> Request | Response:
     message.headers = Headers.of_parsed(_fields(lines))
     if body:
         message.body = _without_padding(message.headers, body)
+    if isinstance(message, Request):
+        message.received_bytes = len(data)
     return message
 
 

@@ -27,7 +27,9 @@ class InviteRefusedError(Exception):
 class Line(Protocol):
     """What calls need of the endpoint they came from."""
 
-    def answer(self, key: ServerKey, flow: Flow, response: Response) -> None: ...
+    def answer(
+        self, key: ServerKey, flow: Flow, response: Response, request_bytes: int
+    ) -> None: ...
     def accept(self, key: ServerKey, flow: Flow, response: Response) -> "CallLeg": ...
     def cancel_invite(self, key: ClientKey) -> None: ...
     def forget_call(self, dialog: Dialog) -> None: ...
@@ -132,7 +134,7 @@ class IncomingRequest:
 
     def respond(self, response: Response) -> None:
         """Any number of provisionals, one final response; what comes after that is ignored."""
-        self._line.answer(self._key, self.flow, response)
+        self._line.answer(self._key, self.flow, response, self.request.received_bytes)
 
     def accept(self, response: Response) -> CallLeg:
         """Answer an INVITE with a 2xx, repeated until its ACK comes.
@@ -151,6 +153,7 @@ class PendingInvite:
         self._final: asyncio.Future[CallLeg] = asyncio.get_running_loop().create_future()
         self._final.add_done_callback(_look_at)
         self.is_cancelled = False
+        self._is_abandoned = False
         self.on_provisional: Callable[[Response], None] | None = None
 
     async def final(self) -> CallLeg:
@@ -159,7 +162,12 @@ class PendingInvite:
         InviteRefusedError, TransactionTimeoutError or TransportError otherwise. Whoever stops
         waiting, by a timeout for instance, should `cancel()`; a call that comes late is ended.
         """
-        return await asyncio.shield(self._final)
+        self._is_abandoned = False
+        try:
+            return await asyncio.shield(self._final)
+        except asyncio.CancelledError:
+            self._is_abandoned = True
+            raise
 
     async def cancel(self) -> None:
         """Give up: CANCEL as soon as the peer has answered provisionally.
@@ -176,7 +184,7 @@ class PendingInvite:
     @property
     def is_wanted(self) -> bool:
         """Whether somebody may still be waiting for the call."""
-        return not self.is_cancelled and not self._final.done()
+        return not (self.is_cancelled or self._is_abandoned or self._final.done())
 
     def sent_as(self, key: ClientKey) -> None:
         """The INVITE is on its way."""

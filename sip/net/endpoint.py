@@ -47,6 +47,9 @@ __all__ = [
 PEER_SILENCE_LIMIT_S: Final = 30.0
 STRANGER_ANSWERS_PER_S: Final = 10
 STRANGER_BYTES_PER_S: Final = 8 * 1024
+REFLECTION_LIMIT: Final = 1.6
+"""How much longer than its datagram an answer to a stranger may be: the source may be forged."""
+
 _SHORTEST_SLEEP_S: Final = 0.01
 _PINGS: Final = b"\r\n\0 \t"
 
@@ -286,15 +289,14 @@ class Endpoint:
 
     # What calls ask for (sip.net.calls.Line)
 
-    def answer(self, key: ServerKey, flow: Flow, response: Response) -> None:
+    def answer(self, key: ServerKey, flow: Flow, response: Response, request_bytes: int) -> None:
         """Answer a delivered request; `IncomingRequest.respond` calls it."""
         now = self._now()
         is_trusted = self._is_trusted(flow)
         if response.is_final and key.method == "INVITE":
             self._unanswered_invites.pop(key, None)
-        self._perform(
-            self._agent.respond(key, response, now, may_repeat=is_trusted), is_trusted=is_trusted
-        )
+        effects = self._agent.respond(key, response, now, may_repeat=is_trusted)
+        self._perform(effects, is_trusted=is_trusted, request_bytes=request_bytes)
         self._arm(now)
 
     def accept(self, key: ServerKey, flow: Flow, response: Response) -> CallLeg:
@@ -354,7 +356,7 @@ class Endpoint:
                 self._refuse(message, error, flow)
             return
         if effects:
-            self._perform(effects, is_trusted=is_trusted)
+            self._perform(effects, is_trusted=is_trusted, request_bytes=len(data))
         self._arm(now)
 
     def _refuse(self, request: Request, error: ProtocolError, flow: Flow) -> None:
@@ -371,10 +373,13 @@ class Endpoint:
 
     # Effects and time
 
-    def _perform(self, effects: Sequence[Effect], *, is_trusted: bool) -> None:
+    def _perform(
+        self, effects: Sequence[Effect], *, is_trusted: bool, request_bytes: int = 0
+    ) -> None:
+        """`request_bytes`: of the request that the effects answer, 0 where they answer none."""
         for effect in effects:
             if type(effect) is Send:
-                if is_trusted or not effect.is_answer or self._may_answer(effect):
+                if is_trusted or not effect.is_answer or self._may_answer(effect, request_bytes):
                     self._stats.retransmissions += effect.is_repeat
                     self._put(effect.data, effect.flow)
             elif type(effect) is Deliver:
@@ -382,12 +387,18 @@ class Endpoint:
             else:
                 self._tell(effect)
 
-    def _may_answer(self, effect: Send) -> bool:
+    def _may_answer(self, effect: Send, request_bytes: int) -> bool:
         if self._is_trusted(effect.flow):
             return True
         if effect.is_repeat:
             return False
-        if self._allowance.spend(effect.flow.remote, len(effect.data), self._now()):
+        is_reflector = (
+            effect.flow.transport == "UDP"
+            and 0 < REFLECTION_LIMIT * request_bytes < len(effect.data)
+        )
+        if not is_reflector and self._allowance.spend(
+            effect.flow.remote, len(effect.data), self._now()
+        ):
             return True
         self._stats.strangers_unanswered += 1
         return False

@@ -21,7 +21,7 @@ class EndpointStats:
     strangers_ignored: int = 0
     """Requests of strangers dropped unread, because their allowance was used up."""
     strangers_unanswered: int = 0
-    """Answers to strangers not sent, for the same reason."""
+    """Answers to strangers not sent, for the same reason or because they were too long."""
     connections: int = 0
     """TCP connections open now."""
     connections_closed: dict[str, int] = field(default_factory=dict[str, int])
