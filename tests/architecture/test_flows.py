@@ -101,11 +101,19 @@ async def test_each_arrow_is_seen_in_a_traced_run(tmp_path: Path, flow: str) -> 
     arrows = arrows_of(FLOWS / f"{flow}.md")
     names = {name for arrow in arrows for name in (arrow.tail, arrow.head)}
     with tracing(names) as trace:
-        async with town(tmp_path, media__idle_s="0") as place:
-            async with place.cameras(keepalive_s=1) as cameras:
-                await RUNS[flow](place, cameras)
+        async with (
+            town(tmp_path, media__idle_s="0") as place,
+            place.cameras(keepalive_s=1) as cameras,
+        ):
+            await RUNS[flow](place, cameras)
 
-    unseen = [
-        f"{arrow.tail} {arrow.kind} {arrow.head}" for arrow in arrows if not arrow.is_seen(trace)
-    ]
-    assert unseen == []
+    assert [" ".join(arrow) for arrow in arrows if not arrow.is_seen(trace)] == []
+
+
+def test_an_arrow_that_is_wrong_is_not_seen() -> None:
+    trace = Trace({("a", "b")}, {"a": [1], "b": [2]})
+
+    assert Arrow("a", "->", "b").is_seen(trace)
+    assert Arrow("a", "~>", "b").is_seen(trace)
+    assert not Arrow("b", "->", "a").is_seen(trace)
+    assert not Arrow("b", "~>", "a").is_seen(trace)

@@ -19,7 +19,10 @@ import pytest
 from tests.architecture.repository import PACKAGES
 from tests.support.tools import ROOT
 
-DOCUMENTS = [ROOT / "docs" / "architecture.md", *sorted((ROOT / "docs" / "flows").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "docs" / "architecture.md",
+    *(path for path in sorted((ROOT / "docs" / "flows").glob("*.md")) if path.stem != "README"),
+]
 FOREIGN = {"RTCPeerConnection", "RTCDtlsTransport", "RTCRtpSender", "FastAPI", "PyAV", "SQLAlchemy"}
 """Names of other people's that the documents mention."""
 
@@ -31,6 +34,8 @@ FILE = re.compile(r".*\.(?:md|py|toml|json|yaml|xml|txt|lock|db|sh)")
 def mentioned(document: Path) -> Iterator[str]:
     """The names between backticks, outside of code blocks too, without their arguments."""
     text = re.sub(r"```(?:toml|sh|json)\n.*?```", "", document.read_text(), flags=re.DOTALL)
+    for block in re.findall(r"```flow\n(.*?)```", text, flags=re.DOTALL):
+        yield from re.findall(r"[\w.]+", re.sub(r"->|~>", " ", block))
     for match in MENTION.finditer(text):
         name = match[1]
         head = name.partition(".")[0]

@@ -93,7 +93,7 @@ async def test_a_camera_plays_in_spite_of(tmp_path: Path, fault: str) -> None:
 async def test_lost_packets_are_counted(tmp_path: Path) -> None:
     async with (
         town(tmp_path, media__idle_s="60") as place,
-        place.cameras(faults=("loss=20",)) as cameras,
+        place.cameras(faults=("loss=5",)) as cameras,
     ):
         await place.until_ready()
         view = await live(place, "udp")

@@ -94,9 +94,13 @@ async def test_a_catalogue_in_broken_xml_is_salvaged_and_takes_nothing_away(
         async with place.cameras(channels=3):
             await place.until_ready(channels=3)
         async with place.cameras(channels=3, faults=("bad-xml",)):
-            await until(lambda: bool(place.server.inventory.device(FIRST_DEVICE).tolerances))
+            await until(lambda: place.server.registrar.results["accepted"] >= 2)
+            link = place.server.link
+            job = await link.query_catalog(FIRST_DEVICE)
+            await until(lambda: link.catalog_job(job.job_id).finished)
 
             assert place.channels() == 3
+            assert "bare_markup" in place.server.inventory.device(FIRST_DEVICE).tolerances
 
 
 async def test_an_alarm_is_stored_once_before_it_is_answered(tmp_path: Path) -> None:
