@@ -186,6 +186,14 @@ class Server:
             advertised=book.seen_from,
         )
         stack.push_async_callback(endpoint.close)
+        stats = endpoint.stats
+        if stats.granted_receive_buffer_bytes < stats.wanted_receive_buffer_bytes:
+            log.warning(
+                "small SIP receive buffer: messages may be lost in a rush",
+                granted_bytes=stats.granted_receive_buffer_bytes,
+                wanted_bytes=stats.wanted_receive_buffer_bytes,
+                remedy=f"sysctl -w net.core.rmem_max={stats.wanted_receive_buffer_bytes}",
+            )
         self._restore(flows)
 
         link = DeviceLink(endpoint, self.inventory, flows, pending, identity, entrance.handle)
