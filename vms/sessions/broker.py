@@ -182,6 +182,11 @@ class SessionBroker:
         """Those that run."""
         return list(self._running.values())
 
+    @property
+    def viewer_count(self) -> int:
+        """Viewers of all sessions."""
+        return len(self._by_viewer)
+
     def session(self, session_id: str) -> Session:
         """A running or recently closed one; raises `NotFoundError`."""
         for session in self._running.values():

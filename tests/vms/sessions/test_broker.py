@@ -290,7 +290,6 @@ def test_however_sessions_end_port_ssrc_and_stream_are_given_back(
         await stage.broker.close()
 
         assert stage.nothing_is_lent_out()
-        assert not stage.broker._by_stream
-        assert not stage.broker._by_viewer
+        assert stage.broker.viewer_count == 0
 
     asyncio.run(scenario())
