@@ -1,26 +1,20 @@
-interface OfDevice {
-  device_id: string
-  at: string
-}
+import type { components } from '@/api/schema'
+
+type Schemas = components['schemas']
 
 /** What the server tells by `/api/v1/events`, by the words of its `event:` lines. */
 export interface ServerEvents {
-  device_came_online: OfDevice & { cause: string }
-  device_went_offline: OfDevice & { cause: string; silent_s: number }
-  device_added: OfDevice
-  device_removed: OfDevice
-  device_waits: OfDevice & { source: string }
-  catalog_progress: OfDevice & { received: number; announced: number; finished: boolean }
-  catalog_changed: OfDevice & { added: number; removed: number; changed: number }
-  channel_state_changed: OfDevice & { channel_id: string; state: string; cause: string }
-  alarm_raised: OfDevice & { alarm_id: string; source_id: string }
-  session_changed: OfDevice & {
-    session_id: string
-    channel_id: string
-    state: string
-    viewers: number
-    reason: string
-  }
+  device_came_online: Schemas['DeviceCameOnline']
+  device_went_offline: Schemas['DeviceWentOffline']
+  device_added: Schemas['DeviceAdded']
+  device_removed: Schemas['DeviceRemoved']
+  device_waits: Schemas['DeviceWaits']
+  catalog_progress: Schemas['CatalogProgress']
+  catalog_changed: Schemas['CatalogChanged']
+  channel_state_changed: Schemas['ChannelStateChanged']
+  alarm_raised: Schemas['AlarmRaised']
+  session_changed: Schemas['SessionChanged']
+  /** Something was missed: read again. */
   resync: Record<string, never>
 }
 

@@ -1452,14 +1452,16 @@ export interface components {
             device_id: string;
             /**
              * State
-             * @enum {string}
+             * @description `running`, `complete`, `incomplete` or `failed`.
              */
-            state: "running" | "finished" | "failed";
+            state: string;
             /**
              * Started At
              * Format: date-time
              */
             started_at: string;
+            /** Finished At */
+            finished_at: string | null;
             /**
              * Received
              * @description Channels received so far.
@@ -1472,7 +1474,7 @@ export interface components {
             announced: number | null;
             /**
              * Error
-             * @description Why it failed, empty else.
+             * @description Why it failed or what is missing, empty else.
              */
             error: string;
         };
@@ -1831,7 +1833,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -1849,7 +1851,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -1867,7 +1869,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -1885,7 +1887,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -1903,7 +1905,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -1921,7 +1923,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -1939,7 +1941,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -1957,7 +1959,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Total
-             * @description All that match, with `?total=true`.
+             * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
         };
@@ -2411,6 +2413,182 @@ export interface components {
             facts: {
                 [key: string]: string | number;
             };
+        };
+        /**
+         * DeviceCameOnline
+         * @description A device registered, or was heard again after a silence. `cause` is a ledger cause.
+         */
+        DeviceCameOnline: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cause */
+            cause: string;
+        };
+        /**
+         * DeviceWentOffline
+         * @description A device fell silent past its limit, unregistered, or closed its connection.
+         */
+        DeviceWentOffline: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cause */
+            cause: string;
+            /** Silent S */
+            silent_s: number;
+        };
+        /**
+         * DeviceAdded
+         * @description A device was put on file.
+         */
+        DeviceAdded: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /**
+         * DeviceRemoved
+         * @description A device was taken off file.
+         */
+        DeviceRemoved: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /**
+         * DeviceWaits
+         * @description An unknown device asks to be let in.
+         */
+        DeviceWaits: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Source */
+            source: string;
+        };
+        /**
+         * CatalogProgress
+         * @description A part of a catalogue arrived: `received` of `announced` items; `finished` on the last.
+         */
+        CatalogProgress: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Received */
+            received: number;
+            /** Announced */
+            announced: number;
+            /** Finished */
+            finished: boolean;
+        };
+        /**
+         * CatalogChanged
+         * @description Channels of a device were added, removed or changed.
+         */
+        CatalogChanged: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Added */
+            added: number;
+            /** Removed */
+            removed: number;
+            /** Changed */
+            changed: number;
+        };
+        /**
+         * ChannelStateChanged
+         * @description A channel's ledger state changed.
+         */
+        ChannelStateChanged: {
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** State */
+            state: string;
+            /** Cause */
+            cause: string;
+        };
+        /**
+         * AlarmRaised
+         * @description An alarm was stored.
+         */
+        AlarmRaised: {
+            /** Alarm Id */
+            alarm_id: string;
+            /** Device Id */
+            device_id: string;
+            /** Source Id */
+            source_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Priority */
+            priority: number;
+            /** Method */
+            method: number;
+            /** Alarm Type */
+            alarm_type: number | null;
+        };
+        /**
+         * SessionChanged
+         * @description A session entered another state, or its viewers changed.
+         */
+        SessionChanged: {
+            /** Session Id */
+            session_id: string;
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** State */
+            state: string;
+            /** Viewers */
+            viewers: number;
+            /** Reason */
+            reason: string;
         };
     };
     responses: never;
@@ -3949,7 +4127,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, or `resync` when events were missed: read the lists again. `data:` is a JSON object with the event's fields. */
+            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
             200: {
                 headers: {
                     [name: string]: unknown;

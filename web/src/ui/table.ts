@@ -15,5 +15,5 @@ export function monoCell(text: string | number | null | undefined): VNodeChild {
 /** A name, and its ID beneath it. */
 export function nameCell(name: string, id: string): VNodeChild {
   if (name === '' || name === id) return monoCell(id)
-  return h('div', [h('div', name), h('div', { class: 'mono faint' }, id)])
+  return h('div', { class: 'name-cell' }, [h('div', name), h('div', { class: 'mono faint' }, id)])
 }

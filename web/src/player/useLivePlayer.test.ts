@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { effectScope, ref, type EffectScope } from 'vue'
+import { ApiError, networkProblem, type LiveSession, type Session } from '@/api/client'
+import { useLivePlayer, type PlayerTools } from '@/player/useLivePlayer'
+import { ConnectionLostError, type WhepConnection } from '@/player/whep'
+
+const CHANNEL = { deviceId: '1', channelId: '2' }
+
+function sessionIn(state: string, stages: string[] = [], reason = ''): Session {
+  const trace = stages.map((stage) => ({ stage, at: '', detail: '' }))
+  return { session_id: 's', state, trace, reason, error: '', figures: null } as unknown as Session
+}
+
+/** A world in which the test says what the server answers and when a frame is shown. */
+class World {
+  answers: Session[] = [sessionIn('streaming')]
+  refusal: ApiError | null = null
+  starts = 0
+  opened: string[] = []
+  closed = 0
+  bytes = 0
+  showFrame: () => void = () => undefined
+  lose: (error: Error) => void = () => undefined
+  readonly video = {
+    srcObject: null,
+    play: () => Promise.resolve(),
+    requestVideoFrameCallback: (shown: () => void) => {
+      this.showFrame = shown
+      return 1
+    },
+    cancelVideoFrameCallback: () => undefined,
+  } as unknown as HTMLVideoElement
+
+  readonly tools: PlayerTools = {
+    startLive: () => {
+      this.starts += 1
+      if (this.refusal !== null) return Promise.reject(this.refusal)
+      const urls = { whep: 'http://elsewhere:1/api/whep?token=t' }
+      return Promise.resolve({ session_id: 's', state: 'inviting', urls } as LiveSession)
+    },
+    session: () =>
+      Promise.resolve((this.answers.length > 1 ? this.answers.shift() : this.answers[0]) as Session),
+    openWhep: (url) => {
+      this.opened.push(url)
+      const lost = new Promise<never>((_resolve, reject) => (this.lose = reject))
+      lost.catch(() => undefined)
+      const connection: WhepConnection = {
+        stream: {} as MediaStream,
+        lost,
+        stats: () => {
+          this.bytes += 1_000
+          const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: Date.now(), bytesReceived: this.bytes }
+          return Promise.resolve(new Map([['v', video]]))
+        },
+        close: () => {
+          this.closed += 1
+          return Promise.resolve()
+        },
+      }
+      return Promise.resolve(connection)
+    },
+  }
+}
+
+describe('useLivePlayer', () => {
+  let scope: EffectScope
+  let world: World
+
+  function player() {
+    const made = scope.run(() => useLivePlayer(ref(world.video), world.tools))
+    if (made === undefined) throw new Error('the scope is over')
+    return made
+  }
+  const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms)
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    vi.stubGlobal('RTCPeerConnection', EventTarget)
+    scope = effectScope()
+    world = new World()
+  })
+  afterEach(() => {
+    scope.stop()
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  })
+
+  it('follows the trace, connects when it streams, and plays with the first frame', async () => {
+    world.answers = [
+      sessionIn('inviting', ['invite_sent']),
+      sessionIn('awaiting_media', ['invite_sent', 'answered', 'acknowledged']),
+      sessionIn('streaming', ['first_picture']),
+    ]
+    const { start, state, stage, firstFrameMs } = player()
+
+    start(CHANNEL)
+    await settle()
+    expect([state.value, stage.value]).toEqual(['connecting', 'invite_sent'])
+    await settle(400)
+    expect(stage.value).toBe('acknowledged')
+    await settle(400)
+    expect(stage.value).toBe('connecting_browser')
+    expect(world.opened).toEqual(['/api/whep?token=t'])
+
+    world.showFrame()
+    await settle()
+    expect(state.value).toBe('playing')
+    expect(firstFrameMs.value).toBeGreaterThanOrEqual(800)
+  })
+
+  it('looks at once when it is told that the session has news', async () => {
+    world.answers = [sessionIn('inviting', ['invite_sent']), sessionIn('streaming')]
+    const { start, poke, stage } = player()
+    start(CHANNEL)
+    await settle()
+
+    poke()
+    await settle()
+
+    expect(stage.value).toBe('connecting_browser')
+  })
+
+  it('shows the cause when the session ends without a picture, and tries again', async () => {
+    world.answers = [sessionIn('closed', ['answered', 'acknowledged'], 'no_media')]
+    const { start, state, failure, retryInS } = player()
+
+    start(CHANNEL)
+    await settle()
+    expect([state.value, failure.value?.cause, retryInS.value]).toEqual(['waiting', 'no_packets', 1])
+    await settle(1_000)
+
+    expect(world.starts).toBe(2)
+    expect(retryInS.value).toBe(2)
+  })
+
+  it('does not ask again for what a person has to change', async () => {
+    world.refusal = new ApiError({ ...networkProblem(''), code: 'forbidden', status: 403 })
+    const { start, state } = player()
+
+    start(CHANNEL)
+    await settle(120_000)
+
+    expect(state.value).toBe('failed')
+    expect(world.starts).toBe(1)
+  })
+
+  it('tries at once when a person asks for it', async () => {
+    world.refusal = new ApiError({ ...networkProblem(''), code: 'device_offline', status: 409 })
+    const { start, retry } = player()
+    start(CHANNEL)
+    await settle(8_000)
+    const before = world.starts
+
+    retry()
+    await settle()
+
+    expect(world.starts).toBe(before + 1)
+  })
+
+  it('gives up on a stream whose first frame never comes', async () => {
+    const { start, state, failure } = player()
+
+    start(CHANNEL)
+    await settle(12_000)
+
+    expect([state.value, failure.value?.cause]).toEqual(['waiting', 'no_frames'])
+    expect(world.closed).toBe(1)
+  })
+
+  it('begins anew when a stream that plays is lost, with the shortest pause', async () => {
+    const { start, state, failure, retryInS } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(10_000)
+
+    world.lose(new ConnectionLostError('failed'))
+    await settle()
+
+    expect([state.value, failure.value?.cause, retryInS.value]).toEqual(['waiting', 'browser_connection', 1])
+    expect(world.closed).toBe(1)
+    await settle(1_000)
+    world.showFrame()
+    await settle()
+    expect([state.value, failure.value]).toEqual(['playing', null])
+  })
+
+  it('notices that the session has ended while it played', async () => {
+    const { start, state, failure } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(3_000)
+
+    world.answers = [sessionIn('closed', [], 'ended_by_user')]
+    await settle(5_000)
+
+    expect(failure.value?.cause).toBe('ended')
+    expect(state.value).not.toBe('playing')
+  })
+
+  it('leaves the stream and asks no more when it is stopped', async () => {
+    const { start, stop, state } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle()
+
+    stop()
+    await settle(60_000)
+
+    expect(state.value).toBe('idle')
+    expect([world.starts, world.closed]).toEqual([1, 1])
+    expect(world.video.srcObject).toBeNull()
+  })
+
+  it('stops with the component it belongs to', async () => {
+    const { start } = player()
+    start(CHANNEL)
+    await settle()
+
+    scope.stop()
+    await settle()
+
+    expect(world.closed).toBe(1)
+  })
+})
