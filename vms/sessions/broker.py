@@ -94,7 +94,7 @@ class BrokerPolicy:
 
     `first_byte_limit_s` runs from the ACK; over TCP a device that has not connected by then is
     asked again over UDP. `first_picture_limit_s` follows it: "smart" coding may send a key picture
-    only every 20 s.
+    only every 20 s. `idle_s` runs from the first picture or the last viewer's leaving.
     """
 
     idle_s: float = 30.0
@@ -222,7 +222,6 @@ class SessionBroker:
             return session
         session = Session(self._new_id(), device_id, channel_id, stream)
         session.started_at = self._clock.wall()
-        session.idle_since = self._clock.monotonic()
         self._running[key] = session
         wanted = transport or self._policy.default_transport
         if transport is None and device_id in self._udp_only:
@@ -500,6 +499,8 @@ class SessionBroker:
         session.reason = reason or session.reason
         if session.is_over:
             session.stopping.set()
+        if session.state is State.STREAMING and not session.viewers:
+            session.idle_since = self._clock.monotonic()
         self._tell(session)
         self._spawn(self._wake(session))
 
@@ -537,7 +538,9 @@ class SessionBroker:
             now = self._clock.monotonic()
             for session in list(self._running.values()):
                 idle_since = session.idle_since
-                if idle_since is not None and now - idle_since >= self._policy.idle_s:
+                # Before its first picture a session has limits of its own, and a cause to tell.
+                is_up = session.state is State.STREAMING and idle_since is not None
+                if is_up and now - idle_since >= self._policy.idle_s:
                     self._apply(session, Input.LAST_VIEWER_LEFT, "idle")
 
     async def _end_lost(self) -> None:

@@ -174,6 +174,18 @@ async def test_a_session_without_viewers_ends(stage: Stage) -> None:
     assert session.reason == "idle"
 
 
+async def test_whoever_asked_is_told_the_cause_however_short_the_idle_limit(stage: Stage) -> None:
+    playing = await streaming(stage)
+    stage.camera.hold = asyncio.Event()
+    ringing = stage.broker.join(DEVICE, ChannelId("2"))
+    housekeeping = asyncio.create_task(stage.broker.run())
+
+    await closed(stage, playing)
+
+    assert ringing.state is State.INVITING
+    housekeeping.cancel()
+
+
 async def test_a_session_that_is_watched_stays(stage: Stage) -> None:
     session = await streaming(stage)
     other = stage.broker.join(DEVICE, ChannelId("2"))
