@@ -244,6 +244,15 @@ class Agent:
                 del self._servers[key]
         return effects
 
+    def ignore(self, key: ServerKey) -> None:
+        """Forget a delivered request that got no final response."""
+        transaction = self._servers.get(key)
+        if transaction is None or transaction.state is not ServerState.PROCEEDING:
+            return
+        if isinstance(transaction, InviteServerTransaction):
+            transaction.forget()
+        del self._servers[key]
+
     def accept(
         self, key: ServerKey, response: Response, now: float
     ) -> tuple[Dialog, Sequence[Effect]]:

@@ -31,6 +31,7 @@ class Line(Protocol):
         self, key: ServerKey, flow: Flow, response: Response, request_bytes: int
     ) -> None: ...
     def accept(self, key: ServerKey, flow: Flow, response: Response) -> "CallLeg": ...
+    def ignore(self, key: ServerKey) -> None: ...
     def cancel_invite(self, key: ClientKey) -> None: ...
     def forget_call(self, dialog: Dialog) -> None: ...
     async def request(
@@ -118,7 +119,10 @@ class CallLeg:
 
 
 class IncomingRequest:
-    """A request to answer, now or later, once; an INVITE may be accepted instead."""
+    """A request to answer, now or later, once; an INVITE may be accepted instead.
+
+    One that is to get no answer has to be ignored by word: it would be remembered for ever.
+    """
 
     __slots__ = ("_key", "_line", "flow", "leg", "on_cancelled", "request")
 
@@ -142,6 +146,10 @@ class IncomingRequest:
         LookupError when it is answered already, or cancelled by the peer.
         """
         return self._line.accept(self._key, self.flow, response)
+
+    def ignore(self) -> None:
+        """As if it had never come: no answer, and when it is repeated it is delivered again."""
+        self._line.ignore(self._key)
 
 
 class PendingInvite:

@@ -311,6 +311,11 @@ class Endpoint:
         self._arm(now)
         return leg
 
+    def ignore(self, key: ServerKey) -> None:
+        """Forget a delivered request; `IncomingRequest.ignore` calls it."""
+        self._unanswered_invites.pop(key, None)
+        self._agent.ignore(key)
+
     def cancel_invite(self, key: ClientKey) -> None:
         """Cancel an INVITE of ours; `PendingInvite.cancel` calls it."""
         now = self._now()

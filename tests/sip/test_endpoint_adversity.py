@@ -84,6 +84,27 @@ async def test_a_stranger_gets_eight_kilobytes_a_second() -> None:
             assert server.stats.strangers_unanswered == 3
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "INVITE"])
+async def test_an_ignored_request_costs_no_memory_and_is_delivered_again(method: str) -> None:
+    handled: list[IncomingRequest] = []
+
+    def take(incoming: IncomingRequest) -> None:
+        handled.append(incoming)
+        if len(handled) == 1:
+            incoming.ignore()
+            assert server.stats.transactions == 0
+        else:
+            incoming.respond(response_to(incoming.request, 488))
+
+    async with opened(take) as server:
+        with plain_udp(server) as peer:
+            peer.send(raw(1, method=method))
+            peer.send(raw(1, method=method))
+            await until(lambda: len(handled) == 2)
+
+            assert len(answers(peer)) == 1
+
+
 async def test_one_stranger_s_flood_does_not_silence_another() -> None:
     async with opened(is_trusted=lambda _: False) as server:
         with plain_udp(server) as flood, plain_udp(server) as other:

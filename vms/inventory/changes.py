@@ -55,9 +55,13 @@ def patched_channel(channel: Channel, patch: ChannelPatch) -> Channel:
 
 
 def fingerprint(alarm: ReportedAlarm) -> str:
-    """The same alarm sent again has the same CmdType, SN, time and body, within its device."""
+    """The same alarm sent again has the same CmdType, SN, time and body, within its device.
+
+    One without a time of its own is the same when the same request brings it again.
+    """
     body = hashlib.sha256(alarm.raw).hexdigest()
-    return f"{alarm.cmd_type}:{alarm.sn}:{alarm.occurred_at.isoformat()}:{body}"
+    when = alarm.occasion or alarm.occurred_at.isoformat()
+    return f"{alarm.cmd_type}:{alarm.sn}:{when}:{body}"
 
 
 def _name(text: str | None) -> str | None:

@@ -212,7 +212,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class ReportedAlarm:
-    """An alarm as a device reported it; `raw` is the message body, `cmd_type` its CmdType."""
+    """An alarm as a device reported it; `raw` is the message body, `cmd_type` its CmdType.
+
+    Where it carries no time of its own, `occasion` names the request that brought it, which a
+    repetition has in common with the first; `occurred_at` is then when that came.
+    """
 
     source_id: str
     sn: int
@@ -225,6 +229,7 @@ class ReportedAlarm:
     latitude: float | None
     raw: bytes
     cmd_type: str = "Alarm"
+    occasion: str = ""
 
 
 @dataclass(frozen=True, slots=True)

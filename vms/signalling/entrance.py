@@ -9,13 +9,15 @@ if TYPE_CHECKING:
 
 
 class Entrance:
-    """The endpoint's `on_request`. Until `inbound` stands behind it, requests go unanswered:
-    devices repeat them, and nothing is acknowledged that nobody could keep."""
+    """The endpoint's `on_request`. Until `inbound` stands behind it, requests are ignored: devices
+    repeat them, and nothing is acknowledged that nobody could keep."""
 
     def __init__(self) -> None:
         self.inbound: Inbound | None = None
 
     def handle(self, incoming: IncomingRequest) -> None:
         """One request."""
-        if self.inbound is not None:
+        if self.inbound is None:
+            incoming.ignore()
+        else:
             self.inbound.handle(incoming)

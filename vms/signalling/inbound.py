@@ -120,6 +120,8 @@ class Inbound:
         """Devices ask to keep a path open; strangers learn nothing."""
         if self._flows.is_known(incoming.flow):
             incoming.respond(response_to(incoming.request, 200, headers=[("Allow", ALLOW)]))
+        else:
+            incoming.ignore()
 
     # MESSAGE, NOTIFY
 
@@ -213,6 +215,7 @@ class Inbound:
         if not self._is_part_of(device_id, alarm.device_id):
             self._refuse(incoming, "foreign_body_id")
             return
+        request = incoming.request
         await self._inventory.record_alarm(
             device_id,
             ReportedAlarm(
@@ -225,7 +228,8 @@ class Inbound:
                 description=alarm.description,
                 longitude=alarm.longitude,
                 latitude=alarm.latitude,
-                raw=incoming.request.body,
+                raw=request.body,
+                occasion="" if alarm.occurred_at else f"{request.call_id} {request.cseq.number}",
             ),
         )
         self._answer(incoming, 200)

@@ -596,6 +596,20 @@ class TestAlarms:
         assert len(await site.inventory.alarms()) == 1
         assert sum(isinstance(event, AlarmRaised) for event in await site.told()) == 1
 
+    async def test_an_alarm_without_a_time_is_known_again_by_the_request_that_brought_it(
+        self, site: Site
+    ) -> None:
+        await site.register()
+        first = replace(self.alarm(), occasion="call 20")
+        repeated = replace(first, occurred_at=MIDDAY + timedelta(seconds=4))
+        another = replace(first, occasion="call 21")
+
+        stored = [
+            await site.inventory.record_alarm(GATE, alarm) for alarm in (first, repeated, another)
+        ]
+
+        assert stored == [True, False, True]
+
     async def test_another_number_or_body_is_another_alarm_and_the_newest_comes_first(
         self, site: Site
     ) -> None:
