@@ -391,8 +391,8 @@ class SessionBroker:
             )
         expected = session.ssrc if call.answer.ssrc is None else call.answer.ssrc
         await self._relay.expect(address.stream_id, expected, call.answer.host)
-        self._listen(session, call)
         self._apply(session, Input.ANSWERED, "")
+        self._listen(session, call)
         await self._await_picture(session, address)
 
     async def _await_picture(self, session: Session, address: StreamAddress) -> None:
@@ -537,10 +537,10 @@ class SessionBroker:
             await asyncio.sleep(1.0)
             now = self._clock.monotonic()
             for session in list(self._running.values()):
-                idle_since = session.idle_since
                 # Before its first picture a session has limits of its own, and a cause to tell.
-                is_up = session.state is State.STREAMING and idle_since is not None
-                if is_up and now - idle_since >= self._policy.idle_s:
+                if session.state is not State.STREAMING or session.idle_since is None:
+                    continue
+                if now - session.idle_since >= self._policy.idle_s:
                     self._apply(session, Input.LAST_VIEWER_LEFT, "idle")
 
     async def _end_lost(self) -> None:

@@ -70,6 +70,7 @@ class DeviceCall:
         self._answer = answer
         self._forget = forget
         self._ended: Callable[[str], None] = lambda _reason: None
+        self._reason = "bye" if leg.is_over else ""
         leg.on_ended = self._on_ended
 
     @property
@@ -78,8 +79,13 @@ class DeviceCall:
         return self._answer
 
     def when_ended(self, ended: Callable[[str], None]) -> None:
-        """`ended(reason)` once the device hangs up or says that its media is at its end."""
+        """`ended(reason)` once the device hangs up or says that its media is at its end.
+
+        At once, where it did so before anybody asked.
+        """
         self._ended = ended
+        if self._reason:
+            ended(self._reason)
 
     async def bye(self) -> None:
         """Hang up; silence counts as an answer."""
@@ -88,10 +94,12 @@ class DeviceCall:
 
     def media_ended(self) -> None:
         """MediaStatus inside the call: the device has nothing more to send."""
-        self._ended("media status")
+        self._reason = "media status"
+        self._ended(self._reason)
 
     def _on_ended(self, reason: str) -> None:
         self._forget(self._leg.call_id)
+        self._reason = reason
         self._ended(reason)
 
 

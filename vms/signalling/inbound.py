@@ -15,6 +15,7 @@ from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.codec import decode
 from vms.gb28181.manscdp.messages import (
+    HISTORY_AT_END,
     AlarmNotify,
     AlarmResponse,
     CatalogChange,
@@ -34,7 +35,7 @@ from vms.inventory.model import ReportedAlarm, ReportedChannel
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.flows import Flows
 from vms.signalling.pending import Pending
-from vms.signalling.registrar import RETRY_AFTER_S, Registrar
+from vms.signalling.registrar import OUR_VERSION, RETRY_AFTER_S, Registrar
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +145,10 @@ class Inbound:
         if isinstance(message, MediaStatus) and call is not None:
             # Some makers write another From here: the call is known by its Call-ID (8.4).
             self._answer(incoming, 200)
-            call.media_ended()
+            if message.notify_type == HISTORY_AT_END:
+                call.media_ended()
+            else:
+                log.info("media status of no meaning", notify_type=message.notify_type)
             return
         if not self._is_from(incoming, device_id, message):
             return
@@ -278,7 +282,10 @@ class Inbound:
     # Answers
 
     def _answer(self, incoming: IncomingRequest, status: int, reason: str | None = None) -> None:
-        incoming.respond(response_to(incoming.request, status, reason=reason))
+        response = response_to(incoming.request, status, reason=reason)
+        if incoming.request.method == "REGISTER":
+            response.headers.add(*OUR_VERSION)
+        incoming.respond(response)
 
     def _refuse(self, incoming: IncomingRequest, cause: str) -> None:
         """403 makes most devices register again."""
@@ -311,8 +318,10 @@ class Inbound:
 
     def _overloaded(self, incoming: IncomingRequest) -> None:
         self.refused["overload"] += 1
-        retry = [("Retry-After", str(RETRY_AFTER_S))]
-        incoming.respond(response_to(incoming.request, 503, headers=retry))
+        headers = [("Retry-After", str(RETRY_AFTER_S))]
+        if incoming.request.method == "REGISTER":
+            headers.append(OUR_VERSION)
+        incoming.respond(response_to(incoming.request, 503, headers=headers))
 
     async def _logged(self, device_id: DeviceId, work: Coroutine[None, None, object]) -> None:
         try:
