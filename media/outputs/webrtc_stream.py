@@ -25,7 +25,7 @@ KEY_WANTED_INTERVAL_S = 1.0
 
 GROUP_LIMIT_UNITS = 300
 GROUP_LIMIT_BYTES = 8 * 2**20
-"""What is kept of a stream that would need transcoding, so that the next viewer starts at once."""
+"""What is kept of a stream nobody watches, so that the next viewer starts at once."""
 
 
 class WebRtcStream:
@@ -93,10 +93,10 @@ class WebRtcStream:
 
     def add(self, viewer: Viewer) -> None:
         """A viewer whose way is open: it gets the last group of pictures now."""
+        if viewer.wants_video and self._group:
+            self._take_up_group()
         self.viewers.append(viewer)
         if viewer.wants_video:
-            if self._group:
-                self._start_video_transcoder()
             viewer.start(self._history, self._now())
             if viewer.cursor is None and not self._group:
                 self._want_key_if_running()
@@ -144,14 +144,19 @@ class WebRtcStream:
             self._pacer.cancel()
             self._pacer = None
 
+    @property
+    def _is_watched(self) -> bool:
+        return any(viewer.wants_video for viewer in self.viewers)
+
     def _on_units(self) -> None:
         for unit in self._reader.take():
             self._has_pictures |= unit.codec.is_video
             match unit.codec:
                 case Codec.H264:
-                    self._group.clear()
                     self._stop_video_transcoder()
-                    self._send_picture(unit)
+                    if self._is_watched or not self._keep(unit):
+                        self._group.clear()
+                        self._send_picture(unit)
                 case Codec.H265:
                     self._transcode_picture(unit)
                 case Codec.PCMA | Codec.PCMU:
@@ -160,6 +165,33 @@ class WebRtcStream:
                     self._transcode_sound(unit)
                 case Codec.OPUS:
                     self._send_opus(unit)
+
+    def _keep(self, unit: AccessUnit) -> bool:
+        """Keep a picture as it came: packets are made when somebody watches.
+
+        False when it continues no group that is kept. Then the packets of its group are in the
+        history, or the group is not to be had.
+        """
+        if unit.is_key and not unit.is_damaged:
+            self._group, self._group_bytes = [], 0
+            self._history.forget_group()
+            self._video_mark = None
+        elif not self._group or self._group[0].codec is not unit.codec:
+            return False
+        self._group.append(unit)
+        self._group_bytes += len(unit.data)
+        if len(self._group) > GROUP_LIMIT_UNITS or self._group_bytes > GROUP_LIMIT_BYTES:
+            self._group = []
+        return bool(self._group)
+
+    def _take_up_group(self) -> None:
+        """Somebody watches from now on."""
+        if self._group[0].codec is Codec.H265:
+            self._start_video_transcoder()
+            return
+        group, self._group = self._group, []
+        for unit in group:
+            self._send_picture(unit)
 
     def _send_picture(self, unit: AccessUnit) -> None:
         payloads = h264_payloads(unit.data)
@@ -218,16 +250,8 @@ class WebRtcStream:
         if self._video_transcoder is not None:
             self._video_transcoder.feed(unit)
             return
-        if unit.is_key and not unit.is_damaged:
-            self._group, self._group_bytes = [], 0
-        elif not self._group:
-            return
-        self._group.append(unit)
-        self._group_bytes += len(unit.data)
-        if any(viewer.wants_video for viewer in self.viewers):
+        if self._keep(unit) and self._is_watched:
             self._start_video_transcoder()
-        elif len(self._group) > GROUP_LIMIT_UNITS or self._group_bytes > GROUP_LIMIT_BYTES:
-            self._group = []
 
     def _start_video_transcoder(self) -> None:
         """Begin with the group that is kept: decode all of it, show the last picture."""
@@ -262,7 +286,8 @@ class WebRtcStream:
 
     def _send_g711(self, unit: AccessUnit) -> None:
         audio = self.hub.audio
-        if audio is not None and audio.sample_rate_hz != G711_HZ:
+        if not self.viewers or (audio is not None and audio.sample_rate_hz != G711_HZ):
+            self._audio_mark = None
             return
         ticks = self._audio_time.place(unit.pts, unit.received_s, self._video_time)
         for timestamp, payload in self._cutter.cut(unit.data, ticks):

@@ -34,7 +34,7 @@ class Drain:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._poll = select.poll()
+        self._poll = select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
         self._chores: list[Callable[[], None]] = []
         self._round = 0
@@ -43,7 +43,7 @@ class Drain:
     def add(self, sock: socket.socket, on_readable: Callable[[], None]) -> None:
         """`on_readable` is called at a tick when `sock` has something."""
         self._readers[sock.fileno()] = on_readable
-        self._poll.register(sock.fileno(), select.POLLIN)
+        self._poll.register(sock.fileno(), select.EPOLLIN)
         self._wind()
 
     def remove(self, sock: socket.socket) -> None:

@@ -186,6 +186,24 @@ async def test_a_late_viewer_begins_with_the_last_key_picture_and_misses_nothing
     assert steps == [CATCH_UP_TICKS] * 9 + [3_600] * 10
 
 
+@pytest.mark.parametrize("returns_at", [40, 60])
+async def test_whoever_comes_after_the_last_viewer_left_begins_with_a_whole_group(
+    desk: Desk, returns_at: int
+) -> None:
+    units = video_units(Codec.H264, 70, group=50)
+    first, second = Screen("first"), Screen("second")
+    viewer = desk.join(first)
+    desk.publish(*units[:20])
+    desk.stream.remove(viewer)
+    desk.publish(*units[20:returns_at])
+
+    desk.join(second)
+    desk.publish(*units[returns_at:])
+
+    assert first.numbers() == list(range(20))
+    assert second.numbers() == list(range(0 if returns_at < 50 else 50, 70))
+
+
 async def test_a_large_key_picture_is_sent_in_portions_and_arrives_whole(desk: Desk) -> None:
     units = video_units(Codec.H264, 5, width=960, height=540, noise=True)
     screen = Screen("a")

@@ -1,0 +1,99 @@
+"""What a camera's stream costs: 4 Mbit/s of PS over RTP into the relay, over UDP and TCP.
+
+    .venv/bin/python -m benchmarks.bench_ingest [--streams 1 20 40] [--seconds 10]
+
+The relay and the cameras run in processes of their own. The whole way is measured: sockets, order,
+PS, pictures into the hub, packets for viewers to come. Fails when a packet did not arrive.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.support import Child, Table, check_equal, measured, resident_bytes, run_benchmark
+from media.door import Transport
+
+RELAY = "benchmarks.relay_process"
+CAMERAS = "benchmarks.cameras"
+FIRST_SSRC = 1_000
+START_S = 4.0
+"""Until every camera sends and its first group is in."""
+
+SETTLE_S = 0.5
+FILM_TO_SPARE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What was opened, in order."""
+
+    ids: Sequence[str]
+    ports: Sequence[int]
+    ssrcs: Sequence[int]
+
+
+def open_streams(relay: Child, transport: Transport, count: int) -> Streams:
+    """As many ports with an SSRC awaited on each."""
+    ssrcs = [FIRST_SSRC + number for number in range(count)]
+    opened = [relay.ask("open", transport=transport, ssrc=ssrc) for ssrc in ssrcs]
+    ids = [each.text("stream_id") for each in opened]
+    return Streams(ids, [each.number("port") for each in opened], ssrcs)
+
+
+def check_streams(relay: Child, streams: Streams, sent: Sequence[int]) -> None:
+    """What the cameras sent is what the relay took."""
+    for stream_id, packets in zip(streams.ids, sent, strict=True):
+        figures = relay.ask("figures", stream_id=stream_id)
+        check_equal("packets", figures.number("packets"), packets)
+        for name in ("lost", "damaged", "foreign"):
+            check_equal(name, figures.number(name), 0)
+
+
+def measure(cameras: Child, transport: Transport, count: int, seconds: float, table: Table) -> None:
+    """One row."""
+    with Child(RELAY) as relay:
+        idle_bytes = resident_bytes(relay.pid)
+        streams = open_streams(relay, transport, count)
+        cameras.ask("start", transport=transport, ports=streams.ports, ssrcs=streams.ssrcs)
+        time.sleep(START_S)
+        with measured([relay.pid], [cameras.pid]) as span:
+            time.sleep(seconds)
+        grown = resident_bytes(relay.pid) - idle_bytes
+        stopped = cameras.ask("stop")
+        time.sleep(SETTLE_S)
+        check_streams(relay, streams, stopped.numbers("sent"))
+        table.row(
+            f"stream in, {transport.value}",
+            f"{span.server_ms_per_s() / count:.2f} ms/s",
+            span.generator_share,
+            f"{count} streams, {grown / count / 2**20:.1f} MiB each, "
+            f"latest picture sent {stopped.real('latest_ms'):.0f} ms late",
+        )
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Every number of streams over both transports."""
+    film_s = int(options.seconds + START_S) + FILM_TO_SPARE_S
+    with Child(CAMERAS, str(film_s)) as cameras:
+        rate = cameras.greeting
+        table = Table(
+            f"Ingest: 1080p25 H.264 in PS, {rate.number('kbit_per_s') / 1000:.2f} Mbit/s, "
+            f"{rate.number('packets_per_s')} packets/s a stream"
+        )
+        for transport in Transport:
+            for count in options.streams:
+                measure(cameras, transport, count, options.seconds, table)
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 20, 40])
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    options = parser.parse_args()
+    run_benchmark(lambda: bench(options))
+
+
+if __name__ == "__main__":
+    main()

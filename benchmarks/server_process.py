@@ -1,0 +1,76 @@
+"""The whole server as a child of a benchmark: `python -m benchmarks.server_process FOLDER`."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.support import Answer, obey, run_child
+from config.settings import Settings, load
+from vms.inventory.queries import ChannelQuery, DeviceQuery
+from vms.server import Server
+from vms.signalling.device_queries import JobState
+
+PASSWORD = "a-password-for-benchmarks"  # noqa: S105  known to the load generator
+
+
+def settings_for(folder: Path) -> Settings:
+    """Free ports on loopback, SQLite in `folder`, everybody with the password is let in."""
+    return load(
+        None,
+        {},
+        {
+            "http.host": "127.0.0.1",
+            "sip.host": "127.0.0.1",
+            "sip.port": "0",
+            "sip.shared_password": PASSWORD,
+            "sip.admission": "open",
+            "webrtc.port": "0",
+            "database.url": f"sqlite+aiosqlite:///{folder / 'vms.db'}",
+            "storage.root": str(folder / "media"),
+            "admin.password": "correct horse battery staple",
+        },
+    ).settings
+
+
+async def serve(folder: Path) -> None:
+    """Run until told to end."""
+    async with Server.open(settings_for(folder)) as server:
+
+        async def figures(_: Answer) -> Mapping[str, object]:
+            stats = server.endpoint.stats
+            return {
+                "devices": server.inventory.devices(DeviceQuery(with_total=True, limit=1)).total,
+                "channels": server.inventory.channels(ChannelQuery(with_total=True, limit=1)).total,
+                "keepalives": server.inventory.figures.keepalives,
+                "accepted": server.registrar.results.get("accepted", 0),
+                "refused": sum(server.inbound.refused.values()),
+                "socket_drops": stats.socket_drops,
+                "repeats": stats.repeats_absorbed,
+                "strangers_ignored": stats.strangers_ignored + stats.strangers_unanswered,
+            }
+
+        async def ask_catalog(asked: Answer) -> Mapping[str, object]:
+            return {"job_id": (await server.link.query_catalog(asked.text("device_id"))).job_id}
+
+        async def catalog(asked: Answer) -> Mapping[str, object]:
+            job = server.link.catalog_job(asked.text("job_id"))
+            is_complete = job.state is JobState.COMPLETE
+            return {
+                "finished": job.finished,
+                "received": job.received if is_complete else -1,
+                "error": job.error,
+            }
+
+        sip = server.settings.sip
+        await obey(
+            {
+                "port": server.endpoint.address.port,
+                "server_id": sip.server_id,
+                "domain": sip.domain,
+            },
+            {"figures": figures, "ask_catalog": ask_catalog, "catalog": catalog},
+        )
+
+
+if __name__ == "__main__":
+    run_child(serve(Path(sys.argv[1])))
