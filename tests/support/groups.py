@@ -1,7 +1,8 @@
 """Sorts the tests into groups, and ends the run with a table: group, ran, skipped, why.
 
 A group whose tool is missing is skipped with the line that installs it. Where everything can be
-installed, as root or in continuous integration, a skipped test fails the run.
+installed, as root or in continuous integration, a skipped test fails the run. Above the table
+stands what tests have measured and recorded with pytest's `record_property`.
 """
 
 import json
@@ -75,6 +76,7 @@ class GroupTable:
         self._page_report = page_report
         self._everything_can_run = everything_can_run
         self._tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        self._measured: list[str] = []
 
     @pytest.hookimpl
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
@@ -96,6 +98,7 @@ class GroupTable:
             tally.failed += 1
         if report.when == "call" and not report.skipped:
             tally.ran += 1
+            self._measured += measurements(report)
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -107,6 +110,10 @@ class GroupTable:
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._measured:
+            terminalreporter.section("measured")
+        for line in self._measured:
+            terminalreporter.write_line(line)
         terminalreporter.section("groups")
         for line in table(self._tallies):
             terminalreporter.write_line(line)
@@ -132,6 +139,14 @@ def page_tally(report: Path) -> Tally:
         failed=max(failed, suites_failed),
         skipped=Counter({"skipped in web/": n} if (n := figures["numPendingTests"]) else {}),
     )
+
+
+def measurements(report: pytest.TestReport) -> Iterator[str]:
+    """A line with the test's name, then one for each value that it recorded."""
+    if report.user_properties:
+        yield report.nodeid.rpartition("::")[2]
+    for name, value in report.user_properties:
+        yield f"  {name:<40} {value}"
 
 
 def table(tallies: dict[str, Tally]) -> Iterator[str]:

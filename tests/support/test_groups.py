@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.groups import Tally, group_of, page_tally, table
+from tests.support.groups import Tally, group_of, measurements, page_tally, table
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,22 @@ def test_the_table_names_each_reason_for_skipping_once() -> None:
         ["unit", "7", "0", "0"],
         ["interop-sipp", "0", "0", "4", "no", "sipp:", "apt-get", "install", "sip-tester"],
     ]
+
+
+def test_what_a_test_has_measured_is_listed_beneath_its_name() -> None:
+    report = pytest.TestReport(
+        "tests/interop/test_page.py::test_a[h264]",
+        ("tests/interop/test_page.py", 1, "test_a"),
+        {},
+        "passed",
+        None,
+        "call",
+        user_properties=[("click_to_first_frame_ms", 412)],
+    )
+
+    lines = [line.split() for line in measurements(report)]
+
+    assert lines == [["test_a[h264]"], ["click_to_first_frame_ms", "412"]]
 
 
 def test_the_pages_own_tests_are_counted_from_their_report(tmp_path: Path) -> None:
