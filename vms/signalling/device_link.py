@@ -29,6 +29,7 @@ from vms.gb28181.subject import Subject
 from vms.inventory.inventory import Inventory
 from vms.sessions.calling import CallAnswer, Invitation, OnStage, Stage
 from vms.signalling.flows import Flows
+from vms.signalling.header_text import readable
 from vms.signalling.pending import Pending
 
 MANSCDP = "Application/MANSCDP+xml"
@@ -223,7 +224,7 @@ class DeviceLink:
             ) from error
         if not response.is_success:
             raise RejectedError(
-                f"{device_id} answered {response.status} {response.reason} to a MESSAGE",
+                f"{device_id} answered {response.status} {readable(response.reason)} to a MESSAGE",
                 response.status,
                 device_id=device_id,
             )
@@ -268,7 +269,7 @@ class DeviceLink:
                 started = asyncio.get_running_loop().time()
 
                 def _provisional(response: Response) -> None:
-                    on_stage(Stage.TRYING, f"{response.status} {response.reason}")
+                    on_stage(Stage.TRYING, f"{response.status} {readable(response.reason)}")
                     limit.reschedule(started + TRYING_INVITE_LIMIT_S)
 
                 pending.on_provisional = _provisional
@@ -276,7 +277,7 @@ class DeviceLink:
         except InviteRefusedError as error:
             answer = error.response
             raise RejectedError(
-                f"{device_id} answered {answer.status} {answer.reason} to INVITE",
+                f"{device_id} answered {answer.status} {readable(answer.reason)} to INVITE",
                 answer.status,
                 device_id=device_id,
             ) from error

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 
 from vms.clock import Clock
 from vms.errors import NotFoundError, VmsError
@@ -217,6 +218,10 @@ class DeviceQueries:
             self._keep(replace(job, state=state, error=error, finished_at=self._clock.wall()))
 
     def _keep(self, job: CatalogJob) -> None:
+        """The oldest that are over give way; those that run are at most one a device."""
         self._jobs[job.job_id] = job
-        while len(self._jobs) > JOBS_KEPT:
-            self._jobs.popitem(last=False)
+        surplus = len(self._jobs) - JOBS_KEPT
+        if surplus > 0:
+            over = (known.job_id for known in self._jobs.values() if known.finished)
+            for job_id in list(islice(over, surplus)):
+                del self._jobs[job_id]

@@ -59,7 +59,10 @@ class Greeter:
         while True:
             due, device_id = await waiting.get()
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
-            await self._greet(DeviceId(device_id))
+            try:
+                await self._greet(DeviceId(device_id))
+            except Exception as error:  # noqa: BLE001 - our own mistake with one device costs no other
+                log.error("greeting failed by our own fault", device_id=device_id, exc_info=error)
 
     async def _greet(self, device_id: DeviceId) -> None:
         try:

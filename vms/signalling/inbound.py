@@ -67,14 +67,11 @@ class Inbound:
         self._flows = flows
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self.requests: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
 
     def handle(self, incoming: IncomingRequest) -> None:
         """One request; raises `sip.errors.ProtocolError` for the endpoint to answer 400."""
-        method = incoming.request.method
-        self.requests[method] += 1
-        match method:
+        match incoming.request.method:
             case "MESSAGE" | "NOTIFY":
                 self._message(incoming)
             case "REGISTER":
@@ -188,9 +185,10 @@ class Inbound:
                 self._inventory.count_tolerance(device_id, "empty_body")
                 self._answer(incoming, 200)
             case CatalogResponse():
-                self._answer(incoming, 200)
-                if not self._pending.offer(device_id, "Catalog", message.sn, message):
-                    self._catalog_unasked(device_id, message)
+                if self._pending.offer(device_id, "Catalog", message.sn, message):
+                    self._answer(incoming, 200)
+                else:
+                    self._spawn(incoming, self._catalog_unasked(incoming, device_id, message))
             case DeviceInfoResponse() | DeviceStatusResponse():
                 self._answer(incoming, 200)
                 kind = "DeviceInfo" if isinstance(message, DeviceInfoResponse) else "DeviceStatus"
@@ -206,11 +204,17 @@ class Inbound:
             case _:
                 self._answer(incoming, 200)
 
-    def _catalog_unasked(self, device_id: DeviceId, message: CatalogResponse) -> None:
+    async def _catalog_unasked(
+        self, incoming: IncomingRequest, device_id: DeviceId, message: CatalogResponse
+    ) -> None:
         """Nobody asked: it may add and change, never take away (some recorders do this)."""
+        if not self._is_part_of(device_id, message.device_id):
+            self._refuse(incoming, "foreign_body_id")
+            return
         self._inventory.count_tolerance(device_id, "unsolicited_catalog")
         channels = [reported(item) for item in message.items]
-        self._run(self._logged(device_id, self._inventory.upsert_channels(device_id, channels)))
+        await self._inventory.upsert_channels(device_id, channels)
+        self._answer(incoming, 200)
 
     async def _alarm(
         self, incoming: IncomingRequest, device_id: DeviceId, alarm: AlarmNotify
@@ -244,6 +248,9 @@ class Inbound:
         self, incoming: IncomingRequest, device_id: DeviceId, notify: CatalogNotify
     ) -> None:
         """Changes are stored as they come; what was deleted, the next catalogue shows."""
+        if not self._is_part_of(device_id, notify.device_id):
+            self._refuse(incoming, "foreign_body_id")
+            return
         changed = [
             channel
             for change in notify.changes

@@ -31,6 +31,7 @@ from vms.signalling.authentication import (
     Proof,
 )
 from vms.signalling.flows import Flows
+from vms.signalling.header_text import readable
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +100,7 @@ class Registrar:
             username=proof.username,
             expires_s=request.expires,
             host=flow.remote.host,
-            call_id=request.call_id,
+            call_id=readable(request.call_id),
         )
         match decide(facts, proof.verdict, self._policy):
             case Challenge(stale=stale):
@@ -135,16 +136,16 @@ class Registrar:
             transport=flow.transport,
             host=flow.remote.host,
             port=flow.remote.port,
-            contact=contact,
+            contact=readable(contact),
             local_host=self._endpoint.local_address(flow.remote.host).host,
-            call_id=request.call_id,
+            call_id=readable(request.call_id),
             registered_at=now,
             expires_at=now + timedelta(seconds=expires_s),
         )
         await self._inventory.register(
             device_id,
             binding,
-            user_agent=request.headers.get("User-Agent") or "",
+            user_agent=readable(request.headers.get("User-Agent")),
             edition=edition_of(request.headers.get(VERSION_HEADER)),
         )
         self._flows.bind(device_id, flow)
@@ -178,7 +179,7 @@ class Registrar:
                 flow.remote.host,
                 flow.remote.port,
                 transport=flow.transport,
-                user_agent=request.headers.get("User-Agent") or "",
+                user_agent=readable(request.headers.get("User-Agent")),
                 verdict=refuse.waits,
             )
         brief = refuse.refusal is Refusal.EXPIRY_TOO_BRIEF

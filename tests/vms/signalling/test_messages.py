@@ -20,6 +20,7 @@ from tests.vms.signalling.stage import (
     registered,
     stage,
 )
+from vms.inventory.model import State
 from vms.inventory.queries import ChannelQuery
 from vms.server import Server
 
@@ -235,3 +236,53 @@ async def test_an_alarm_that_cannot_be_stored_is_to_be_told_again(tmp_path: Path
             other.execute("ROLLBACK")
         assert (await camera.tell(alarm(DEVICE))).status == 200
         assert len(await server.inventory.alarms(DEVICE)) == 1
+
+
+# Catalogues and their changes
+
+
+async def test_nobody_adds_channels_to_another_device(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, registered(server) as camera:
+        foreign = catalogue(1, 1, CHANNEL, device_id=OTHER_DEVICE)
+        notify = camera.request("NOTIFY", body=notification(OTHER_DEVICE, "ADD").encode())
+        for request in (camera.message(foreign), notify):
+            assert (await camera.ask(request)).status == 403
+
+        assert channels(server) == []
+        assert server.inbound.refused == {"foreign_body_id": 2}
+
+
+async def test_a_catalogue_that_cannot_be_stored_is_to_be_told_again(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, registered(server) as camera:
+        with closing(sqlite3.connect(tmp_path / "vms.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert (await camera.tell(catalogue(1, 1, CHANNEL))).status == 503
+            assert channels(server) == []
+            other.execute("ROLLBACK")
+        assert (await camera.tell(catalogue(1, 1, CHANNEL))).status == 200
+        assert channels(server) == [CHANNEL]
+
+
+async def test_changes_of_channels_are_followed(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, registered(server) as camera:
+
+        async def notified(event: str) -> State:
+            body = notification(DEVICE, event).encode()
+            assert (await camera.ask(camera.request("NOTIFY", body=body))).status == 200
+            return server.inventory.channel(DEVICE, CHANNEL).state
+
+        assert await notified("ADD") is State.ONLINE_SIGNALLED
+        assert await notified("OFF") is State.OFFLINE
+        assert await notified("ON") is State.ONLINE_SIGNALLED
+        assert await notified("DEL") is State.ONLINE_SIGNALLED  # a catalogue has to say so too
+
+
+def notification(device_id: str, event: str) -> str:
+    """A change of one channel (A.2.5.6)."""
+    return (
+        '<?xml version="1.0" encoding="GB2312"?>\n<Notify>\n<CmdType>Catalog</CmdType>\n'
+        f"<SN>5</SN>\n<DeviceID>{device_id}</DeviceID>\n<SumNum>1</SumNum>\n"
+        f'<DeviceList Num="1">\n<Item>\n<DeviceID>{CHANNEL}</DeviceID>\n'
+        f"<Event>{event}</Event>\n<Name>Camera 01</Name>\n<Status>ON</Status>\n</Item>\n"
+        "</DeviceList>\n</Notify>\n"
+    )
