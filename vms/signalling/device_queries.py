@@ -125,14 +125,20 @@ class DeviceQueries:
 
     def _start(self, device_id: DeviceId) -> CatalogJob:
         running = self._running.get(device_id)
-        if running is not None:
+        if running is not None and not self._jobs[running[0]].finished:
             return self._jobs[running[0]]
         job = CatalogJob(self._new_id(), device_id, JobState.RUNNING, 0, None, self._clock.wall())
         self._keep(job)
         task = asyncio.get_running_loop().create_task(self._run(job.job_id, device_id))
         self._running[device_id] = (job.job_id, task)
-        task.add_done_callback(lambda _: self._running.pop(device_id, None))
+        task.add_done_callback(lambda task: self._forget(device_id, task))
         return job
+
+    def _forget(self, device_id: DeviceId, task: asyncio.Task[None]) -> None:
+        """The task ended; the next query of that device may have begun already."""
+        running = self._running.get(device_id)
+        if running is not None and running[1] is task:
+            del self._running[device_id]
 
     async def close(self) -> None:
         """Give up what runs."""

@@ -184,3 +184,25 @@ async def test_a_device_that_left_cannot_be_asked(tmp_path: Path) -> None:
 
         with pytest.raises(DeviceOfflineError):
             await server.link.query_catalog(DEVICE)
+
+
+async def test_a_query_that_takes_long_outlasts_many_that_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.signalling.device_queries.JOBS_KEPT", 2)
+    async with (
+        stage(tmp_path) as server,
+        registered(server) as slow,
+        registered(server, OTHER_DEVICE) as quick,
+    ):
+        long = await server.link.query_catalog(DEVICE)
+        sn = (await slow.asked("MESSAGE", "Catalog")).element("SN")
+        for _ in range(3):
+            job = await server.link.query_catalog(OTHER_DEVICE)
+            its_sn = (await quick.asked("MESSAGE", "Catalog")).element("SN")
+            await quick.tell(catalogue(its_sn, 1, channel_id(1), device_id=OTHER_DEVICE))
+            assert (await finished(server, job)).state is JobState.COMPLETE
+
+        await slow.tell(catalogue(sn, 1, channel_id(2)))
+
+        assert (await finished(server, long)).state is JobState.COMPLETE
