@@ -238,6 +238,11 @@ class FleetProcess:
                 found.discard(line.device)
         return found
 
+    def leaving(self, start: int) -> set[str]:
+        """Devices that unregistered, or tried to, from the `start`-th line on."""
+        kinds = {"unregister", "unregister-asked"}
+        return {line.device for line in self.read()[start:] if line.kind in kinds}
+
     def acknowledged_alarms(self) -> set[tuple[str, int]]:
         """(device, SN) of each alarm that was answered 200."""
         return {(line.device, line.sn) for line in self.seen("answer", "alarm", 200)}

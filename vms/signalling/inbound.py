@@ -67,10 +67,14 @@ class Inbound:
         self._flows = flows
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
         self.refused: Counter[str] = Counter()
 
     def handle(self, incoming: IncomingRequest) -> None:
         """One request; raises `sip.errors.ProtocolError` for the endpoint to answer 400."""
+        if self._is_closing:
+            incoming.ignore()
+            return
         match incoming.request.method:
             case "MESSAGE" | "NOTIFY":
                 self._message(incoming)
@@ -93,7 +97,8 @@ class Inbound:
         return not self._tasks
 
     async def close(self) -> None:
-        """Wait for what is being stored."""
+        """Wait for what is being stored; what comes now is for our next life: devices repeat it."""
+        self._is_closing = True
         while self._tasks:
             await asyncio.wait(self._tasks)
 
