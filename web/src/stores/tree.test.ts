@@ -191,7 +191,7 @@ describe('statusOf', () => {
       'online',
       'online',
       'offline',
-      'unknown',
+      'offline',
       'not_commissioned',
     ])
   })

@@ -18,7 +18,8 @@ export type TreeRow =
 /** The status that a ledger state stands for, as the server maps them. */
 export function statusOf(state: string): Status {
   if (state.startsWith('online')) return 'online'
-  return state === 'offline' || state === 'not_commissioned' ? state : 'unknown'
+  if (state === 'not_commissioned') return state
+  return state === 'offline' || state === 'excluded' ? 'offline' : 'unknown'
 }
 
 /** Devices and channels of the live page: loaded as they are looked at, kept fresh by events. */
