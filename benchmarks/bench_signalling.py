@@ -149,8 +149,8 @@ class Bench:
         check_equal("keepalives counted", figures.number("keepalives"), keepalives)
         for name in ("refused", "socket_drops", "repeats", "strangers_ignored"):
             check_equal(name, figures.number(name), 0)
-        strange = {kind for kind in answers if kind[1] != 200} - {("REGISTER", 401)}
-        check_equal("answers that are none", strange, set())
+        strange = [kind for kind in answers if kind[1] != 200 and kind != ("REGISTER", 401)]
+        check_equal("other answers", len(strange), 0)
 
     def _senders(self, count: int) -> list[Device]:
         return list(islice(cycle(self._fleet.devices), count))
@@ -193,8 +193,6 @@ def bench(options: argparse.Namespace) -> None:
                 bench.catalogue(many, channels, 4, "catalogue item, unchanged")
                 bench.catalogue(few, channels, 1, "catalogue item, new")
                 bench.check(keepalives * (len(options.keepalive_rates) + 1))
-                for device in (many, few):
-                    device.channels = 1
         with Child(SERVER, folder) as server:
             bench.restarted(server)
 

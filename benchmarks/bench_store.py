@@ -1,6 +1,6 @@
 """What storing costs: CPU-microseconds for each registration, on SQLite and on PostgreSQL.
 
-    .venv/bin/python -m benchmarks.bench_store [--devices 52000] [--rate 3467] [--database URL]
+    .venv/bin/python -m benchmarks.bench_store [--devices 10000] [--rate 3467] [--database URL]
 
 Registrations arrive as in a storm, at a steady rate, each saved with one step of the ledger and
 awaited; then every device is touched, as keepalives do, and the catalogue of one is saved. Without
@@ -12,10 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import platform
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Generator
@@ -23,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.support import LostError, Table, cpu_s, family, run_benchmark
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.inventory.model import (
     Binding,
@@ -80,46 +77,34 @@ def online(key: int) -> Transition:
 
 
 class Meter:
-    """CPU and wall time of this process, and of the database server beside it."""
+    """CPU of this process, and of the database server beside it, as rows of a table."""
 
-    def __init__(self, server_pid: int | None) -> None:
+    def __init__(self, table: Table, server_pid: int | None) -> None:
+        self._table = table
         self._server_pid = server_pid
-
-    def server_cpu_s(self) -> float:
-        """Of the server's processes that live now (proc(5): fields 4, 14 and 15 of stat)."""
-        ticks = 0
-        for path in Path("/proc").glob("[0-9]*/stat") if self._server_pid else ():
-            with contextlib.suppress(OSError):
-                pid, _, rest = path.read_text().partition(" ")
-                fields = rest.rpartition(")")[2].split()
-                if self._server_pid in (int(pid), int(fields[1])):
-                    ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
 
     async def measure(
         self, name: str, count: int, work: Callable[[], Coroutine[None, None, str]]
     ) -> None:
         """Do the work and print what each of `count` cost."""
-        wall, own, server = time.perf_counter(), time.process_time(), self.server_cpu_s()
+        own = cpu_s(os.getpid())
+        beside = self._beside()
         remark = await work()
-        wall = time.perf_counter() - wall
-        own = (time.process_time() - own) / count * 1e6
-        server = (self.server_cpu_s() - server) / count * 1e6
-        print_line(
-            f"  {name:<22}{count:>8}{wall:>8.1f} s{own:>9.1f} µs here"
-            f"{server:>9.1f} µs in the server   {remark}"
-        )
+        own = (cpu_s(os.getpid()) - own) / count * 1e6
+        now = self._beside()
+        server = sum(now[pid] - beside.get(pid, 0.0) for pid in now) / count * 1e6
+        figure = f"{own:.1f} µs" + (f" + {server:.1f} µs in the database" if now else "")
+        self._table.row(name, figure, "in the same process", f"{count}, {remark}")
 
-
-def print_line(text: str) -> None:
-    """To standard output, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    def _beside(self) -> dict[int, float]:
+        if self._server_pid is None:
+            return {}
+        return {pid: cpu_s(pid) for pid in family(self._server_pid)}
 
 
 async def bench(url: str, devices: int, rate: int, server_pid: int | None) -> None:
     """Every measurement on one fresh database."""
-    meter = Meter(server_pid)
+    meter = Meter(Table(f"Storage on {url.partition(':')[0]}"), server_pid)
     async with Database.open(url) as database:
         store = SqlDeviceStore(database)
 
@@ -142,7 +127,7 @@ async def bench(url: str, devices: int, rate: int, server_pid: int | None) -> No
             stored = await store.load_all()
             found = len(stored.devices), len(stored.channels), len(stored.open_intervals)
             if found != (devices, devices, devices):
-                raise SystemExit(f"lost: {found} of {devices} devices, channels, intervals")
+                raise LostError(f"{found} of {devices} devices, channels, intervals")
             return "all there"
 
         await meter.measure("registrations", devices, register)
@@ -175,16 +160,6 @@ async def storm(database: Database, store: SqlDeviceStore, devices: int, rate: i
     return f"{commits} commits, waited {median:.0f} ms (median), {p99:.0f} ms (p99)"
 
 
-def commit() -> str:
-    """Of this working copy, where there is one."""
-    git = shutil.which("git")
-    if git is None:
-        return "unknown"
-    asked = [git, "rev-parse", "--short", "HEAD"]
-    said = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603  no shell
-    return said.stdout.strip() or "unknown"
-
-
 @contextlib.contextmanager
 def own_databases() -> Generator[list[tuple[str, int | None]]]:
     """(URL, server's pid) of a SQLite file and of a PostgreSQL, both gone afterwards."""
@@ -199,22 +174,22 @@ def own_databases() -> Generator[list[tuple[str, int | None]]]:
 
 
 def main() -> None:
-    """Read the command line, print the surroundings, measure."""
+    """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--devices", type=int, default=52_000)
+    parser.add_argument("--devices", type=int, default=10_000)
     parser.add_argument("--rate", type=int, default=3_467, help="registrations a second")
     parser.add_argument("--database", help="an empty database to use; default: two of our own")
     options = parser.parse_args()
-    print_line(
-        f"commit {commit()}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    )
+    run_benchmark(lambda: bench_all(options))
+
+
+def bench_all(options: argparse.Namespace) -> None:
+    """Each database in turn."""
     with contextlib.ExitStack() as stack:
         databases: list[tuple[str, int | None]] = (
             [(options.database, None)] if options.database else stack.enter_context(own_databases())
         )
         for url, pid in databases:
-            print_line(url.partition(":")[0])
             asyncio.run(bench(url, options.devices, options.rate, pid))
 
 

@@ -18,16 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, cast
 
-import uvloop
-
+from vms.console import run
 from vms.logs import set_up_logs
 
 END_LIMIT_S = 30.0
 """A child that was told to end has this long."""
 
 LINE_LIMIT_BYTES = 2**26
-HIGHEST_PORT = 32_767
-"""Linux gives out ports above it; those lent to streams lie below."""
 
 
 class LostError(Exception):
@@ -239,10 +236,9 @@ def _say(values: Mapping[str, object]) -> None:
 
 
 def run_child(work: Coroutine[None, None, None]) -> None:
-    """On uvloop and with the server's own logs, as `vms serve` runs."""
+    """As `vms serve` runs: its loop, its collector of garbage, its logs."""
     set_up_logs("warning")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
+    run(work)
 
 
 def run_benchmark(work: Callable[[], None]) -> None:

@@ -1,0 +1,24 @@
+"""Every benchmark with its defaults, one after the other: `.venv/bin/python -m benchmarks`.
+
+Ends with status 1 when one of them lost something.
+"""
+
+import subprocess
+import sys
+
+BENCHMARKS = ("bench_signalling", "bench_ingest", "bench_whep", "bench_store")
+
+
+def main() -> None:
+    """Each in a process of its own, so that none inherits the memory of another."""
+    lost = [
+        name
+        for name in BENCHMARKS
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
+    ]
+    if lost:
+        sys.exit(f"failed: {', '.join(lost)}")
+
+
+if __name__ == "__main__":
+    main()
