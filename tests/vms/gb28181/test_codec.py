@@ -9,6 +9,8 @@ import pytest
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.codec import Decoded, decode, encode
+from vms.gb28181.manscdp.document import LONGEST_TAG, LONGEST_TEXT
+from vms.gb28181.manscdp.items import MAX_EXTRA
 from vms.gb28181.manscdp.messages import (
     AlarmInputStatus,
     AlarmNotify,
@@ -458,3 +460,36 @@ def test_no_body_takes_more_than_linear_time(start: bytes, repeated: bytes) -> N
     """A quadratic reader would need hours here; pytest's own limit is the judge."""
     with pytest.raises(ProtocolError):
         decode(start + repeated * 400_000)
+
+
+def item_with(elements: str) -> bytes:
+    return (
+        "<Response><CmdType>Catalog</CmdType><SN>1</SN><DeviceID>34020000001180000001</DeviceID>"
+        "<SumNum>1</SumNum><DeviceList Num='1'><Item><DeviceID>34020000001320000001</DeviceID>"
+        f"{elements}</Item></DeviceList></Response>"
+    ).encode()
+
+
+@pytest.mark.parametrize("end", ["</Notify>", "<"])
+def test_a_character_reference_of_thousands_of_digits_is_text_like_any_other(end: str) -> None:
+    body = f"<Notify><CmdType>&#{'9' * 5000};</CmdType><SN>1</SN>{end}".encode()
+
+    message = decode(body).message
+
+    assert isinstance(message, Unknown)
+    assert message.cmd_type.startswith("&#999")
+
+
+@pytest.mark.parametrize("damage", ["", "<"])
+def test_what_a_device_says_is_kept_in_bounded_length_and_number(damage: str) -> None:
+    long = "x" * 100_000
+    strange = "".join(f"<Strange{number}>1</Strange{number}>" for number in range(1000))
+    elements = f"<Name>{long}</Name><Info><Address>{long}</Address></Info><{long}>1</{long}>"
+
+    message = decode(item_with(elements + strange + damage)).message
+
+    assert isinstance(message, CatalogResponse)
+    [item] = message.items
+    assert len(item.name) == len(item.address) == LONGEST_TEXT
+    assert len(item.extra) == MAX_EXTRA
+    assert max(map(len, item.extra)) <= LONGEST_TAG

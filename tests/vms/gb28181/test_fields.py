@@ -79,3 +79,10 @@ def test_coordinates_stay_in_their_range(text: str, degrees: float | None) -> No
 )
 def test_switches_are_read_by_meaning(text: str, is_on: bool | None) -> None:
     assert read_switch(text) is is_on
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00", "9999-12-31T23:59:59-12:00", "0000-00-00T00:00:00"]
+)
+def test_a_time_that_does_not_exist_in_every_zone_is_none(text: str) -> None:
+    assert read_time(text) is None

@@ -21,6 +21,9 @@ MAX_BODY_BYTES = 16 * 2**20
 MAX_MARKUP = 1_000_000
 """Tags a body may hold; a catalogue of 10,000 channels has some 500,000."""
 MAX_DEPTH = 12
+LONGEST_TAG = 64
+LONGEST_TEXT = 1024
+"""Of one leaf, in characters. What is longer is cut: nobody names a camera in so many."""
 
 ROOTS = frozenset({"Control", "Query", "Notify", "Response"})
 _INFO_BLOCKS = frozenset({"Info", "ExtraInfo"})
@@ -158,6 +161,8 @@ def _canonical(tag: str) -> str:
 
 
 def _named(tag: str, notes: set[Tolerance]) -> str:
+    if len(tag) > LONGEST_TAG:
+        tag = tag.rpartition("}")[2][:LONGEST_TAG]
     name = _canonical(tag)
     if name != tag and not tag.endswith(name):
         notes.add(Tolerance.TAG_CASE)
@@ -200,7 +205,7 @@ def _leaves_below(block: ET.Element, notes: set[Tolerance]) -> Iterator[tuple[st
     for element in block.iter():
         text = (element.text or "").strip()
         if text and len(element) == 0 and element is not block:
-            yield _named(element.tag, notes), text
+            yield _named(element.tag, notes), text[:LONGEST_TEXT]
 
 
 def _keep(leaves: dict[str, str], leaf: ET.Element, notes: set[Tolerance]) -> None:
@@ -208,7 +213,7 @@ def _keep(leaves: dict[str, str], leaf: ET.Element, notes: set[Tolerance]) -> No
     text = leaf.text
     if text and (text := text.strip()):
         tag = leaf.tag
-        leaves.setdefault(tag if tag in _KNOWN_TAGS else _named(tag, notes), text)
+        leaves.setdefault(tag if tag in _KNOWN_TAGS else _named(tag, notes), text[:LONGEST_TEXT])
 
 
 def _salvage(text: str, document: Document) -> None:
@@ -233,6 +238,13 @@ def _salvage(text: str, document: Document) -> None:
 
 def _salvaged_leaves(text: str, notes: set[Tolerance]) -> Iterator[tuple[str, str]]:
     for leaf in _LEAF.finditer(text):
-        content = _NOT_XML.sub("", html.unescape(leaf[2])).strip()
+        content = _NOT_XML.sub("", _unescaped(leaf[2])).strip()
         if content:
-            yield _named(leaf[1], notes), content
+            yield _named(leaf[1], notes), content[:LONGEST_TEXT]
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ValueError:  # a reference of more digits than Python reads
+        return text

@@ -12,6 +12,7 @@ BEIJING = timezone(timedelta(hours=8))
 """Times on the wire carry no zone and mean this one (9.10)."""
 
 _MAX_INTEGER_DIGITS = 18
+_YEARS = range(1900, 2200)  # beyond them an instant may not exist in another zone
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z")
 _TIME = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:T|\s+)(\d{1,2}):(\d{1,2}):(\d{1,2})"
@@ -55,6 +56,8 @@ def read_time(text: str) -> datetime | None:
     if matched is None:
         return None
     year, month, day, hour, minute, second, fraction, zone = matched.groups()
+    if int(year) not in _YEARS:
+        return None
     try:
         return datetime(
             int(year),

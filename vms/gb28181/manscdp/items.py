@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from vms.gb28181.ids import ChannelId, Kind, kind_of
 from vms.gb28181.manscdp.fields import read_coordinate, read_integer, read_switch
@@ -10,6 +11,8 @@ from vms.gb28181.manscdp.tolerances import Tolerance
 from vms.gb28181.version import Edition
 
 MAX_PARENTS = 16
+MAX_EXTRA = 64
+"""Elements kept of those that have no field of their own; the standard knows some 40."""
 
 _PARENT_SEPARATORS = re.compile(r"[/,\s]+")
 _PARENT = re.compile(r"(?:[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{8}|[0-9]{18}|[0-9]{20})\Z")
@@ -81,8 +84,12 @@ def read_item(leaves: Mapping[str, str], notes: set[Tolerance]) -> CatalogItem:
         latitude=_read_degrees(leaves.get("Latitude", ""), 90, notes),
         is_on=is_on,
         status_text=status_text,
-        extra={name: text for name, text in leaves.items() if name not in _UNKEPT},
+        extra=dict(islice(_unmodelled(leaves), MAX_EXTRA)),
     )
+
+
+def _unmodelled(leaves: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return (leaf for leaf in leaves.items() if leaf[0] not in _UNKEPT)
 
 
 def _read_status(text: str, notes: set[Tolerance]) -> tuple[bool, str]:
