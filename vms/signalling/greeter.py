@@ -61,8 +61,9 @@ class Greeter:
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
             try:
                 await self._greet(DeviceId(device_id))
-            except Exception as error:  # noqa: BLE001 - our own mistake with one device costs no other
-                log.error("greeting failed by our own fault", device_id=device_id, exc_info=error)
+            except Exception:
+                # A mistake of ours with one device must not cost the others, nor the server.
+                log.exception("greeting failed by our own fault", device_id=device_id)
 
     async def _greet(self, device_id: DeviceId) -> None:
         try:
