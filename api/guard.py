@@ -43,6 +43,7 @@ SECURITY_HEADERS = {
 }
 
 MAX_BODY_BYTES = 2**20
+LONGEST_LOGGED_PATH = 256
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -90,7 +91,7 @@ class Guard:
                     log.info(
                         "http request",
                         method=scope["method"],
-                        path=scope["path"],
+                        path=scope["path"][:LONGEST_LOGGED_PATH],
                         status=status,
                         took_ms=round(took_s * 1000, 1),
                     )
