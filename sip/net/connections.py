@@ -15,6 +15,8 @@ from sip.stream import TRUSTED_LIMIT_BYTES, UNTRUSTED_LIMIT_BYTES
 
 CONNECT_LIMIT_S: Final = 10.0
 MAX_STRANGER_CONNECTIONS: Final = 1_024
+MAX_ACCEPTED_UNWATCHED: Final = 3 * MAX_STRANGER_CONNECTIONS
+"""After so many new ones nobody waits for the next watch: open files are finite."""
 MAX_UNSENT_BYTES: Final = 1024 * 1024
 _BACKLOG: Final = 1_024
 _SWEEP_S: Final = 5.0
@@ -25,8 +27,8 @@ class Connections:
     """Every TCP connection of one endpoint.
 
     Cut off are: a peer that leaves a message unfinished for `silence_limit_s`, a stranger that
-    is silent for as long, a peer that lets a mebibyte of answers pile up. Of strangers there are
-    at most 1,024; the oldest make room.
+    is silent for as long, a peer that lets a mebibyte of answers pile up. Of strangers at most
+    1,024 stay, and 4,096 at any moment; the oldest make room.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Connections:
         self._by_remote: dict[Address, int] = {}
         self._opening: dict[Address, asyncio.Task[Flow]] = {}
         self._count = 0
+        self._watched_count = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
         self._is_closed = False
@@ -153,6 +156,8 @@ class Connections:
         self._count += 1
         self._open[self._count] = connection
         self._by_remote[remote] = self._count
+        if self._count - self._watched_count > MAX_ACCEPTED_UNWATCHED:
+            self._cut_off()
         return Flow("TCP", self._local, remote, self._count)
 
     def stream_limit_bytes(self, flow: Flow) -> int:
@@ -180,6 +185,12 @@ class Connections:
         self._on_lost(flow)
 
     def _sweep(self) -> None:
+        self._cut_off()
+        pause_s = min(_SWEEP_S, self._silence_limit_s / 4)
+        self._sweeper = self._loop.call_later(pause_s, self._sweep)
+
+    def _cut_off(self) -> None:
+        self._watched_count = self._count
         oldest_s = self.now() - self._silence_limit_s
         strangers: list[TcpConnection] = []
         for connection in list(self._open.values()):
@@ -193,8 +204,6 @@ class Connections:
                 strangers.append(connection)
         for connection in strangers[: max(0, len(strangers) - MAX_STRANGER_CONNECTIONS)]:
             self._cut(connection, "too many strangers")
-        pause_s = min(_SWEEP_S, self._silence_limit_s / 4)
-        self._sweeper = self._loop.call_later(pause_s, self._sweep)
 
     def _may_be_silent(self, connection: TcpConnection, flow: Flow) -> bool:
         return connection.is_outgoing or self._is_trusted(flow)

@@ -8,6 +8,7 @@ import pytest
 
 from sip.errors import TransportError
 from sip.message import Flow, Response, response_to
+from sip.net import connections
 from sip.net.binding import bind_pair
 from sip.net.endpoint import (
     STRANGER_ANSWERS_PER_S,
@@ -279,6 +280,24 @@ async def test_a_silent_stranger_is_cut_off_and_a_silent_device_is_not() -> None
         assert rest == b""
         assert server.stats.connections_closed == {"silent stranger": 1}
         assert (await client.request(message(client), flow)).status == 200
+
+
+async def test_a_rush_of_connections_takes_no_more_files_than_it_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "MAX_STRANGER_CONNECTIONS", 8)
+    monkeypatch.setattr(connections, "MAX_ACCEPTED_UNWATCHED", 24)
+
+    async with opened(is_trusted=lambda _: False) as server:
+        rush = [await asyncio.open_connection(*server.address) for _ in range(100)]
+        await until(lambda: server.stats.connections_closed.get("too many strangers", 0) > 60)
+
+        assert server.stats.connections <= 8 + 24
+        reader, writer = rush[-1]
+        writer.write(raw(1).replace(b"/UDP", b"/TCP"))
+        assert (await asyncio.wait_for(reader.readline(), timeout=5)).startswith(b"SIP/2.0 200")
+        for _, each in rush:
+            each.close()
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
