@@ -43,7 +43,8 @@ class SourceLatch:
 
     A port serves one stream. The expected SSRC is taken at once. Devices exist that send another,
     or zero: theirs is taken after `GRACE_S` if it is the only one that comes from the device, and
-    what they sent meanwhile is not lost. Packets of other hosts never count once the host is known.
+    what they sent meanwhile is not lost. Packets of other hosts never count once the host is known;
+    a source that was only learnt, from a host nobody named, gives way to the expected SSRC.
     """
 
     def __init__(self, expected_ssrc: int) -> None:
@@ -81,6 +82,9 @@ class SourceLatch:
         if self.source is None:
             return self._judge_unlatched(packet, source, now)
         if source[0] != self.source[0]:
+            is_learnt = self.ssrc != self.expected_ssrc
+            if is_learnt and packet.ssrc == self.expected_ssrc:
+                return self._latch(packet, source, now)
             return Verdict.FOREIGN
         return self._judge_change(packet, source, now)
 

@@ -152,6 +152,19 @@ def test_the_only_other_ssrc_of_the_device_is_learnt_and_nothing_of_it_is_lost()
     assert len(port.taken()) == int(GRACE_S / 0.04) + 3
 
 
+def test_a_stranger_s_stream_that_was_learnt_gives_way_to_the_expected_one() -> None:
+    port = Port()
+    port.intake.expect(SSRC, None)
+    port.pictures(int(GRACE_S / 0.04) + 3, ssrc=666, source=STRANGER)
+    assert port.intake.remote_address == "192.0.2.66:15060"
+
+    port.pictures(2)
+    port.pictures(2, ssrc=666, source=STRANGER)
+
+    assert port.intake.ssrc == SSRC
+    assert port.intake.remote_address == "192.0.2.7:15060"
+
+
 def test_of_two_other_ssrcs_neither_is_learnt_until_one_stops() -> None:
     port = Port()
     port.intake.expect(SSRC, DEVICE[0])
