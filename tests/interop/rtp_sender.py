@@ -1,7 +1,9 @@
 """Sends a program stream file by RTP over UDP or a connection; a program of its own.
 
 It imports nothing of the server, and ends with the number of packets on its standard output.
-Usage: rtp_sender.py FILE HOST PORT udp|tcp SSRC
+Usage: rtp_sender.py FILE HOST PORT udp|tcp SSRC [fast|live]
+
+`live` sends each pack when its clock says so; `fast`, the default, as fast as a receiver reads.
 """
 
 import re
@@ -14,6 +16,7 @@ from pathlib import Path
 PAYLOAD = 1400
 BURST = 16
 PAUSE_S = 0.002
+CLOCK_HZ = 90_000
 
 
 def packs(stream: bytes) -> list[bytes]:
@@ -30,14 +33,20 @@ def clock_of(pack: bytes) -> int:
     return (field >> high & 0x7) << 30 | (field >> middle & 0x7FFF) << 15 | field >> low & 0x7FFF
 
 
-def main(path: str, host: str, port: str, transport: str, ssrc: str) -> None:
+def main(path: str, host: str, port: str, transport: str, ssrc: str, pace: str = "fast") -> None:
     """Send it all, a few packets at a time, and leave."""
     kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
     sequence = sent = 0
+    began_s, first_ticks = time.monotonic(), None
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.connect((host, int(port)))
         for pack in packs(Path(path).read_bytes()):
-            timestamp = clock_of(pack) & 0xFFFFFFFF
+            ticks = clock_of(pack)
+            first_ticks = ticks if first_ticks is None else first_ticks
+            timestamp = ticks & 0xFFFFFFFF
+            if pace == "live":
+                due_s = began_s + (ticks - first_ticks) / CLOCK_HZ
+                time.sleep(max(0.0, due_s - time.monotonic()))
             for at in range(0, len(pack), PAYLOAD):
                 is_last = at + PAYLOAD >= len(pack)
                 header = struct.pack(

@@ -1,7 +1,6 @@
 """Program streams of FFmpeg's muxer and of a second writer, sent by a program that is not ours."""
 
 import asyncio
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
-import imageio_ffmpeg  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from media.door import MediaEvent, StreamFigures, StreamId, Transport
@@ -17,39 +15,22 @@ from media.hub import Hub
 from media.ingest import open_receiver
 from media.rtp.ports import PortLender
 from media.unit import AccessUnit, Codec
-from tests.interop import ps_builder
+from tests.interop.ffmpeg_files import (
+    ENCODERS,
+    by_second_writer,
+    pictures_of,
+    tone,
+    write_muxed,
+)
 from tests.support.waiting import until
 
 SSRC = 200_000_001
 HOST = "127.0.0.1"
 PORTS = (44_000, 44_999)
+SECONDS = 2
 PICTURES = 50
+SOURCE = f"testsrc2=s=322x182:r=25:d={SECONDS}"
 SENDER = Path(__file__).with_name("rtp_sender.py")
-
-ENCODERS = {
-    Codec.H264: ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "25"],
-    Codec.H265: [
-        *("-c:v", "libx265", "-preset", "ultrafast"),
-        *("-x265-params", "log-level=none:keyint=25:bframes=0"),
-    ],
-}
-DELIMITERS = {
-    Codec.H264: ("h264_metadata=aud=insert", b"\x00\x00\x00\x01\x09"),
-    Codec.H265: ("hevc_metadata=aud=insert", b"\x00\x00\x00\x01\x46\x01"),
-}
-
-
-def ffmpeg(*arguments: str | Path) -> None:
-    """Run FFmpeg; its complaints fail the test."""
-    subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments],
-        check=True,
-        timeout=60,
-    )
-
-
-def picture_source(seconds: int = 2) -> list[str]:
-    return ["-f", "lavfi", "-i", f"testsrc2=s=322x182:r=25:d={seconds}"]
 
 
 @dataclass
@@ -114,7 +95,7 @@ async def test_every_picture_of_ffmpegs_own_program_stream_arrives_and_decodes(
     tmp_path: Path, codec: Codec, muxer: str, transport: Transport
 ) -> None:
     path = tmp_path / f"pictures.{muxer}"
-    ffmpeg(*picture_source(), *ENCODERS[codec], "-f", muxer, path)
+    write_muxed(path, SOURCE, codec, muxer)
 
     received = await receive(path, transport)
 
@@ -131,27 +112,12 @@ async def test_every_picture_of_ffmpegs_own_program_stream_arrives_and_decodes(
 async def test_pictures_and_sound_of_the_second_writer_arrive_and_decode(
     tmp_path: Path, codec: Codec, audio: Codec, transport: Transport
 ) -> None:
-    bitstream_filter, delimiter = DELIMITERS[codec]
-    raw, tone = tmp_path / "pictures", tmp_path / "tone"
-    raw_format = "h264" if codec is Codec.H264 else "hevc"
-    ffmpeg(*picture_source(), *ENCODERS[codec], "-bsf:v", bitstream_filter, "-f", raw_format, raw)
-    audio_format = ["-f", "alaw"] if audio is Codec.PCMA else ["-c:a", "aac", "-f", "adts"]
-    ffmpeg("-f", "lavfi", "-i", "sine=d=2:r=8000", "-ac", "1", *audio_format, tone)
-    pictures = [delimiter + data for data in raw.read_bytes().split(delimiter)[1:]]
-    sound = tone.read_bytes()
-    step = 320 if audio is Codec.PCMA else len(sound) // PICTURES + 1
-    sounds = [sound[at : at + step] for at in range(0, len(sound), step)]
     path = tmp_path / "stream.ps"
-    path.write_bytes(
-        b"".join(
-            ps_builder.program_stream(
-                [(data, number % 25 == 0) for number, data in enumerate(pictures)],
-                sounds,
-                video=ps_builder.H264 if codec is Codec.H264 else ps_builder.H265,
-                audio=ps_builder.G711A if audio is Codec.PCMA else ps_builder.AAC,
-            )
-        )
-    )
+    write_muxed(path, SOURCE, codec, "vob")
+    pictures = pictures_of(path, codec)
+    sound = tone(tmp_path / "tone", audio, SECONDS, 440)
+    stream, step = by_second_writer(pictures, codec, sound, audio)
+    path.write_bytes(stream)
 
     received = await receive(path, transport)
 

@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import ConsoleMessage, Locator, Page, Request
 
-from tests.support.chromium import PLAYER, open_page
+from tests.support.chromium import add_whep_player, open_page
 from tests.support.served import Served, served
 from tests.support.tools import ROOT
 from tests.support.town import ADMIN_PASSWORD
-from tests.support.units import NUMBER_BITS
 from tests.support.waiting import until_async
 
 OBSERVER = ROOT / "tests" / "support" / "observer.js"
@@ -25,20 +24,6 @@ TONE_HZ = 1_000
 BIN_HZ = 48_000 / 8_192
 PURE_DB = 20
 SOUND_LIMIT_S = 20.0
-
-POST_BY_WHEP = """
-  url => {
-    window.whep = async (name, body) => {
-      const headers = {'Content-Type': 'application/sdp'};
-      const answer = await fetch(url, {method: 'POST', headers, body, credentials: 'omit'});
-      window.left = answer.headers.get('Location');
-      return answer.text();
-    };
-  }
-"""
-"""Makes `play` of our player a WHEP client."""
-
-LEAVE = "fetch(left, {method: 'DELETE', credentials: 'omit'}).then(answer => answer.status)"
 
 Record = Callable[[str, object], None]
 
@@ -235,16 +220,9 @@ async def test_a_viewer_that_is_not_the_page_plays_by_whep_with_the_urls_token(
         await place.until_online(GATE.device_id)
         url = await place.whep_url(GATE.device_id, GATE.channel_id)
         await page.add_init_script(path=OBSERVER)
-        await page.goto(f"{place.url}/healthz")
-        await page.evaluate(PLAYER, {"bits": NUMBER_BITS})
-        await page.evaluate(POST_BY_WHEP, url)
+        await add_whep_player(page, place.url, url)
 
         await page.evaluate("play('a')")
 
         await check_cards(page.locator("video"), GATE, record=record_property)
-        assert (
-            await page.evaluate("fetch(window.left, {method: 'DELETE'}).then(r => r.status)") == 204
-        )
-        assert (
-            await page.evaluate("fetch(window.left, {method: 'DELETE'}).then(r => r.status)") == 401
-        )
+        assert [await page.evaluate("leave()") for _ in range(2)] == [204, 404]

@@ -72,6 +72,20 @@ PLAYER = """
 }
 """
 
+WHEP = """
+url => {
+  let location;
+  window.whep = async (name, body) => {
+    const headers = {'Content-Type': 'application/sdp'};
+    const answer = await fetch(url, {method: 'POST', headers, body, credentials: 'omit'});
+    location = answer.headers.get('Location');
+    return answer.text();
+  };
+  window.leave = async () =>
+    (await fetch(location, {method: 'DELETE', credentials: 'omit'})).status;
+}
+"""
+
 
 def executable() -> Path:
     """Chromium: `VMS_CHROMIUM`, or the one that the set-up put into `build/`, or Debian's."""
@@ -102,6 +116,16 @@ async def add_player(page: Page, answer: Callable[[str, str], Awaitable[str]]) -
     # Playwright leaves the type of the function's result open.
     await cast("Any", page).expose_function("whep", answer)
     await page.evaluate(PLAYER, {"bits": NUMBER_BITS})
+
+
+async def add_whep_player(page: Page, origin: str, whep_url: str) -> None:
+    """The same player on an otherwise empty page of `origin`; it posts its offers to `whep_url`.
+
+    `leave()` ends what was offered last and gives the status of the answer.
+    """
+    await page.goto(f"{origin}/healthz")
+    await page.evaluate(PLAYER, {"bits": NUMBER_BITS})
+    await page.evaluate(WHEP, whep_url)
 
 
 async def wait_for_number(page: Page, name: str, at_least: int, limit_s: float = 20.0) -> int:
