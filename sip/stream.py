@@ -26,7 +26,7 @@ _START_LINE: Final = re.compile(
     rb"(?:SIP/\d\.\d +\d{3}\b|[A-Za-z0-9\-.!%*_+`'~]{1,64} +\S+ +SIP/\d\.\d\s*\Z)", re.IGNORECASE
 )
 # Known methods only: behind the tail of a miscounted body anything else may be text.
-_NEXT_START: Final = re.compile(
+NEXT_START: Final = re.compile(
     rb"SIP/2\.0 +\d{3} [^\r\n]*\r?\n|(?:"
     + b"|".join(sorted(method.encode() for method in METHODS))
     + rb") +[A-Za-z]+:[^\s]+ +SIP/2\.0\r?\n"
@@ -127,7 +127,7 @@ class StreamFramer:
             if _START_LINE.match(buffer, 0, end_of_line):
                 self._scanned = end_of_line
                 return True
-            glued = _NEXT_START.search(buffer, 0, end_of_line + 1)
+            glued = NEXT_START.search(buffer, 0, end_of_line + 1)
             dropped = glued.start() if glued else end_of_line + 1
             del buffer[:dropped]
             self._junk_bytes += dropped
@@ -160,7 +160,7 @@ class StreamFramer:
         # Counted too long, the body reaches into the next message: give that back. Whether it
         # is one shows when its start line is complete.
         line = rest + bytes(buffer[need : need + MAX_LINE_CHARACTERS])
-        if _NEXT_START.match(line):
+        if NEXT_START.match(line):
             return end
         return need if b"\n" in line or len(line) > MAX_LINE_CHARACTERS else None
 
@@ -168,8 +168,8 @@ class StreamFramer:
         """Counted too short: the root closes a little behind the declared end."""
         buffer = self._buffer
         last = need + MAX_MISCOUNT_BYTES
-        found = buffer.find(closing, self._head_end, last)
-        following = _NEXT_START.search(buffer, self._head_end, last)
+        found = buffer.find(closing, max(self._head_end, need - len(closing)), last)
+        following = self._next_start(min(last, len(buffer)))
         if found >= 0 and (following is None or found < following.start()):
             return found + len(closing)
         if following is not None:
@@ -177,17 +177,28 @@ class StreamFramer:
         return need if len(buffer) >= last else None
 
     def _end_without_length(self) -> int | None:
-        buffer, head_end = self._buffer, self._head_end
-        following = _NEXT_START.search(buffer, max(head_end, self._scanned - MAX_LINE_CHARACTERS))
+        buffer, head_end, scanned = self._buffer, self._head_end, self._scanned
+        following = self._next_start(len(buffer))
         root = _ROOT.match(buffer, head_end)
         if root is not None:
             closing = b"</" + root[1] + b">"
-            found = buffer.find(closing, max(head_end, self._scanned - len(closing)))
+            found = buffer.find(closing, max(head_end, scanned - len(closing)))
             if found >= 0 and (following is None or found < following.start()):
                 return found + len(closing)
         if following is not None:
             return following.start()
-        self._scanned = len(buffer)
         if len(buffer) > min(self.limit_bytes, UNTRUSTED_LIMIT_BYTES):
             raise ProtocolError("message too large", 513)
         return None
+
+    def _next_start(self, end: int) -> re.Match[bytes] | None:
+        """The first whole start line in the body up to `end`.
+
+        A line is looked at again only when it has got its end: a peer may send byte by byte.
+        """
+        buffer, scanned = self._buffer, self._scanned
+        self._scanned = end
+        if buffer.find(b"\n", scanned, end) < 0:
+            return None
+        line = max(self._head_end, buffer.rfind(b"\n", self._head_end, scanned) + 1)
+        return NEXT_START.search(buffer, line, end)

@@ -1,7 +1,10 @@
 """Cutting messages out of a TCP stream."""
 
+import re
+
 import pytest
 
+from sip import stream
 from sip.errors import ProtocolError
 from sip.stream import MAX_JUNK_BYTES, TRUSTED_LIMIT_BYTES, StreamFramer
 
@@ -117,3 +120,34 @@ def test_a_large_catalogue_of_a_trusted_peer_comes_through() -> None:
 def test_a_peer_that_does_not_speak_sip_is_refused(junk: bytes) -> None:
     with pytest.raises(ProtocolError):
         StreamFramer().feed(junk)
+
+
+class CountingPattern:
+    """A regular expression, and over how many bytes it was let loose."""
+
+    def __init__(self, pattern: re.Pattern[bytes]) -> None:
+        self.pattern = pattern
+        self.looked_at = 0
+
+    def search(self, data: bytes, start: int, end: int) -> re.Match[bytes] | None:
+        self.looked_at += min(end, len(data)) - start
+        return self.pattern.search(data, start, end)
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("drop", [b"x", b"x\n"])
+def test_a_peer_that_sends_drop_by_drop_does_not_have_everything_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, drop: bytes, *, length: bool
+) -> None:
+    looking = CountingPattern(stream.NEXT_START)
+    body = b"<Notify>" + b"x" * 50_000
+    head = notify(body) if length else notify(body).replace(b"Content-Length", b"X")
+    framer = StreamFramer()
+    framer.feed(head)
+    monkeypatch.setattr(stream, "NEXT_START", looking)
+
+    drops = 1_000
+    for _ in range(drops):
+        assert framer.feed(drop) == []
+
+    assert looking.looked_at <= len(head) + drops * len(drop)
