@@ -12,6 +12,8 @@ from vms.errors import InvalidError
 from vms.inventory.model import Cause, State
 from vms.inventory.online_rate import Every, GroupBy, OnlineRateQuery, OnlineRateRow, Verdict
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
 router = APIRouter(tags=["figures"])
 
 
@@ -30,7 +32,9 @@ class WindowQuery(BaseModel):
     )
 
     def check(self) -> None:
-        """Raises `InvalidError` for a window that ends before it begins."""
+        """Raises `InvalidError` for a window that ends before it begins, or begins before time."""
+        if self.start < EARLIEST:
+            raise InvalidError(f"there is nothing before {EARLIEST:%Y-%m-%d}", field="from")
         if self.end <= self.start:
             raise InvalidError("the window ends before it begins", field="to")
 

@@ -190,3 +190,14 @@ async def test_a_forwarded_address_is_believed_from_nobody(app: FastAPI, house: 
         await client.post("/api/v1/auth/login", json=login, headers=headers)
 
     assert (await house.accounts.audit(None, 1))[0].entry.source == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "start", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "1980-01-01T00:00:00Z"]
+)
+async def test_a_window_that_would_keep_the_server_busy_is_refused(
+    viewer: httpx.AsyncClient, start: str
+) -> None:
+    window = {"from": start, "to": "9999-12-31T23:59:59-14:00", "interval": "hour"}
+
+    assert (await viewer.get(RATE, params=window)).status_code == 422

@@ -70,4 +70,6 @@ def _name(text: str | None) -> str | None:
         return None
     if len(text) > LONGEST_NAME:
         raise InvalidError(f"a name has at most {LONGEST_NAME} characters")
+    if not text.strip().isprintable():
+        raise InvalidError("a name has printable characters only")
     return text.strip()

@@ -12,10 +12,17 @@ from enum import StrEnum
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from vms.errors import InvalidError
 from vms.inventory.model import Channel, Device, Interval, State
 
 REQUIRED_COVERAGE = 0.95
 TARGET_RATE = 0.90
+
+MOST_WINDOWS = 10_000
+"""A year by the hour. Cutting takes the event loop's time, so nobody may ask for more."""
+
+MOST_ROWS = 500_000
+"""Groups times windows; each takes some 400 bytes while it is being summed up."""
 
 
 class GroupBy(StrEnum):
@@ -141,12 +148,17 @@ class _Sum:
 
 
 def windows(window: Window, every: Every, zone: ZoneInfo) -> list[Window]:
-    """`window`, cut at the borders of the calendar in `zone`; the first and last may be shorter."""
+    """`window`, cut at the borders of the calendar in `zone`; the first and last may be shorter.
+
+    Raises `InvalidError` where that makes more than `MOST_WINDOWS`.
+    """
     cuts = [window.start_s]
     while every is not Every.WHOLE:
         border_s = _next_border_s(cuts[-1], every, zone)
         if border_s >= window.end_s:
             break
+        if len(cuts) >= MOST_WINDOWS:
+            raise InvalidError(f"the window has more than {MOST_WINDOWS} intervals of that length")
         cuts.append(border_s)
     return [
         Window(start_s, end_s)
@@ -164,7 +176,8 @@ def online_rates(
     """Rows by group, then by window; a channel counts where it was on file at any moment.
 
     `intervals` of channels, by subject then start; `channels` every channel ever on file; `cut` the
-    windows in order, without gaps, the last ending at or before now.
+    windows in order, without gaps, the last ending at or before now. Raises `InvalidError` where
+    that makes more than `MOST_ROWS`.
     """
     key_of = _KEYS[query.group_by]
     wanted: dict[int, str] = {
@@ -177,6 +190,8 @@ def online_rates(
             continue
         totals = sums.get(group)
         if totals is None:
+            if (len(sums) + 1) * len(cut) > MOST_ROWS:
+                raise InvalidError(f"that makes more than {MOST_ROWS} rows; ask for less at a time")
             totals = sums[group] = [_Sum() for _ in cut]
         _add_channel(totals, own, cut)
     return [

@@ -780,6 +780,7 @@ class TestDevicesOnFile:
             {"media_transport": "pigeon"},
             {"secret": ""},
             {"name": "x" * 300},
+            {"name": "a\0b"},
             {"sip_username": "a\nb"},
         ],
     )

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from vms.errors import InvalidError
 from vms.gb28181.ids import ChannelId, DeviceId
+from vms.inventory import online_rate
 from vms.inventory.model import (
     Cause,
     Channel,
@@ -206,3 +208,16 @@ def test_a_zone_with_a_half_hour_has_its_own_hours() -> None:
     cut = windows(Window(0, 7200), Every.HOUR, zone)
 
     assert [window.end_s for window in cut] == [1800, 5400, 7200]
+
+
+def test_no_more_windows_are_cut_than_anybody_could_look_at() -> None:
+    with pytest.raises(InvalidError, match="more than 10000"):
+        windows(Window(0, 10**10), Every.HOUR, SHANGHAI)
+
+
+def test_no_more_rows_are_made_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(online_rate, "MOST_ROWS", 2)
+    cut = (Window(0, 3600), Window(3600, 7200), Window(7200, 10_800))
+
+    with pytest.raises(InvalidError, match="more than 2 rows"):
+        rates(lasting(1, (0, 10_800, State.OFFLINE)), [channel(1)], cut=cut)
