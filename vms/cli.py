@@ -1,5 +1,6 @@
 """The commands. Settings are read here, once; nothing below reads them again."""
 
+import gc
 import json
 import os
 import sys
@@ -191,7 +192,12 @@ def config_check(config: ConfigFile = None, settings: SettingsList = None) -> No
 
 async def _serve(settings: Settings) -> None:
     folder = Path(settings.storage.root).parent
+    # What a city has on file stays: looking through it for garbage, again and again, would stop
+    # everything for most of a second each time.
+    gc.disable()
     async with running(settings, folder) as up:
+        gc.freeze()
+        gc.enable()
         typer.echo(f"The server answers at {up.url}")
         if up.server.setup_code is not None:
             typer.echo(f"Nobody can sign in yet. One-time set-up code: {up.server.setup_code}")

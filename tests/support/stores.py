@@ -165,9 +165,9 @@ class InMemoryDeviceStore:
             for interval in _overlapping(rows, from_s, to_s)
         ]
 
-    async def known_channels(self) -> Sequence[Channel]:
+    async def removed_channels(self) -> Sequence[Channel]:
         self._require()
-        return [channel for _, channel in sorted(self._channels.items())]
+        return [self._channels[key] for key in sorted(self._removed_channels)]
 
     def _require(self) -> None:
         if self.is_down:

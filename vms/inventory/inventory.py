@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum, auto
+from itertools import islice
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -94,6 +95,9 @@ FLUSH_S = 5.0
 
 FLUSH_BATCH = 500
 WATCH_S = 0.25
+RUNG_AT_ONCE = 500
+"""Deadlines looked at in one go: when a network fails they all fall due together."""
+
 STALL_S = 10.0
 """When the watch itself did not run for so long, nobody was observing."""
 
@@ -256,7 +260,8 @@ class Inventory:
 
     async def pass_time(self) -> None:
         """Once what `run` does again and again: for tests on a clock of their own."""
-        self._ring()
+        while self._ring():
+            pass
         await self._write_due()
 
     async def _watch(self) -> None:
@@ -266,7 +271,8 @@ class Inventory:
             if now - self._watched_at > STALL_S:
                 self.was_absent(self._watched_at)
             self._watched_at = now
-            self._ring()
+            while self._ring():  # noqa: ASYNC110 - nothing is waited for, others have their turn
+                await asyncio.sleep(0)
 
     async def _write(self) -> None:
         while True:
@@ -289,17 +295,19 @@ class Inventory:
             self._schedule(record)
         log.warning("nobody was observing", absent_s=round(now - since, 3))
 
-    def _ring(self) -> None:
-        """What fell due."""
+    def _ring(self) -> bool:
+        """What fell due, `RUNG_AT_ONCE` at most of a kind; true when there may be more."""
         now = self._clock.monotonic()
-        for record in self._deadlines.due(now):
+        records = list(islice(self._deadlines.due(now), RUNG_AT_ONCE))
+        proofs = list(islice(self._proofs.due(now), RUNG_AT_ONCE))
+        for record in records:
             if record.is_removed:
                 continue
             changes = record.presence.tick(now)
             if changes:
                 self._observe(record, changes[-1].cause)
             self._schedule(record)
-        for record, channel_id in self._proofs.due(now):
+        for record, channel_id in proofs:
             until = record.proofs.get(channel_id)
             if until is None:
                 continue
@@ -308,6 +316,7 @@ class Inventory:
                 continue
             del record.proofs[channel_id]
             self._observe(record, Cause.PROOF_EXPIRED, channel_id)
+        return RUNG_AT_ONCE in (len(records), len(proofs))
 
     async def _write_due(self) -> None:
         """Observations first, then the mark that says we saw all up to here."""
@@ -442,7 +451,7 @@ class Inventory:
 
     def divisions(self) -> list[DivisionNode]:
         """The tree of divisions with live counts."""
-        return division_tree(self._roster.channels_after(None))
+        return division_tree(self._roster.divisions)
 
     def registration_facts(
         self,
@@ -899,7 +908,8 @@ class Inventory:
         cut = windows(Window(start_s, end_s), query.every, self._zone)
         await self._journal.write()
         intervals = await self._store.intervals_of_all(SubjectKind.CHANNEL, start_s, end_s)
-        channels = await self._store.known_channels()
+        on_file = list(self._roster.channels_after(None))
+        channels = [*on_file, *await self._store.removed_channels()]
         devices = {device_id: record.device for device_id, record in self._roster.records.items()}
         return await asyncio.to_thread(online_rates, intervals, channels, devices, query, cut)
 

@@ -27,6 +27,10 @@ from vms.inventory.model import (
 from vms.inventory.roster import Record, Roster
 from vms.inventory.store import DeviceStore
 
+BATCH = 500
+"""Observations in one transaction: a network that fails takes tens of thousands of devices along,
+and the loop has others to serve."""
+
 
 @dataclass(slots=True)
 class Plan:
@@ -65,11 +69,6 @@ class Journal:
         self._events = events
         self._observed: list[_Observed] = []
         self._writing = asyncio.Lock()
-
-    @property
-    def is_written(self) -> bool:
-        """Nothing waits to be committed."""
-        return not self._observed and not self._writing.locked()
 
     def plan(
         self,
@@ -140,7 +139,8 @@ class Journal:
         """Commit what was observed, in order, then tell it; on failure it is kept for later."""
         async with self._writing:
             while self._observed:
-                batch, self._observed = self._observed, []
+                batch = self._observed[:BATCH]
+                del self._observed[:BATCH]
                 try:
                     await self._store.append([step for seen in batch for step in seen.transitions])
                 except UnavailableError:

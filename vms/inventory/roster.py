@@ -81,6 +81,8 @@ class Roster:
         self.records: dict[str, Record] = {}
         self.device_states: Counter[State] = Counter()
         self.channel_states: Counter[State] = Counter()
+        self.divisions: Counter[tuple[str, bool]] = Counter()
+        """Channels by division, and whether they are online."""
         self._order: list[str] = []
 
     def add(self, record: Record) -> None:
@@ -158,16 +160,17 @@ class Roster:
 
     def _count(self, record: Record, channel: Channel, by: int) -> None:
         self.channel_states[channel.state] += by
-        if is_online(channel.state):
+        is_there = is_online(channel.state)
+        if is_there:
             record.online_channels += by
+        self.divisions[channel.division, is_there] += by
 
 
 def channels_of(record: Record, cursor: str | None) -> Iterator[Channel]:
     """A device's channels in order, behind `cursor`."""
     channel_id = None if cursor is None else cursor.partition("/")[2]
     start = 0 if channel_id is None else bisect_right(record.order, channel_id)
-    for index in range(start, len(record.order)):
-        yield record.channels[record.order[index]]
+    return map(record.channels.__getitem__, record.order[start:])
 
 
 def channel_cursor(channel: Channel) -> str:

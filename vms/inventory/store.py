@@ -119,6 +119,6 @@ class DeviceStore(Protocol):
         """The same for every subject of a kind, removed ones included, by subject then start."""
         ...
 
-    async def known_channels(self) -> Sequence[Channel]:
-        """Every channel ever on file, removed ones included: the figures of the past need them."""
+    async def removed_channels(self) -> Sequence[Channel]:
+        """Channels that were on file once: the figures of the past need them."""
         ...

@@ -1,11 +1,7 @@
 """The tree of administrative divisions, from the civil codes of channels (annex E)."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from vms.inventory.ledger import is_online
-from vms.inventory.model import Channel
 
 LEVELS = (2, 4, 6, 8)
 """Digits of a province, a city, a district, a basic unit."""
@@ -21,15 +17,17 @@ class DivisionNode:
     children: list["DivisionNode"] = field(default_factory=list["DivisionNode"])
 
 
-def division_tree(channels: Iterable[Channel]) -> list[DivisionNode]:
+def division_tree(counts: Mapping[tuple[str, bool], int]) -> list[DivisionNode]:
     """Provinces in order of code, each with what lies below it; counts include the levels below.
 
-    A code of another length hangs under its longest proper level.
+    `counts` are channels by civil code, and whether they are online. A code of another length hangs
+    under its longest proper level.
     """
-    counts = Counter((channel.division, is_online(channel.state)) for channel in channels)
     nodes: dict[str, DivisionNode] = {}
     roots: list[DivisionNode] = []
     for (division, online), count in counts.items():
+        if not count:
+            continue
         parent: DivisionNode | None = None
         for code in _path(division):
             node = nodes.get(code)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Select, false, func, select
+from sqlalchemy import Select, false, func, select, true
 
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import (
@@ -28,6 +28,7 @@ from vms.persistence.rows import (
     alarm_of,
     channel_of,
     device_of,
+    fetched,
     liveness_of,
     row_of_channel,
     row_of_device,
@@ -181,11 +182,11 @@ class SqlDeviceStore:
         async with self._database.reading() as connection:
             return await presence_log.intervals_of_all(connection, kind, from_s, to_s)
 
-    async def known_channels(self) -> Sequence[Channel]:
-        """Every channel ever on file, removed ones included."""
+    async def removed_channels(self) -> Sequence[Channel]:
+        """Channels that were on file once."""
+        gone = _channels().where(channels.c.removed == true()).order_by(channels.c.key)
         async with self._database.reading() as connection:
-            rows = await connection.execute(_channels().order_by(channels.c.key))
-            return [channel_of(row) for row in rows]
+            return await fetched(connection, gone, channel_of)
 
     async def _write(self, change: Change) -> None:
         await self._database.write(change)

@@ -25,7 +25,7 @@ from sqlalchemy.sql.dml import Delete, Update
 
 from vms.errors import ConflictError
 from vms.inventory.model import Interval, Subject, SubjectKind, Transition
-from vms.persistence.rows import Fetched, Row, interval_of
+from vms.persistence.rows import Fetched, Row, fetched, interval_of
 from vms.persistence.tables import ledger
 
 _SUBJECT = (ledger.c.kind, ledger.c.subject_key)
@@ -178,7 +178,7 @@ async def intervals_of_all(
     connection: AsyncConnection, kind: SubjectKind, from_s: int, to_s: int
 ) -> Sequence[Interval]:
     """The same for every subject of a kind, by subject then start."""
-    return _intervals_of(await connection.execute(overlapping(kind, from_s, to_s)))
+    return await fetched(connection, overlapping(kind, from_s, to_s), interval_of)
 
 
 def overlapping(kind: SubjectKind, from_s: int, to_s: int) -> Select[*tuple[Any, ...]]:

@@ -1,9 +1,11 @@
 """Model to row and back, one pair of functions a table."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from sqlalchemy import Row as SqlRow
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.version import Edition
@@ -29,6 +31,11 @@ Row = dict[str, object]
 
 Fetched = SqlRow[*tuple[Any, ...]]
 
+Value = TypeVar("Value")
+
+ROWS_AT_ONCE = 500
+"""Rows read in one go: a city's worth would keep the event loop for seconds."""
+
 NO_BINDING: Mapping[str, None] = dict.fromkeys(
     (
         "transport",
@@ -41,6 +48,19 @@ NO_BINDING: Mapping[str, None] = dict.fromkeys(
         "expires_at",
     )
 )
+
+
+async def fetched(
+    connection: AsyncConnection,
+    query: Select[*tuple[Any, ...]],
+    read: Callable[[Fetched], Value],
+) -> list[Value]:
+    """All that a query finds, in its order; others are served while it is read."""
+    found: list[Value] = []
+    async with connection.stream(query) as rows:
+        async for part in rows.partitions(ROWS_AT_ONCE):
+            found += [read(row) for row in part]
+    return found
 
 
 def liveness_of(device: Device) -> Row:
