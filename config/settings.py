@@ -249,7 +249,7 @@ Layer = Literal["default", "file", "environment", "command line"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value came from: `place` is `vms.toml:12`, `VMS_HTTP__PORT`, `--http.port`."""
+    """Where a value came from: `place` is `vms.toml:12`, `VMS_HTTP__PORT`, `--set http.port`."""
 
     layer: Layer
     place: str = ""
@@ -343,7 +343,7 @@ def load(
         *(_from_file(file) if file is not None else []),
         *_from_environment(os.environ if environment is None else environment),
         *(
-            _Given(key, value, Origin("command line", f"--{key}"), is_text=True)
+            _Given(key, value, Origin("command line", f"--set {key}"), is_text=True)
             for key, value in (overrides or {}).items()
         ),
     ]

@@ -1,6 +1,7 @@
 """The composition root: what is built, in which order it starts, and so in which it stops."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -146,7 +147,7 @@ class Server:
     async def _build_media(self, stack: AsyncExitStack) -> None:
         settings = self.settings
         ports = settings.media.rtp_port_range
-        cores = settings.media_workers
+        cores = os.cpu_count() or 1
         self.relay = Relay(
             media_host=settings.media_host,
             rtp_ports=(ports.first, ports.last),

@@ -52,7 +52,7 @@ def test_a_later_layer_wins_and_each_value_tells_its_origin(tmp_path: Path) -> N
     assert loaded.settings.media.idle_s == 7.5
     shown = {row.key: (row.value, str(row.origin)) for row in loaded.effective()}
     assert shown["http.port"] == ("8002", "environment VMS_HTTP__PORT")
-    assert shown["media.idle_s"] == ("7.5", "command line --media.idle_s")
+    assert shown["media.idle_s"] == ("7.5", "command line --set media.idle_s")
     assert shown["media.http_port"] == ("9000", f"file {file}:6")
     assert shown["rtsp.port"] == ("8554", "default")
     assert list(shown) == list(KEYS)

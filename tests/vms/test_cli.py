@@ -75,7 +75,7 @@ def test_the_effective_settings_tell_where_each_came_from(tmp_path: Path) -> Non
     ).stdout
 
     assert "sip.port = 5070    # file my.toml:2" in printed
-    assert "http.port = 8081    # command line --http.port" in printed
+    assert "http.port = 8081    # command line --set http.port" in printed
     assert "media.idle_s = 12.0    # environment VMS_MEDIA__IDLE_S" in printed
     assert "sip.domain = 3402000000    # default" in printed
 

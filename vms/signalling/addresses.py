@@ -7,13 +7,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class AddressBook:
-    """`sip.advertised_addresses`: the first segment that holds the peer names our address.
+    """`sip.advertised_addresses`: the narrowest segment that holds the peer names our address.
 
     Without a matching segment the endpoint takes the address the kernel would send from.
     """
 
     def __init__(self, segments: Sequence[tuple[Network, str]]) -> None:
-        self._segments = tuple(segments)
+        self._segments = sorted(segments, key=lambda each: each[0].prefixlen, reverse=True)
 
     def seen_from(self, peer: str) -> str | None:
         """The address to tell `peer` (an IP address), None where the settings do not say."""
