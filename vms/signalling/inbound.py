@@ -136,6 +136,8 @@ class Inbound:
         except ProtocolError:
             self._answer(incoming, 400, reason="From is no device ID")
             return
+        if call is None and not self._is_worth_reading(incoming, device_id):
+            return
         try:
             decoded = decode(request.body) if request.body else None
         except ProtocolError as error:
@@ -158,6 +160,20 @@ class Inbound:
             for tolerance in decoded.tolerances:
                 self._inventory.count_tolerance(device_id, tolerance.value)
         self._dispatch(incoming, device_id, message)
+
+    def _is_worth_reading(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
+        """Refuses strangers before their bodies cost anything: XML can be made expensive."""
+        if incoming.flow == self._flows.of(device_id):
+            return True  # nearly always
+        remote = incoming.flow.remote
+        device = self._inventory.find_device(device_id)
+        binding = None if device is None else device.binding
+        if binding is not None and binding.host == remote.host:
+            return True
+        heard = self._inventory.heard(device_id, remote.host, remote.port)
+        if heard is not Heard.KNOWN:
+            self._refuse(incoming, heard.name.lower())
+        return heard is Heard.KNOWN
 
     def _is_from(
         self, incoming: IncomingRequest, device_id: DeviceId, message: Message | None

@@ -15,8 +15,10 @@ from tests.vms.signalling.stage import (
     CHANNEL,
     DEVICE,
     OTHER_DEVICE,
+    OTHER_HOST,
     alarm,
     catalogue,
+    device,
     registered,
     stage,
 )
@@ -116,3 +118,16 @@ async def test_our_own_mistake_with_one_device_is_logged_and_costs_no_other(
 
         async with registered(server), registered(server, OTHER_DEVICE) as other:
             await other.asked("MESSAGE", "DeviceInfo")
+
+
+@pytest.mark.parametrize("is_on_file", [True, False])
+async def test_the_body_of_a_stranger_s_message_is_not_even_read(
+    tmp_path: Path, *, is_on_file: bool
+) -> None:
+    async with stage(tmp_path) as server, registered(server):
+        wanted = DEVICE if is_on_file else OTHER_DEVICE
+        async with device(server, wanted, host=OTHER_HOST) as stranger:
+            answer = await stranger.tell("<Notify><a " + "b=c " * 1000)
+
+        assert answer.status == 403
+        assert server.inbound.refused["body"] == 0
