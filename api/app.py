@@ -1,6 +1,7 @@
 """The HTTP application on a running `Server`."""
 
 import secrets
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def create_app(server: Server, *, web: Path = pages.WEB) -> FastAPI:
     app.state.server = server
     app.state.media_tokens = MediaTokens(server.clock.monotonic)
     app.state.run_id = secrets.token_hex(4)
+    app.state.event_streams = Counter[str]()
     server.collector.add(http_figures.samples)
     document = JSONResponse(openapi_document())
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
@@ -14,11 +16,14 @@ from starlette.requests import Request
 from api.authentication import Reader, TheServer
 from api.ports import Server
 from api.schemas import PROBLEMS
-from vms.errors import InvalidError
+from vms.errors import ExhaustedError, InvalidError
 from vms.events import Event, Numbered
 
 QUEUE = 2_000
 """Events one reader may be behind; then the oldest give way and it is told to reload."""
+
+STREAMS_A_USER = 100
+"""A page opens one. Each costs a file, a queue and a look at its credential every few seconds."""
 
 JUDGED_EVERY_S = 5.0
 """So often a stream's credential is judged again."""
@@ -65,11 +70,28 @@ async def stream_events(
     unknown = set(types or ()) - set(NAMES)
     if unknown:
         raise InvalidError(f"no such kind of event: {', '.join(sorted(unknown))}", field="types")
+    streams = cast("Counter[str]", request.app.state.event_streams)
+    user_id = caller.principal.user_id
+    if streams[user_id] >= STREAMS_A_USER:
+        raise ExhaustedError(f"{STREAMS_A_USER} event streams are open already", what="streams")
     wanted = {NAMES[name] for name in types} if types else None
     run_id = str(request.app.state.run_id)
-    return EventSourceResponse(
-        _stream(server, caller.credential, wanted, run_id, last_event_id), ping=PING_S
-    )
+    stream = _stream(server, caller.credential, wanted, run_id, last_event_id)
+    return EventSourceResponse(_counted(stream, streams, user_id), ping=PING_S)
+
+
+async def _counted(
+    stream: AsyncGenerator[ServerSentEvent], streams: Counter[str], user_id: str
+) -> AsyncIterator[ServerSentEvent]:
+    streams[user_id] += 1
+    try:
+        async with aclosing(stream):
+            async for event in stream:
+                yield event
+    finally:
+        streams[user_id] -= 1
+        if not streams[user_id]:
+            del streams[user_id]
 
 
 async def _stream(
@@ -78,7 +100,7 @@ async def _stream(
     wanted: set[type[Event]] | None,
     run_id: str,
     last_event_id: str | None,
-) -> AsyncIterator[ServerSentEvent]:
+) -> AsyncGenerator[ServerSentEvent]:
     events = server.events
     after, has_gap = _place(last_event_id, run_id, events.last_number, events.first_number)
     with events.subscribe(QUEUE, after) as subscription:

@@ -194,3 +194,20 @@ async def test_a_server_that_stops_does_not_wait_for_its_readers(
             await reading.__aenter__()
         # the server is down here, with the reader still connected
         await reading.__aexit__(None, None, None)
+
+
+async def test_a_user_has_so_many_streams_and_no_more(
+    app: FastAPI, address: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_events, "STREAMS_A_USER", 1)
+    token = await house.sign_in(Role.VIEWER)
+
+    async with _reading(address, token), httpx.AsyncClient() as client:
+        refused = await client.get(address, headers={"Authorization": f"Bearer {token}"})
+    assert refused.json()["code"] == "exhausted"
+
+    async with asyncio.timeout(LIMIT_S):
+        while app.state.event_streams:  # noqa: ASYNC110  the server notices when it notices
+            await asyncio.sleep(0.01)
+    async with _reading(address, token):
+        pass
