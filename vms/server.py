@@ -24,7 +24,8 @@ from vms.errors import VmsError
 from vms.events import EventBus
 from vms.gb28181.ids import DeviceId
 from vms.inventory.identifiers import Identifiers
-from vms.inventory.inventory import Inventory, InventoryPolicy
+from vms.inventory.inventory import Inventory
+from vms.inventory.policy import InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
 from vms.metrics.collector import (

@@ -21,8 +21,9 @@ from vms.events import EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.gb28181.version import Edition
-from vms.inventory.inventory import Inventory, InventoryPolicy
+from vms.inventory.inventory import Inventory
 from vms.inventory.model import Binding, NewDevice, ReportedChannel
+from vms.inventory.policy import InventoryPolicy
 from vms.metrics.collector import VmsCollector, build_source
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database

@@ -16,9 +16,8 @@ under way, what is observed of that device waits for its end.
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import Enum, StrEnum, auto
 from itertools import islice
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -41,7 +40,7 @@ from vms.inventory.catalog import ABSENT_SYNCS, CatalogDiff
 from vms.inventory.changes import fingerprint, patched, patched_channel
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.journal import Journal, removal_of_device, removals
-from vms.inventory.ledger import PROOF_WINDOW_S, Breach, LedgerClock, absence, breaches
+from vms.inventory.ledger import Breach, LedgerClock, absence, breaches
 from vms.inventory.model import (
     Alarm,
     Binding,
@@ -70,6 +69,7 @@ from vms.inventory.online_rate import (
     online_rates,
     windows,
 )
+from vms.inventory.policy import BindingMove, Heard, InventoryFigures, InventoryPolicy
 from vms.inventory.presence import LONGER_RHYTHM
 from vms.inventory.queries import (
     LARGEST_PAGE,
@@ -110,48 +110,6 @@ _Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
 """The open interval of every subject: its state, and since when."""
 
 _NO_LEDGER = (State.NOT_COMMISSIONED, None)
-
-
-class Heard(Enum):
-    """What a sign of life is worth."""
-
-    KNOWN = auto()
-    UNKNOWN_DEVICE = auto()
-    """Not on file, or not registered: to be answered 403, so that it registers."""
-    FOREIGN_ADDRESS = auto()
-    """From where the device is not: 403, nothing changed."""
-
-
-class BindingMove(StrEnum):
-    """Whether a message other than REGISTER may move a device to another address."""
-
-    STRICT = "strict"
-    SAME_IP = "same-ip"
-    """A new port on the same host: NAT does that."""
-    ANY = "any"
-
-
-@dataclass(frozen=True, slots=True)
-class InventoryPolicy:
-    """Plain values from the settings."""
-
-    keepalive_interval_s: float = 60.0
-    keepalive_misses: int = 3
-    binding_move: BindingMove = BindingMove.SAME_IP
-    proof_window_s: float = PROOF_WINDOW_S
-    time_zone: str = "Asia/Shanghai"
-
-
-@dataclass(slots=True)
-class InventoryFigures:
-    """Counts since start."""
-
-    keepalives: int = 0
-    unknown_devices: int = 0
-    foreign_addresses: int = 0
-    failed_writes: int = 0
-    stalls: int = 0
-    clock_steps: int = 0
 
 
 class Inventory:

@@ -30,8 +30,9 @@ from vms.gb28181.manscdp.messages import (
     Unknown,
 )
 from vms.inventory.catalog import reported
-from vms.inventory.inventory import Heard, Inventory
+from vms.inventory.inventory import Inventory
 from vms.inventory.model import ReportedAlarm, ReportedChannel
+from vms.inventory.policy import Heard
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.flows import Flows
 from vms.signalling.pending import Pending

@@ -8,8 +8,9 @@ from tests.support.stores import InMemoryDeviceStore
 from vms.events import Event, EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.version import Edition
-from vms.inventory.inventory import Heard, Inventory, InventoryPolicy
+from vms.inventory.inventory import Inventory
 from vms.inventory.model import Binding, Cause, Interval, ReportedChannel, State
+from vms.inventory.policy import Heard, InventoryPolicy
 
 GATE = DeviceId("34020000001110000001")
 YARD = DeviceId("34020000001110000002")

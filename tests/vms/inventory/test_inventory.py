@@ -30,7 +30,6 @@ from vms.events import (
     DeviceWentOffline,
 )
 from vms.gb28181.ids import ChannelId, DeviceId
-from vms.inventory.inventory import BindingMove, Heard, InventoryPolicy
 from vms.inventory.model import (
     Cause,
     DevicePatch,
@@ -41,6 +40,7 @@ from vms.inventory.model import (
     WaitingVerdict,
 )
 from vms.inventory.online_rate import GroupBy, OnlineRateQuery
+from vms.inventory.policy import BindingMove, Heard, InventoryPolicy
 from vms.inventory.queries import ChannelQuery, DeviceQuery
 
 ITS_OWN = "known to it alone"

@@ -7,9 +7,10 @@ from tests.vms.inventory.site import CAMERA, FOREVER, GATE, HOST, SECOND, bindin
 from vms.events import EventBus
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
-from vms.inventory.inventory import Inventory, InventoryPolicy
+from vms.inventory.inventory import Inventory
 from vms.inventory.model import Cause, State
 from vms.inventory.online_rate import GroupBy, OnlineRateQuery
+from vms.inventory.policy import InventoryPolicy
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
 
