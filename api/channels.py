@@ -12,6 +12,7 @@ from api.authentication import Configurer, Reader, TheServer
 from api.pagination import PageOf, Paging, decode_cursor, encode_cursor, link_next
 from api.ports import Server
 from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath, Strict
+from vms.inventory.changes import LONGEST_NAME
 from vms.inventory.model import Channel, ChannelPatch, State, Status
 from vms.inventory.queries import ChannelQuery, status_of
 
@@ -112,7 +113,7 @@ class ChannelOut(BaseModel):
 class ChannelPatchIn(Strict):
     """What is set over the report; null goes back to it, what is left out stays."""
 
-    name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)] | None = None
     division: Annotated[str, Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{8})$")] | None = (
         None
     )

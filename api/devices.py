@@ -23,6 +23,7 @@ from api.ports import CatalogJob, Server
 from api.schemas import PROBLEMS, DeviceIdPath, Strict
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
+from vms.inventory.changes import LONGEST_NAME, LONGEST_SECRET
 from vms.inventory.model import (
     Device,
     DevicePatch,
@@ -37,8 +38,10 @@ from vms.inventory.queries import DeviceQuery
 router = APIRouter(tags=["devices"])
 
 MediaTransport = Literal["", "udp", "tcp_passive"]
-Secret = Annotated[str, Field(min_length=1, max_length=128, description="Never shown in lists.")]
-Text = Annotated[str, Field(max_length=255)]
+Secret = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_SECRET, description="Never shown in lists.")
+]
+Text = Annotated[str, Field(max_length=LONGEST_NAME)]
 Interval = Annotated[float, Field(ge=5, le=3600)]
 Misses = Annotated[int, Field(ge=1, le=100)]
 
