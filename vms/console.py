@@ -15,8 +15,8 @@ Result = TypeVar("Result")
 
 COLLECT_AFTER = (50_000, 20, 20)
 """Python's own thresholds suit short programs. A server keeps what it allocates, devices and
-answered transactions; looking through all of it for cycles, of which there are few, stopped
-signalling and media for a tenth of a second at a time."""
+answered transactions, with few cycles to be found; looking through all of it often makes pauses,
+in which neither messages nor pictures are served."""
 
 
 def run(work: Coroutine[None, None, Result]) -> Result:
