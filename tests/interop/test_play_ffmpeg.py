@@ -144,9 +144,7 @@ async def playing(folder: Path, path: Path, transport: Transport) -> AsyncGenera
                 await page.evaluate("play('a')")
                 yield page
         finally:
-            # While the device is still there to take the BYE.
-            for session in await place.server.viewing.sessions():
-                await place.server.viewing.end(session.session_id)
+            await place.end_sessions()
             if sender.returncode is None:
                 sender.terminate()
             await sender.wait()

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import httpx
 from tests.support.tools import ROOT
 from tests.support.town import ADMIN_PASSWORD, PASSWORD, settings_for
 from tests.support.waiting import until_async
+from vms.errors import NotFoundError
 from vms.server import Server
 from vms.serving import running
 
@@ -52,6 +53,12 @@ class Served:
         assert body["state"] == "streaming", body
         return str(body["urls"]["whep"])
 
+    async def end_sessions(self) -> None:
+        """While the devices are still there to take the BYE: else it is repeated for seconds."""
+        for session in await self.server.viewing.sessions():
+            with suppress(NotFoundError):
+                await self.server.viewing.end(session.session_id)
+
     @asynccontextmanager
     async def cameras(self, *options: str) -> AsyncGenerator[dict[str, Any]]:
         """`vms simulate` with these options; its summary is there once the block has ended."""
@@ -70,6 +77,7 @@ class Served:
         try:
             yield summary
         finally:
+            await self.end_sessions()
             if process.returncode is None:
                 process.send_signal(signal.SIGINT)
             try:
