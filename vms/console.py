@@ -1,7 +1,6 @@
 """What every command needs: a loop, the end by a signal, a plain word on failure."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Coroutine
 from typing import Never, TypeVar
@@ -13,16 +12,9 @@ from vms.errors import VmsError
 
 Result = TypeVar("Result")
 
-COLLECT_AFTER = (50_000, 20, 20)
-"""Python's own thresholds suit short programs. A server keeps what it allocates, devices and
-answered transactions, with few cycles to be found; looking through all of it often makes pauses,
-in which neither messages nor pictures are served."""
-
 
 def run(work: Coroutine[None, None, Result]) -> Result:
     """On uvloop; what the world refused ends with a sentence, not with a trace."""
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)

@@ -66,10 +66,18 @@ class Greeter:
                 log.exception("greeting failed by our own fault", device_id=device_id)
 
     async def _greet(self, device_id: DeviceId) -> None:
+        """Both questions at once: some devices never answer one of them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ask_who_it_is(device_id))
+            group.create_task(self._ask_what_it_has(device_id))
+
+    async def _ask_who_it_is(self, device_id: DeviceId) -> None:
         try:
             await self._queries.query_info(device_id)
-        except VmsError as error:  # some devices never answer this one
+        except VmsError as error:
             log.info("no device information", device_id=device_id, error=str(error))
+
+    async def _ask_what_it_has(self, device_id: DeviceId) -> None:
         try:
             job = await self._queries.catalog_fetched(device_id)
         except VmsError as error:  # removed in the meantime

@@ -57,7 +57,7 @@ async def test_a_device_that_came_online_is_asked_who_it_is_and_what_it_has(
         )
         await camera.asked("MESSAGE", "Catalog")
 
-        assert server.inventory.device(DEVICE).name == "东门"
+        await until(lambda: server.inventory.device(DEVICE).name == "东门")
 
 
 async def test_parts_come_in_any_order_and_twice(tmp_path: Path) -> None:
