@@ -1,7 +1,10 @@
 """The database: connections, schema, and the one writer. SQLite and PostgreSQL."""
 
 import asyncio
+import contextlib
+import fcntl
 import os
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -230,10 +233,25 @@ def _prepare_file(url: URL) -> None:
     path = Path(url.database)
     with judging():
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            return
+        _keep_write_ahead_log(path)
+
+
+def _keep_write_ahead_log(path: Path) -> None:
+    """Switch the journal, one process at a time: SQLite refuses a second one without waiting.
+
+    The folder is locked, not the file: closing the file would drop SQLite's own locks on it.
+    """
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with contextlib.closing(sqlite3.connect(path, timeout=LOCK_LIMIT_MS / 1000)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        raise UnavailableError(f"the database {path} cannot be opened: {error}") from error
+    finally:
+        os.close(folder)
 
 
 def _writer(url: URL, *, statement_limit_s: float | None = STATEMENT_LIMIT_S) -> AsyncEngine:
