@@ -1,6 +1,7 @@
 """Requests and responses as values; bodies are bytes and stay bytes (RFC 3261, 7)."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
@@ -98,7 +99,7 @@ class Flow(NamedTuple):
         return self.transport == "TCP"
 
 
-class Message:
+class Message(ABC):
     """What requests and responses share. Header values are parsed when asked for, once."""
 
     __slots__ = ("_contact", "_cseq", "_from", "_to", "_via", "body", "headers")
@@ -178,9 +179,9 @@ class Message:
         return value.partition(";")[0].strip().lower() if value else ""
 
     @property
+    @abstractmethod
     def start_line(self) -> str:
         """The first line as it goes out."""
-        raise NotImplementedError
 
     def to_bytes(self) -> bytes:
         """The message as it goes out; Content-Length always says the truth."""
