@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from vms.gb28181.ids import ChannelId, DeviceId, Kind, kind_of
 from vms.gb28181.manscdp.messages import CatalogItem, CatalogResponse
-from vms.inventory.model import Channel, ReportedChannel
+from vms.inventory.model import Channel
 
 FIRST_PART_LIMIT_S = 120.0
 """Lower platforms may take minutes before they begin."""
@@ -100,30 +100,7 @@ class CatalogAssembly:
         return outcome
 
 
-def reported(item: CatalogItem) -> ReportedChannel:
-    """An item as the inventory keeps it."""
-    return ReportedChannel(
-        channel_id=item.channel_id,
-        name=item.name,
-        manufacturer=item.manufacturer,
-        model=item.model,
-        owner=item.owner,
-        civil_code=item.civil_code,
-        address=item.address,
-        parent_ids=item.parent_ids,
-        business_group_id=item.business_group_id,
-        parental=item.parental,
-        secrecy=item.secrecy,
-        ptz_type=item.ptz_type,
-        longitude=item.longitude,
-        latitude=item.latitude,
-        is_on=item.is_on,
-        status_text=item.status_text,
-        extra=dict(item.extra),
-    )
-
-
-def channels_of(device_id: DeviceId, items: Iterable[CatalogItem]) -> list[ReportedChannel]:
+def channels_of(device_id: DeviceId, items: Iterable[CatalogItem]) -> list[CatalogItem]:
     """The items that are channels: what builds the tree and what only holds cameras is left out.
 
     Type codes are a hint: a recorder's code without cameras below it is taken for a camera's. A
@@ -136,7 +113,7 @@ def channels_of(device_id: DeviceId, items: Iterable[CatalogItem]) -> list[Repor
     found = [item for item in distinct.values() if _is_channel(item, parents)]
     if own is not None and not found and not own.parental:
         found = [own]
-    return [reported(item) for item in found]
+    return found
 
 
 def _is_channel(item: CatalogItem, parents: set[str]) -> bool:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, TypedDict
+from typing import NewType, TypeAlias, TypedDict
 
 from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.manscdp.messages import CatalogItem
 from vms.gb28181.version import Edition
 
 DeviceKey = NewType("DeviceKey", int)
@@ -99,30 +100,8 @@ class Device:
     tolerances: dict[str, int] = field(default_factory=dict[str, int])
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedChannel:
-    """One catalogue item as the device reported it (4.5 of the catalogue, cleaned).
-
-    `extra` keeps every other element of the item, Info included, by its tag name.
-    """
-
-    channel_id: ChannelId
-    name: str = ""
-    manufacturer: str = ""
-    model: str = ""
-    owner: str = ""
-    civil_code: str = ""
-    address: str = ""
-    parent_ids: tuple[str, ...] = ()
-    business_group_id: str = ""
-    parental: bool = False
-    secrecy: bool = False
-    ptz_type: int | None = None
-    longitude: float | None = None
-    latitude: float | None = None
-    is_on: bool = True
-    status_text: str = ""
-    extra: dict[str, str] = field(default_factory=dict[str, str])
+ReportedChannel: TypeAlias = CatalogItem
+"""A channel as its device reported it: the catalogue's item, kept as it was read."""
 
 
 @dataclass(frozen=True, slots=True)

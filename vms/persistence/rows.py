@@ -168,7 +168,7 @@ def row_of_channel(channel: Channel) -> Row:
         "latitude": reported.latitude,
         "is_on": reported.is_on,
         "status_text": reported.status_text,
-        "extra": reported.extra,
+        "extra": dict(reported.extra),
         "name_override": channel.name_override,
         "division_override": channel.division_override,
         "state": channel.state.value,

@@ -20,7 +20,7 @@ from vms.gb28181.manscdp.messages import (
     DeviceInfoResponse,
     DeviceStatusResponse,
 )
-from vms.inventory.catalog import CatalogAssembly, Complete, Outcome, reported
+from vms.inventory.catalog import CatalogAssembly, Complete, Outcome, channels_of
 from vms.inventory.inventory import Inventory
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.pending import Expectation, Pending
@@ -168,7 +168,7 @@ class DeviceQueries:
             raise
 
     async def _apply(self, device_id: DeviceId, outcome: Outcome) -> None:
-        channels = [reported(item) for item in outcome.items]
+        channels = channels_of(device_id, outcome.items)
         is_complete = isinstance(outcome, Complete)
         await self._inventory.replace_channels(device_id, channels, complete=is_complete)
 

@@ -29,7 +29,7 @@ from vms.gb28181.manscdp.messages import (
     Message,
     Unknown,
 )
-from vms.inventory.catalog import reported
+from vms.inventory.catalog import channels_of
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import ReportedAlarm, ReportedChannel
 from vms.inventory.policy import Heard
@@ -234,7 +234,7 @@ class Inbound:
             self._refuse(incoming, "foreign_body_id")
             return
         self._inventory.count_tolerance(device_id, "unsolicited_catalog")
-        channels = [reported(item) for item in message.items]
+        channels = channels_of(device_id, message.items)
         await self._inventory.upsert_channels(device_id, channels)
         self._answer(incoming, 200)
 
@@ -284,7 +284,7 @@ class Inbound:
     def _channel_after(self, device_id: DeviceId, change: CatalogChange) -> ReportedChannel | None:
         match change.event:
             case CatalogEvent.ADD | CatalogEvent.UPDATE:
-                return reported(change.item)
+                return next(iter(channels_of(device_id, [change.item])), None)
             case CatalogEvent.DELETE:
                 return None
             case CatalogEvent.ON | CatalogEvent.OFF | CatalogEvent.VIDEO_LOST | CatalogEvent.DEFECT:

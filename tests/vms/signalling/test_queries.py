@@ -74,6 +74,17 @@ async def test_parts_come_in_any_order_and_twice(tmp_path: Path) -> None:
         assert channels(server) == [one, two, three]
 
 
+async def test_what_only_builds_the_tree_is_no_channel(tmp_path: Path) -> None:
+    division, platform = "340200", "34020000002000000009"
+    group, organisation = "34020000002150000001", "34020000002160000001"
+    async with stage(tmp_path) as server, registered(server) as camera:
+        await fetched(
+            server, camera, division, platform, group, organisation, DEVICE, channel_id(1)
+        )
+
+        assert channels(server) == [channel_id(1)]
+
+
 async def test_a_second_wish_joins_the_query_that_runs(tmp_path: Path) -> None:
     async with stage(tmp_path) as server, registered(server) as camera:
         first = await server.link.query_catalog(DEVICE)
