@@ -14,10 +14,19 @@ else
     rm -rf "$files"
     mkdir "$files"
     TMPDIR=$files node scripts/tools/unpack-chromium.mjs
+    # Its own configuration looks for the fonts under /tmp; without any font Chromium ends at a text field.
+    cat > "$files/fonts.conf" << END
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>$files/fonts/fonts</dir>
+  <cachedir>$files/fonts-cache</cachedir>
+</fontconfig>
+END
     cat > "$wrapper" << END
 #!/bin/sh
-# Its own nss and nspr, on the library path of Chromium alone.
-export LD_LIBRARY_PATH="$files/al2023/lib" FONTCONFIG_PATH="$files/fonts"
+# Its own nss and nspr, on the library path of Chromium alone, and its own fonts.
+export LD_LIBRARY_PATH="$files/al2023/lib" FONTCONFIG_FILE="$files/fonts.conf"
 exec "$files/chromium" "\$@"
 END
 fi
