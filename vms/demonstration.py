@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -121,7 +121,7 @@ async def _cameras(up: Running, fleets: Sequence[Fleet], shared: str) -> AsyncGe
     processes: list[asyncio.subprocess.Process] = []
     try:
         for fleet in fleets:
-            options = replace(fleet.options)
+            options = fleet.options
             faults = [
                 part
                 for fault in FAULTS[fleet.codec]
