@@ -54,6 +54,10 @@ _SHORTEST_SLEEP_S: Final = 0.01
 _PINGS: Final = b"\r\n\0 \t"
 
 
+OnWire = Callable[[bytes, Flow, bool], None]
+"""Called with a message's bytes, its road, and True where it was sent, False where it came in."""
+
+
 class Endpoint:
     """SIP over UDP and TCP on the same port number (RFC 3261, 18).
 
@@ -78,6 +82,7 @@ class Endpoint:
         bound = udp_socket.getsockname()
         self.address = Address(bound[0], bound[1])
         self.on_connection_closed: Callable[[Flow], None] | None = None
+        self.on_wire: OnWire | None = None
         self._on_request = on_request
         self._is_trusted = is_trusted
         self._now = now
@@ -350,9 +355,13 @@ class Endpoint:
             if not data.strip(_PINGS):
                 stats.pings += 1
             else:
+                if self.on_wire is not None:
+                    self.on_wire(data, flow, False)
                 self._stats.count_error(error.reason)
             return
         stats.received += 1
+        if self.on_wire is not None:
+            self.on_wire(data, flow, False)
         try:
             effects = self._agent.receive(message, flow, now, may_repeat=is_trusted)
         except ProtocolError as error:
@@ -410,6 +419,8 @@ class Endpoint:
 
     def _put(self, data: bytes, flow: Flow) -> None:
         self._stats.sent += 1
+        if self.on_wire is not None:
+            self.on_wire(data, flow, True)
         if flow.transport == "UDP":
             self._udp.send(data, flow.remote)
         elif not self._connections.send(data, flow) and not self._is_closed:
