@@ -80,6 +80,14 @@ class Admission(StrEnum):
     LISTED = "listed"
 
 
+class BindingMove(StrEnum):
+    """Whether a message other than REGISTER may move a device to another address."""
+
+    STRICT = "strict"
+    SAME_IP = "same-ip"
+    ANY = "any"
+
+
 def _host(text: str) -> str:
     ip_address(text)
     return text
@@ -162,6 +170,9 @@ class SipSettings(_Section):
     shared_password: Secret | None = None
     require_digest: bool = True
     admission: Admission = Admission.APPROVE
+    binding_move: BindingMove = BindingMove.SAME_IP
+    subscription_expires_s: Annotated[int, Field(ge=90, le=604_800)] = 3600
+    refuse_unwanted_notify: bool = False
     advertised_addresses: Annotated[dict[str, str], AfterValidator(_advertised)] = Field(
         default_factory=dict[str, str]
     )

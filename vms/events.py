@@ -111,6 +111,47 @@ class SessionChanged:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class DevicesWentOffline:
+    """Many devices went within seconds: `common` says what they share, where they share anything
+    (`10.20.0.0/16`, or a division such as `340200`). Each has its own `DeviceWentOffline` too."""
+
+    at: datetime
+    count: int
+    common: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultReported:
+    """The faults a device tells with its keepalives changed (9.6): `faulty` channels, and whether
+    the device itself says that it works."""
+
+    device_id: str
+    at: datetime
+    works: bool
+    faulty: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignAddress:
+    """Somebody spoke as a device from where it is not bound, and was refused."""
+
+    device_id: str
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged:
+    """A subscription at a device (9.11) entered another state; `error` where it failed."""
+
+    device_id: str
+    kind: str
+    at: datetime
+    state: str
+    error: str
+
+
 Event = (
     DeviceCameOnline
     | DeviceWentOffline
@@ -122,6 +163,10 @@ Event = (
     | ChannelStateChanged
     | AlarmRaised
     | SessionChanged
+    | DevicesWentOffline
+    | FaultReported
+    | ForeignAddress
+    | SubscriptionChanged
 )
 
 

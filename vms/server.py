@@ -25,7 +25,7 @@ from vms.events import EventBus
 from vms.gb28181.ids import DeviceId
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
-from vms.inventory.policy import InventoryPolicy
+from vms.inventory.policy import BindingMove, InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
 from vms.metrics.collector import (
@@ -134,7 +134,10 @@ class Server:
         admin = settings.admin.password
         self.setup_code = await self.accounts.start(admin.get_secret_value() if admin else None)
 
-        policy = InventoryPolicy(time_zone=settings.site.time_zone)
+        policy = InventoryPolicy(
+            binding_move=BindingMove(settings.sip.binding_move.value),
+            time_zone=settings.site.time_zone,
+        )
         self.inventory = Inventory(SqlDeviceStore(database), self.clock, self.events, policy)
         await self.inventory.start()
         stack.push_async_callback(self.inventory.stop)

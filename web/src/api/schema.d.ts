@@ -2590,6 +2590,74 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * DevicesWentOffline
+         * @description Many devices went within seconds: `common` says what they share, where they share anything
+         *     (`10.20.0.0/16`, or a division such as `340200`). Each has its own `DeviceWentOffline` too.
+         */
+        DevicesWentOffline: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Count */
+            count: number;
+            /** Common */
+            common: string;
+        };
+        /**
+         * FaultReported
+         * @description The faults a device tells with its keepalives changed (9.6): `faulty` channels, and whether
+         *     the device itself says that it works.
+         */
+        FaultReported: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Works */
+            works: boolean;
+            /** Faulty */
+            faulty: string[];
+        };
+        /**
+         * ForeignAddress
+         * @description Somebody spoke as a device from where it is not bound, and was refused.
+         */
+        ForeignAddress: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Source */
+            source: string;
+        };
+        /**
+         * SubscriptionChanged
+         * @description A subscription at a device (9.11) entered another state; `error` where it failed.
+         */
+        SubscriptionChanged: {
+            /** Device Id */
+            device_id: string;
+            /** Kind */
+            kind: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** State */
+            state: string;
+            /** Error */
+            error: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -4127,7 +4195,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
+            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, `devices_went_offline`, `fault_reported`, `foreign_address`, `subscription_changed`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
             200: {
                 headers: {
                     [name: string]: unknown;
