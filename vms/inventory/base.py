@@ -1,0 +1,140 @@
+"""What every part of `Inventory` stands on: its state, and one change of a device at a time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from vms.clock import Clock
+from vms.errors import NotFoundError
+from vms.events import (
+    EventBus,
+)
+from vms.inventory.identifiers import Identifiers
+from vms.inventory.journal import Journal
+from vms.inventory.ledger import LedgerClock
+from vms.inventory.model import (
+    Cause,
+    Device,
+    Waiting,
+)
+from vms.inventory.policy import InventoryFigures, InventoryPolicy
+from vms.inventory.roster import Record, Roster
+from vms.inventory.store import DeviceStore
+from vms.inventory.timetable import Timetable
+from vms.inventory.waiting_room import WaitingRoom
+
+Result = TypeVar("Result")
+
+
+class InventoryBase:
+    """Devices and channels in memory, the store behind them, the gates before them."""
+
+    def __init__(
+        self, store: DeviceStore, clock: Clock, events: EventBus, policy: InventoryPolicy
+    ) -> None:
+        self.figures = InventoryFigures()
+        self._store = store
+        self._clock = clock
+        self._events = events
+        self._policy = policy
+        self._zone = ZoneInfo(policy.time_zone)
+        self._roster = Roster()
+        self._room = WaitingRoom()
+        self._ledger_clock = LedgerClock(clock)
+        self._journal = Journal(store, clock, self._ledger_clock, self._roster, events)
+        self._identifiers = Identifiers()
+        self._next_device_key = 1
+        self._next_channel_key = 1
+        self._deadlines: Timetable[Record] = Timetable()
+        self._proofs: Timetable[tuple[Record, str]] = Timetable()
+        self._gates: dict[str, _Gate] = {}
+        self._under_way: set[asyncio.Task[object]] = set()
+        self._touched: set[Record] = set()
+        self._asked_again: dict[tuple[str, str], Waiting] = {}
+        self._wake = asyncio.Event()
+        self._next_mark = 0.0
+        self._next_flush = 0.0
+        self._watched_at = 0.0
+
+    def _record(self, device_id: str) -> Record:
+        record = self._roster.records.get(device_id)
+        if record is None:
+            raise NotFoundError(f"no device {device_id}")
+        return record
+
+    def _schedule(self, record: Record) -> None:
+        deadline = record.presence.deadline
+        if deadline is not None:
+            self._deadlines.enter(record, deadline)
+
+    def _observe(
+        self,
+        record: Record,
+        cause: Cause,
+        channel_id: str | None = None,
+        at_s: int | None = None,
+    ) -> None:
+        """A fact changed that nobody waits for; while a write is under way it waits its turn."""
+        if record.is_removed:
+            return
+        if record.device.device_id in self._gates:
+            record.missed = cause
+            return
+        channels = () if channel_id is None else (record.channels[channel_id],)
+        if self._journal.observe(record, cause, channels, at_s):
+            self._wake.set()
+
+    async def _save(self, record: Record, device: Device) -> Device:
+        """A change that touches no ledger."""
+        if device != record.device:
+            await self._store.save_device(device)
+            self._roster.put_device(record, device)
+        return record.seen(self._ledger_clock)
+
+    async def _to_the_end(self, work: Coroutine[object, None, Result]) -> Result:
+        """Whoever asked may go away; what is begun is finished, so that memory and rows agree."""
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Result]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            # Asked for, so that a failure nobody is left to hear of raises no second alarm.
+            task.exception()
+
+    @asynccontextmanager
+    async def _alone(self, device_id: str) -> AsyncGenerator[None]:
+        """One change of a device at a time."""
+        gate = self._gates.setdefault(device_id, _Gate())
+        gate.users += 1
+        try:
+            async with gate.lock:
+                yield
+        finally:
+            gate.users -= 1
+            if gate.users == 0:
+                del self._gates[device_id]
+                self._catch_up(device_id)
+
+    def _catch_up(self, device_id: str) -> None:
+        """What was observed while a write was under way is taken up now."""
+        record = self._roster.records.get(device_id)
+        if record is None or record.missed is None:
+            return
+        cause, record.missed = record.missed, None
+        if self._journal.observe(record, cause, list(record.channels.values())):
+            self._wake.set()
+
+
+class _Gate:
+    """Who writes for a device, and how many want to."""
+
+    __slots__ = ("lock", "users")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0

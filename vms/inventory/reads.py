@@ -1,0 +1,165 @@
+"""What may be asked of the inventory: lists from memory, the past from the ledger."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from vms.errors import InvalidError, NotFoundError
+from vms.gb28181.ids import DeviceId
+from vms.inventory.base import InventoryBase
+from vms.inventory.ledger import Breach, breaches
+from vms.inventory.model import (
+    Alarm,
+    Channel,
+    Device,
+    Interval,
+    State,
+    Status,
+    Subject,
+    SubjectKind,
+    Waiting,
+)
+from vms.inventory.online_rate import (
+    OnlineRateQuery,
+    OnlineRateRow,
+    Window,
+    online_rates,
+    windows,
+)
+from vms.inventory.queries import (
+    LARGEST_PAGE,
+    ChannelQuery,
+    DeviceQuery,
+    Page,
+    Summary,
+    page,
+    status_of,
+)
+from vms.inventory.roster import channel_cursor, channels_of
+from vms.inventory.tree import DivisionNode, division_tree
+
+
+class InventoryReads(InventoryBase):
+    """Everything here changes nothing."""
+
+    def device(self, device_id: str) -> Device:
+        """A device on file; raises `NotFoundError`."""
+        return self._record(device_id).seen(self._ledger_clock)
+
+    def find_device(self, device_id: str) -> Device | None:
+        """A device on file, or None."""
+        record = self._roster.records.get(device_id)
+        return None if record is None else record.seen(self._ledger_clock)
+
+    def devices(self, query: DeviceQuery) -> Page[Device]:
+        """Devices in order of ID."""
+
+        def matching(cursor: str | None) -> Iterator[Device]:
+            for record in self._roster.records_after(cursor):
+                if query.fits(record.device):
+                    yield record.seen(self._ledger_clock)
+
+        return page(
+            matching(query.cursor),
+            query.limit,
+            lambda device: device.device_id,
+            matching(None) if query.with_total else None,
+        )
+
+    def channel(self, device_id: str, channel_id: str) -> Channel:
+        """A channel on file; raises `NotFoundError`."""
+        channel = self._record(device_id).channels.get(channel_id)
+        if channel is None:
+            raise NotFoundError(f"no channel {channel_id} on device {device_id}")
+        return channel
+
+    def channels(self, query: ChannelQuery) -> Page[Channel]:
+        """Channels in order of device and channel ID."""
+
+        def matching(cursor: str | None) -> Iterator[Channel]:
+            if query.device_id is None:
+                channels = self._roster.channels_after(cursor)
+            else:
+                channels = channels_of(self._record(query.device_id), cursor)
+            return (channel for channel in channels if query.fits(channel))
+
+        return page(
+            matching(query.cursor),
+            query.limit,
+            channel_cursor,
+            matching(None) if query.with_total else None,
+        )
+
+    def channel_counts(self, device_id: str) -> tuple[int, int]:
+        """Channels of a device: on file, online now."""
+        record = self._record(device_id)
+        return len(record.channels), record.online_channels
+
+    def waiting(self) -> list[Waiting]:
+        """The waiting room, the latest first; units refused for a double ID stand here too."""
+        return self._room.rows()
+
+    def is_writing(self, device_id: str) -> bool:
+        """A change of the device is under way."""
+        return device_id in self._gates
+
+    def status(self, device: Device) -> Status:
+        """What lists show of a device."""
+        return status_of(device.state)
+
+    def summary(self) -> Summary:
+        """Everything counted by state, now."""
+        return Summary(
+            devices={state: self._roster.device_states[state] for state in State},
+            channels={state: self._roster.channel_states[state] for state in State},
+            waiting=sum(not row.refused for row in self._room.rows()),
+        )
+
+    def divisions(self) -> list[DivisionNode]:
+        """The tree of divisions with live counts."""
+        return division_tree(self._roster.divisions)
+
+    async def online_rate(self, query: OnlineRateQuery) -> list[OnlineRateRow]:
+        """Online rates over a window up to now, at most; raises `InvalidError` for an empty one."""
+        start_s = int(query.start.timestamp())
+        end_s = min(int(query.end.timestamp()), self._ledger_clock.now_s())
+        if end_s <= start_s:
+            raise InvalidError("the window is empty, or has not begun")
+        cut = windows(Window(start_s, end_s), query.every, self._zone)
+        await self._journal.write()
+        intervals = await self._store.intervals_of_all(SubjectKind.CHANNEL, start_s, end_s)
+        on_file = list(self._roster.channels_after(None))
+        channels = [*on_file, *await self._store.removed_channels()]
+        devices = {device_id: record.device for device_id, record in self._roster.records.items()}
+        return await asyncio.to_thread(online_rates, intervals, channels, devices, query, cut)
+
+    async def ledger(
+        self, device_id: str, channel_id: str | None, start: datetime, end: datetime
+    ) -> list[Interval]:
+        """The intervals of a channel, or of the device, that overlap [start, end)."""
+        if channel_id is None:
+            subject = Subject(SubjectKind.DEVICE, self._record(device_id).device.key)
+        else:
+            subject = Subject(SubjectKind.CHANNEL, self.channel(device_id, channel_id).key)
+        await self._journal.write()
+        return list(
+            await self._store.intervals(subject, int(start.timestamp()), int(end.timestamp()))
+        )
+
+    async def alarms(
+        self, device_id: str | None = None, before_id: str | None = None, limit: int = 100
+    ) -> Sequence[Alarm]:
+        """Alarms, newest first."""
+        wanted = None if device_id is None else DeviceId(device_id)
+        return await self._store.alarms(wanted, before_id, max(1, min(limit, LARGEST_PAGE)))
+
+    async def check_conservation(self, start: datetime, end: datetime) -> list[Breach]:
+        """Where the ledger does not add up: nowhere (N8)."""
+        await self._journal.write()
+        found: list[Breach] = []
+        for kind in SubjectKind:
+            intervals = await self._store.intervals_of_all(
+                kind, int(start.timestamp()), int(end.timestamp())
+            )
+            found += await asyncio.to_thread(breaches, intervals)
+        return found

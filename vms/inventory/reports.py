@@ -1,0 +1,176 @@
+"""What devices report of themselves: committed before it returns, then told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vms.events import (
+    AlarmRaised,
+    CatalogChanged,
+)
+from vms.inventory.base import InventoryBase
+from vms.inventory.catalog import ABSENT_SYNCS, CatalogDiff
+from vms.inventory.changes import fingerprint
+from vms.inventory.journal import removals
+from vms.inventory.model import (
+    Alarm,
+    Cause,
+    Channel,
+    ChannelKey,
+    Device,
+    ReportedAlarm,
+    ReportedChannel,
+)
+from vms.inventory.roster import Record
+
+
+class Reports(InventoryBase):
+    """Descriptions, catalogues, alarms."""
+
+    async def set_device_info(
+        self, device_id: str, name: str, manufacturer: str, model: str, firmware: str
+    ) -> Device:
+        """The answer to a DeviceInfo query (A.2.6.5); what it leaves empty stays as it was."""
+        return await self._to_the_end(
+            self._set_device_info(device_id, name, manufacturer, model, firmware)
+        )
+
+    async def _set_device_info(
+        self, device_id: str, name: str, manufacturer: str, model: str, firmware: str
+    ) -> Device:
+        async with self._alone(device_id):
+            record = self._record(device_id)
+            known = record.device
+            device = replace(
+                record.seen(self._ledger_clock),
+                name=name or known.name,
+                manufacturer=manufacturer or known.manufacturer,
+                model=model or known.model,
+                firmware=firmware or known.firmware,
+            )
+            return await self._save(record, device)
+
+    async def replace_channels(
+        self, device_id: str, items: Sequence[ReportedChannel], *, complete: bool
+    ) -> None:
+        """The answer to a catalogue query of ours.
+
+        A complete one replaces: what it leaves out is absent, and is removed when two more complete
+        ones have left it out as well. One that is complete and empty takes nothing away: whatever
+        was there is off. An incomplete one only adds.
+        """
+        await self._to_the_end(self._take_catalog(device_id, items, complete=complete))
+
+    async def upsert_channels(self, device_id: str, items: Sequence[ReportedChannel]) -> None:
+        """Channels a device reported unasked: nothing is taken away."""
+        await self._to_the_end(self._take_catalog(device_id, items, complete=False))
+
+    async def _take_catalog(
+        self, device_id: str, items: Sequence[ReportedChannel], *, complete: bool
+    ) -> None:
+        async with self._alone(device_id):
+            record = self._record(device_id)
+            await self._journal.settle(record)
+            diff = self._compare(record, items, complete=complete)
+            at_s = self._ledger_clock.now_s()
+            plan = self._journal.plan(
+                record,
+                record.device,
+                record.device.state,
+                Cause.CATALOG,
+                channels=diff.saved,
+                unproven=diff.turned_off,
+                at_s=at_s,
+            )
+            if not plan.channels and not diff.removed:
+                return
+            await self._store.save_channels(
+                plan.channels,
+                [channel.key for channel in diff.removed],
+                [*plan.transitions, *removals(diff.removed, at_s)],
+            )
+            for channel_id in diff.turned_off:
+                record.proofs.pop(channel_id, None)
+            self._journal.apply(record, plan)
+            for channel in diff.removed:
+                self._roster.drop_channel(record, channel.channel_id)
+            self._journal.tell(plan.events)
+            self._events.publish(
+                CatalogChanged(
+                    record.device.device_id,
+                    self._ledger_clock.moment(),
+                    added=diff.added,
+                    removed=len(diff.removed),
+                    changed=len(plan.channels) - diff.added,
+                )
+            )
+
+    def _compare(
+        self, record: Record, items: Sequence[ReportedChannel], *, complete: bool
+    ) -> CatalogDiff:
+        """What a report changes."""
+        named: dict[str, ReportedChannel] = {item.channel_id: item for item in items}
+        diff = CatalogDiff()
+        for channel_id, item in named.items():
+            known = record.channels.get(channel_id)
+            if known is None:
+                diff.added += 1
+                diff.saved.append(self._fresh_channel(record.device, item))
+            else:
+                diff.keep(replace(known, reported=item, absent_syncs=0), known)
+        if not complete:
+            return diff
+        for channel_id, known in record.channels.items():
+            if channel_id in named:
+                continue
+            if not named:
+                off = replace(known.reported, is_on=False)
+                diff.keep(replace(known, reported=off), known)
+            elif known.absent_syncs >= ABSENT_SYNCS:
+                diff.removed.append(known)
+            else:
+                diff.keep(replace(known, absent_syncs=known.absent_syncs + 1), known)
+        return diff
+
+    def _fresh_channel(self, device: Device, item: ReportedChannel) -> Channel:
+        key = ChannelKey(self._next_channel_key)
+        self._next_channel_key += 1
+        return Channel(key=key, device_key=device.key, device_id=device.device_id, reported=item)
+
+    async def record_alarm(self, device_id: str, reported: ReportedAlarm) -> bool:
+        """Store an alarm once; False when it is there already. Returns after the commit (N1)."""
+        device = self._record(device_id).device
+        received_at = self._ledger_clock.moment()
+        alarm = Alarm(
+            alarm_id=self._identifiers.next(received_at),
+            device_key=device.key,
+            device_id=device.device_id,
+            source_id=reported.source_id,
+            sn=reported.sn,
+            priority=reported.priority,
+            method=reported.method,
+            alarm_type=reported.alarm_type,
+            occurred_at=reported.occurred_at,
+            received_at=received_at,
+            description=reported.description,
+            longitude=reported.longitude,
+            latitude=reported.latitude,
+            fingerprint=fingerprint(reported),
+            raw=reported.raw,
+        )
+        return await self._to_the_end(self._add_alarm(alarm))
+
+    async def _add_alarm(self, alarm: Alarm) -> bool:
+        is_new = await self._store.add_alarm(alarm)
+        if is_new:
+            self._events.publish(
+                AlarmRaised(
+                    alarm_id=alarm.alarm_id,
+                    device_id=alarm.device_id,
+                    source_id=alarm.source_id,
+                    at=alarm.occurred_at,
+                    priority=alarm.priority,
+                    method=alarm.method,
+                    alarm_type=alarm.alarm_type,
+                )
+            )
+        return is_new
