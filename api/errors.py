@@ -29,6 +29,7 @@ from vms.errors import (
     NotFoundError,
     RejectedError,
     UnavailableError,
+    UnsupportedError,
     VmsError,
 )
 
@@ -44,6 +45,7 @@ STATUSES: Mapping[type[VmsError], HTTPStatus] = {
     DeviceOfflineError: HTTPStatus.CONFLICT,
     NoAnswerError: HTTPStatus.GATEWAY_TIMEOUT,
     RejectedError: HTTPStatus.BAD_GATEWAY,
+    UnsupportedError: HTTPStatus.CONFLICT,
     NoMediaError: HTTPStatus.BAD_GATEWAY,
     ExhaustedError: HTTPStatus.SERVICE_UNAVAILABLE,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -66,6 +68,10 @@ TITLES: Mapping[str, Mapping[Language, str]] = {
     "device_offline": {"en": "The device is offline", "zh": "设备不在线"},
     "no_answer": {"en": "The device did not answer in time", "zh": "设备未及时应答"},
     "rejected": {"en": "The device refused", "zh": "设备拒绝了请求"},
+    "unsupported": {
+        "en": "The device's edition of the standard does not have this",
+        "zh": "设备的协议版本不支持该操作",
+    },
     "no_media": {"en": "No picture arrived", "zh": "未收到可播放的画面"},
     "exhausted": {"en": "A limit of this server is reached", "zh": "服务器资源已用尽"},
     "unavailable": {"en": "A part of this server cannot serve now", "zh": "服务暂不可用"},

@@ -124,6 +124,22 @@ def _advertised(addresses: dict[str, str]) -> dict[str, str]:
     return addresses
 
 
+_REDIRECT_TARGET = re.compile(
+    r"sip:(?P<server_id>[0-9]{20})@(?P<host>[^@\s:;?]+):(?P<port>[0-9]{1,5})"
+)
+
+
+def _redirects(table: dict[str, str]) -> dict[str, str]:
+    for devices, target in table.items():
+        if re.fullmatch(r"[0-9]{1,20}", devices) is None:
+            raise ValueError(f"{devices!r}: a device ID or its first digits")
+        match = _REDIRECT_TARGET.fullmatch(target)
+        if match is None or not 1 <= int(match["port"]) <= 65535:
+            raise ValueError(f"{target!r}: write it as sip:<20-digit server ID>@<host>:<port>")
+        ip_address(match["host"])
+    return table
+
+
 Host = Annotated[str, AfterValidator(_host)]
 # 0 takes any free port: for tests and the demonstration.
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -174,6 +190,9 @@ class SipSettings(_Section):
     subscription_expires_s: Annotated[int, Field(ge=90, le=604_800)] = 3600
     refuse_unwanted_notify: bool = False
     advertised_addresses: Annotated[dict[str, str], AfterValidator(_advertised)] = Field(
+        default_factory=dict[str, str]
+    )
+    redirects: Annotated[dict[str, str], AfterValidator(_redirects)] = Field(
         default_factory=dict[str, str]
     )
 
@@ -237,6 +256,8 @@ class Settings(_Section):
         http = self.http
         if http.tls is Tls.FILES and (http.certificate is None or http.key is None):
             raise ValueError("http.tls: files needs http.certificate and http.key")
+        if any(self.sip.server_id in target for target in self.sip.redirects.values()):
+            raise ValueError("sip.redirects: a device cannot be sent on to this server itself")
         return self
 
     @property

@@ -8,6 +8,7 @@
       DeviceOfflineError   the device is not reachable now
       NoAnswerError        the device did not answer in time
       RejectedError        the device answered no
+      UnsupportedError     the device's edition of the standard has no such thing
       NoMediaError         the device said yes and sent nothing that plays
       ExhaustedError       a bounded resource is used up
       UnavailableError     a part of this server cannot serve now
@@ -71,6 +72,12 @@ class RejectedError(VmsError):
     def __init__(self, message: str, status: int, **facts: str | int | float) -> None:
         super().__init__(message, status=status, **facts)
         self.status = status
+
+
+class UnsupportedError(VmsError):
+    """The device's edition of GB/T 28181 does not have what was asked; it was not sent."""
+
+    code = "unsupported"
 
 
 class NoMediaError(VmsError):

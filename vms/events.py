@@ -152,6 +152,43 @@ class SubscriptionChanged:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationFailed:
+    """A REGISTER was refused, or goes round in circles. `device_id` is what it claims to be, `why`
+    a cause of `vms.signalling.registration_history.Cause`. One a minute for each pair of them."""
+
+    device_id: str
+    at: datetime
+    source: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """A job got on: `kind` is `records`, `snapshot` or `upgrade`, `state` as the job tells it.
+
+    `done` of `total` are days, pictures or steps; `total` 0 where it is not known.
+    """
+
+    job_id: str
+    device_id: str
+    at: datetime
+    kind: str
+    state: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MovementNotStopped:
+    """A camera may still be moving: it did not confirm the order to stop."""
+
+    device_id: str
+    channel_id: str
+    at: datetime
+    why: str
+
+
 Event = (
     DeviceCameOnline
     | DeviceWentOffline
@@ -167,6 +204,9 @@ Event = (
     | FaultReported
     | ForeignAddress
     | SubscriptionChanged
+    | RegistrationFailed
+    | JobProgress
+    | MovementNotStopped
 )
 
 

@@ -74,6 +74,14 @@ def test_a_later_layer_wins_and_each_value_tells_its_origin(tmp_path: Path) -> N
         ('[database]\nurl = "mysql://x"\n', 2, "database.url"),
         ('[sip.advertised_addresses]\n"10.0.0.0/33" = "10.0.0.1"\n', 1, "sip.advertised_addresses"),
         ('[http]\ntls = "files"\n', 2, "http.tls"),
+        ('[sip.redirects]\n"34x" = "sip:34020000002000000002@10.0.0.6:5060"\n', 1, "sip.redirects"),
+        ('[sip.redirects]\n"34" = "sip:34020000002000000002@10.0.0.6"\n', 1, "sip.redirects"),
+        ('[sip.redirects]\n"34" = "sip:2@10.0.0.6:5060"\n', 1, "sip.redirects"),
+        (
+            '[sip.redirects]\n"34" = "sip:34020000002000000001@10.0.0.6:5060"\n',
+            1,
+            "sip.redirects",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named_by_file_line_and_key(

@@ -2658,6 +2658,66 @@ export interface components {
             /** Error */
             error: string;
         };
+        /**
+         * RegistrationFailed
+         * @description A REGISTER was refused, or goes round in circles. `device_id` is what it claims to be, `why`
+         *     a cause of `vms.signalling.registration_history.Cause`. One a minute for each pair of them.
+         */
+        RegistrationFailed: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Source */
+            source: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * JobProgress
+         * @description A job got on: `kind` is `records`, `snapshot` or `upgrade`, `state` as the job tells it.
+         *
+         *     `done` of `total` are days, pictures or steps; `total` 0 where it is not known.
+         */
+        JobProgress: {
+            /** Job Id */
+            job_id: string;
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Kind */
+            kind: string;
+            /** State */
+            state: string;
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * MovementNotStopped
+         * @description A camera may still be moving: it did not confirm the order to stop.
+         */
+        MovementNotStopped: {
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Why */
+            why: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -4195,7 +4255,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, `devices_went_offline`, `fault_reported`, `foreign_address`, `subscription_changed`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
+            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, `devices_went_offline`, `fault_reported`, `foreign_address`, `subscription_changed`, `registration_failed`, `job_progress`, `movement_not_stopped`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
             200: {
                 headers: {
                     [name: string]: unknown;
