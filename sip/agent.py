@@ -244,6 +244,11 @@ class Agent:
                 del self._servers[key]
         return effects
 
+    def is_unanswered(self, key: ServerKey) -> bool:
+        """Whether a delivered request still waits for its final response."""
+        transaction = self._servers.get(key)
+        return transaction is not None and transaction.state is ServerState.PROCEEDING
+
     def ignore(self, key: ServerKey) -> None:
         """Forget a delivered request that got no final response."""
         transaction = self._servers.get(key)
@@ -341,6 +346,9 @@ class Agent:
             repeated = self._acknowledge_again(response)
             if repeated:
                 return repeated
+            known = self._dialog_of_response(response)
+            if known is not None:
+                return self._reinvited(transaction, known, response, now)
             dialog = Dialog.of_caller(invite, response, flow)
         effects = transaction.receive(response, now)
         due = self._cancel_if_due(transaction, now)
@@ -348,24 +356,39 @@ class Agent:
         if dialog is None or not effects:
             return (*effects, *due)
         self._dialogs.setdefault(dialog.call_id, []).append(dialog)
+        return (self._acknowledge(dialog, invite), Answered(key, response, dialog))
+
+    def _reinvited(
+        self, transaction: InviteClientTransaction, dialog: Dialog, response: Response, now: float
+    ) -> Sequence[Effect]:
+        """A 2xx to an INVITE of ours inside a call (14.1)."""
+        effects = transaction.receive(response, now)
+        self._settle_client(transaction)
+        if not effects:
+            return _NOTHING
+        dialog.refresh_target(response)
+        return (self._acknowledge(dialog, transaction.request), *effects)
+
+    def _acknowledge(self, dialog: Dialog, invite: Request) -> Send:
         ack = _with_via(
-            dialog.request("ACK"), flow, invite.top_via.sent_by, _COOKIE + self._token()
+            dialog.request("ACK"), dialog.flow, invite.top_via.sent_by, _COOKIE + self._token()
         )
         dialog.ack = ack.to_bytes()
-        return (Send(dialog.ack, flow), Answered(key, response, dialog))
+        return Send(dialog.ack, dialog.flow)
 
     def _acknowledge_again(self, response: Response) -> Sequence[Effect]:
         if not response.is_success:
             return _NOTHING
+        dialog = self._dialog_of_response(response)
+        if dialog is None or dialog.ack is None or dialog.invite_seq != response.cseq.number:
+            return _NOTHING
+        return (Send(dialog.ack, dialog.flow, is_repeat=True),)
+
+    def _dialog_of_response(self, response: Response) -> Dialog | None:
         for dialog in self._dialogs.get(response.call_id, ()):
-            if (
-                dialog.ack is not None
-                and dialog.remote_tag == response.to.tag
-                and dialog.local_tag == response.from_.tag
-                and dialog.invite_seq == response.cseq.number
-            ):
-                return (Send(dialog.ack, dialog.flow, is_repeat=True),)
-        return _NOTHING
+            if dialog.remote_tag == response.to.tag and dialog.local_tag == response.from_.tag:
+                return dialog
+        return None
 
     # Dialogs, connections, time
 

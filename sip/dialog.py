@@ -23,6 +23,7 @@ class Dialog:
         "_routes",
         "ack",
         "call_id",
+        "contact_header",
         "flow",
         "invite_seq",
         "local_tag",
@@ -40,6 +41,7 @@ class Dialog:
         self.flow = flow
         self.ack: bytes | None = None  # the ACK we sent, to be repeated with a repeated 2xx
         self.invite_seq = 0
+        self.contact_header: tuple[tuple[str, str], ...] = ()  # ours, where it has to be repeated
         self._local = local
         self._remote = remote
         self._routes = routes
@@ -58,6 +60,7 @@ class Dialog:
             flow=flow,
         )
         dialog._local_seq = dialog.invite_seq = invite.cseq.number
+        dialog.contact_header = _contact_of(invite)
         return dialog
 
     @classmethod
@@ -72,6 +75,7 @@ class Dialog:
             flow=flow,
         )
         dialog._remote_seq = dialog.invite_seq = invite.cseq.number
+        dialog.contact_header = _contact_of(response)
         return dialog
 
     def owns(self, message: Request) -> bool:
@@ -91,6 +95,10 @@ class Dialog:
         self._remote_seq = number
         return True
 
+    def refresh_target(self, response: Response) -> None:
+        """A 2xx to a re-INVITE may name another Contact (12.2.1.2)."""
+        self.target = _target(response) or self.target
+
     def request(
         self,
         method: str,
@@ -107,6 +115,7 @@ class Dialog:
             number = self._local_seq
             if method == "INVITE":
                 self.invite_seq = number
+                self.ack = None
         made = Headers(
             [
                 ("From", self._local),
@@ -121,6 +130,11 @@ class Dialog:
         if content_type is not None:
             made.add("Content-Type", content_type)
         return Request(method, self.target, made, body)
+
+
+def _contact_of(message: Request | Response) -> tuple[tuple[str, str], ...]:
+    contact = message.headers.get("Contact")
+    return () if contact is None else (("Contact", contact),)
 
 
 def _target(message: Request | Response) -> str | None:

@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sip.dialog import Dialog
 from sip.effects import ClientKey, ServerKey
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.message import Flow, Request, Response
+
+if TYPE_CHECKING:
+    from sip.net.subscriptions import Notifier
 
 
 class InviteRefusedError(Exception):
@@ -31,6 +34,9 @@ class Line(Protocol):
         self, key: ServerKey, flow: Flow, response: Response, request_bytes: int
     ) -> None: ...
     def accept(self, key: ServerKey, flow: Flow, response: Response) -> "CallLeg": ...
+    def accept_subscription(
+        self, key: ServerKey, incoming: "IncomingRequest", response: Response, expires_s: int
+    ) -> "Notifier": ...
     def ignore(self, key: ServerKey) -> None: ...
     def cancel_invite(self, key: ClientKey) -> None: ...
     def forget_call(self, dialog: Dialog) -> None: ...
@@ -108,6 +114,23 @@ class CallLeg:
         )
         return await self._line.request(request, self._dialog.flow, limit_s=limit_s)
 
+    async def reinvite(
+        self, body: bytes, *, content_type: str = "application/sdp", limit_s: float | None = None
+    ) -> Response:
+        """Offer other media inside the call (14.1); the final answer, acknowledged, whatever it is.
+
+        491 means that the peer offers something itself just now: try again a little later. The
+        call goes on as it was after any refusal. TransactionTimeoutError, TransportError as for
+        `Endpoint.request`.
+        """
+        return await self.request(
+            "INVITE",
+            headers=self._dialog.contact_header,
+            body=body,
+            content_type=content_type,
+            limit_s=limit_s,
+        )
+
     async def bye(self, *, limit_s: float | None = None) -> None:
         """Hang up and wait for the answer, whatever it is; silence counts as one. Twice is fine."""
         if self.is_over:
@@ -124,7 +147,7 @@ class IncomingRequest:
     One that is to get no answer has to be ignored by word: it would be remembered for ever.
     """
 
-    __slots__ = ("_key", "_line", "flow", "leg", "on_cancelled", "request")
+    __slots__ = ("_key", "_line", "flow", "leg", "on_answered", "on_cancelled", "request")
 
     def __init__(
         self, line: Line, key: ServerKey, request: Request, flow: Flow, leg: CallLeg | None
@@ -135,10 +158,14 @@ class IncomingRequest:
         self.flow = flow
         self.leg = leg
         self.on_cancelled: Callable[[], None] | None = None
+        self.on_answered: Callable[[], None] | None = None
 
     def respond(self, response: Response) -> None:
         """Any number of provisionals, one final response; what comes after that is ignored."""
         self._line.answer(self._key, self.flow, response, self.request.received_bytes)
+        if self.on_answered is not None and response.is_final:
+            answered, self.on_answered = self.on_answered, None
+            answered()
 
     def accept(self, response: Response) -> CallLeg:
         """Answer an INVITE with a 2xx, repeated until its ACK comes.
@@ -146,6 +173,13 @@ class IncomingRequest:
         LookupError when it is answered already, or cancelled by the peer.
         """
         return self._line.accept(self._key, self.flow, response)
+
+    def accept_subscription(self, response: Response, expires_s: int) -> "Notifier":
+        """Answer a SUBSCRIBE with a 2xx, to which Expires and Contact are added where absent.
+
+        A refresh gives the notifier it belongs to. LookupError when it is answered already.
+        """
+        return self._line.accept_subscription(self._key, self, response, expires_s)
 
     def ignore(self) -> None:
         """As if it had never come: no answer, and when it is repeated it is delivered again."""

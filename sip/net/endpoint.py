@@ -27,11 +27,17 @@ from sip.effects import (
 )
 from sip.errors import ProtocolError, TransactionTimeoutError, TransportError
 from sip.headers import Headers
-from sip.message import Address, Flow, Request, Response, response_to
+from sip.message import Address, Flow, Request, Response, response_to, tag_to
 from sip.net.binding import LocalAddress, bind_pair
 from sip.net.calls import CallLeg, IncomingRequest, InviteRefusedError, PendingInvite
 from sip.net.connections import Connections
 from sip.net.stats import EndpointStats
+from sip.net.subscriptions import (
+    Notifier,
+    SubscribeRefusedError,
+    Subscription,
+    Subscriptions,
+)
 from sip.net.udp import UdpTransport
 from sip.parser import parse_message
 
@@ -41,7 +47,10 @@ __all__ = [
     "EndpointStats",
     "IncomingRequest",
     "InviteRefusedError",
+    "Notifier",
     "PendingInvite",
+    "SubscribeRefusedError",
+    "Subscription",
 ]
 
 PEER_SILENCE_LIMIT_S: Final = 30.0
@@ -52,6 +61,7 @@ REFLECTION_LIMIT: Final = 1.6
 
 _SHORTEST_SLEEP_S: Final = 0.01
 _PINGS: Final = b"\r\n\0 \t"
+_OF_SUBSCRIPTIONS: Final = frozenset({"NOTIFY", "SUBSCRIBE"})
 
 
 OnWire = Callable[[bytes, Flow, bool], None]
@@ -109,6 +119,7 @@ class Endpoint:
         self._waiting: dict[ClientKey, asyncio.Future[Response] | PendingInvite] = {}
         self._unanswered_invites: dict[ServerKey, IncomingRequest] = {}
         self._legs: dict[Dialog, CallLeg] = {}
+        self._subscriptions = Subscriptions(self, now=now, deliver=self._handle)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -156,6 +167,7 @@ class Endpoint:
         stats = self._stats
         stats.transactions = self._agent.transactions
         stats.dialogs = self._agent.dialogs
+        stats.subscriptions = len(self._subscriptions)
         stats.repeats_absorbed = self._agent.absorbed
         stats.connections = len(self._connections)
         stats.send_errors = self._udp.send_errors
@@ -169,6 +181,7 @@ class Endpoint:
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        self._subscriptions.close()
         self._udp.close()
         for waiting in list(self._waiting.values()):
             _fail(waiting, TransportError("the endpoint was closed"))
@@ -264,6 +277,16 @@ class Endpoint:
             self._run(self._connect_and_invite(request, flow, pending))
         return pending
 
+    async def subscribe(
+        self, request: Request, flow: Flow, *, limit_s: float | None = None
+    ) -> Subscription:
+        """Send a SUBSCRIBE with Event, Expires and Contact, and wait for its 2xx (RFC 6665).
+
+        SubscribeRefusedError for any other final response; TransactionTimeoutError and
+        TransportError as for `request`. Set `on_notify` at once: what came before waits for it.
+        """
+        return await self._subscriptions.subscribe(request, flow, limit_s=limit_s)
+
     async def _connect_and_invite(
         self, request: Request, flow: Flow, pending: PendingInvite
     ) -> None:
@@ -315,6 +338,24 @@ class Endpoint:
         self._perform(effects, is_trusted=self._is_trusted(flow))
         self._arm(now)
         return leg
+
+    def accept_subscription(
+        self, key: ServerKey, incoming: IncomingRequest, response: Response, expires_s: int
+    ) -> Notifier:
+        """Accept a SUBSCRIBE; `IncomingRequest.accept_subscription` calls it."""
+        if not self._agent.is_unanswered(key):
+            raise LookupError("this SUBSCRIBE is answered already")
+        request, headers = incoming.request, response.headers
+        tag_to(headers, self._token())
+        if "Contact" not in headers:
+            user = request.to.uri.user
+            local = self._local.towards(incoming.flow.remote.host)
+            headers.add("Contact", f"<sip:{user}@{local}>" if user else f"<sip:{local}>")
+        if "Expires" not in headers:
+            headers.add("Expires", str(expires_s))
+        notifier = self._subscriptions.accept(request, response, incoming.flow, expires_s)
+        incoming.respond(response)
+        return notifier
 
     def ignore(self, key: ServerKey) -> None:
         """Forget a delivered request; `IncomingRequest.ignore` calls it."""
@@ -436,15 +477,28 @@ class Endpoint:
         if effect.key.method == "INVITE":
             self._unanswered_invites[effect.key] = incoming
         handler = leg.on_request if leg is not None and leg.on_request else self._on_request
+        if leg is None and effect.key.method in _OF_SUBSCRIPTIONS:
+            handler = self._of_subscription
+        self._handle(handler, incoming)
+
+    def _of_subscription(self, incoming: IncomingRequest) -> None:
+        if not self._subscriptions.take(incoming):
+            self._on_request(incoming)
+
+    def _handle(
+        self, handler: Callable[[IncomingRequest], None], incoming: IncomingRequest
+    ) -> None:
+        """Let the application, or whoever stands for it, take a request."""
+        request = incoming.request
         try:
             handler(incoming)
         except ProtocolError as error:
             self._stats.count_error(error.reason)
-            incoming.respond(response_to(effect.request, error.status or 400))
+            incoming.respond(response_to(request, error.status or 400))
         except Exception as error:  # noqa: BLE001 - our own mistake must not cost others the socket
-            incoming.respond(response_to(effect.request, 500))
+            incoming.respond(response_to(request, 500))
             self._loop.call_exception_handler(
-                {"message": f"handling {effect.key.method} failed", "exception": error}
+                {"message": f"handling {request.method} failed", "exception": error}
             )
 
     def _tell(self, effect: Effect) -> None:

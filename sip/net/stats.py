@@ -32,6 +32,8 @@ class EndpointStats:
     """Remembered now."""
     dialogs: int = 0
     """Calls established now."""
+    subscriptions: int = 0
+    """Subscriptions now, ours and those that we serve."""
     socket_drops: int = 0
     """Datagrams the kernel dropped because our receive buffer was full."""
     wanted_receive_buffer_bytes: int = 0
