@@ -226,31 +226,24 @@ class Input:
     dice: float
 
     def put_to(self, machine: SubscriptionMachine, attempt: int, now: float) -> Sequence[Effect]:
-        match self.name:
-            case "want":
-                return machine.want(now)
-            case "unwant":
-                return machine.unwant(now)
-            case "appeared":
-                return machine.appeared(now)
-            case "vanished":
-                return machine.vanished(now)
-            case "renew":
-                return machine.renew(now)
-            case "accepted":
-                return machine.accepted(attempt, self.number, now)
-            case "failed":
-                return machine.failed(attempt, self.number, now, self.dice, shortest_s=self.number)
-            case "ended by device":
-                return machine.ended_by_device("", now, self.dice)
-            case _:
-                return machine.tick(now)
+        plain = {
+            "want": machine.want,
+            "unwant": machine.unwant,
+            "appeared": machine.appeared,
+            "vanished": machine.vanished,
+            "renew": machine.renew,
+            "tick": machine.tick,
+        }
+        if self.name in plain:
+            return plain[self.name](now)
+        if self.name == "accepted":
+            return machine.accepted(attempt, self.number, now)
+        if self.name == "failed":
+            return machine.failed(attempt, self.number, now, self.dice, shortest_s=self.number)
+        return machine.ended_by_device("", now, self.dice)
 
 
-NAMES = ["want", "unwant", "appeared", "vanished", "renew", "accepted", "failed"] + [
-    "ended by device",
-    "tick",
-]
+NAMES = "want unwant appeared vanished renew tick accepted failed ended".split()  # noqa: SIM905
 INPUTS = st.builds(
     Input,
     st.sampled_from(NAMES),
