@@ -1,0 +1,1 @@
+"""What happened on the wire, and what it means: traces, causes, advice, replay."""
