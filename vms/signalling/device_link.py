@@ -9,6 +9,7 @@ from media.door import Transport
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.message import Address, Flow, Response
 from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest, InviteRefusedError, PendingInvite
+from sip.net.subscriptions import SubscribeRefusedError, Subscription
 from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
 from vms.gb28181 import sdp
 from vms.gb28181.errors import ProtocolError
@@ -48,6 +49,9 @@ TRYING_INVITE_LIMIT_S = 15.0
 """An INVITE with a 100 and nothing after it."""
 
 BYE_LIMIT_S = 4.0
+
+LONG_NUMBER = 10
+"""Digits beyond which a number of seconds is none."""
 
 Answer = TypeVar("Answer")
 
@@ -183,6 +187,45 @@ class DeviceLink:
     async def confirm_alarm(self, device_id: DeviceId, answer: AlarmResponse) -> None:
         """The business answer to a stored alarm (9.4)."""
         await self._tell(device_id, device_id, answer)
+
+    # Subscriptions
+
+    async def subscribe(
+        self, device_id: DeviceId, event: str, expires_s: int, query: Message
+    ) -> Subscription:
+        """A SUBSCRIBE outside any dialog (9.11). A `RejectedError` has the device's Min-Expires as
+        the fact `min_expires_s`, where it told one; otherwise raises as a query does."""
+        flow = self._flow(device_id)
+        request = self._endpoint.new_request(
+            "SUBSCRIBE",
+            self._uri(device_id, flow),
+            from_=self._own_address(),
+            to=self._address_of(device_id),
+            contact=f"<sip:{self._identity.server_id}@{self._endpoint.local_address(flow.remote.host)}>",
+            headers=[("Event", event), ("Expires", str(expires_s))],
+            body=self.body(device_id, query),
+            content_type=MANSCDP,
+        )
+        try:
+            return await self._endpoint.subscribe(request, flow, limit_s=MESSAGE_LIMIT_S)
+        except SubscribeRefusedError as error:
+            answer = error.response
+            shortest = (answer.headers.get("Min-Expires") or "").strip()
+            is_told = shortest.isascii() and shortest.isdigit() and len(shortest) < LONG_NUMBER
+            raise RejectedError(
+                f"{device_id} answered {answer.status} {readable(answer.reason)} to SUBSCRIBE",
+                answer.status,
+                device_id=device_id,
+                **({"min_expires_s": int(shortest)} if is_told else {}),
+            ) from error
+        except (TransactionTimeoutError, TransportError) as error:
+            raise NoAnswerError(
+                f"no answer from {device_id} to SUBSCRIBE: {error}", device_id=device_id
+            ) from error
+
+    def body(self, device_id: DeviceId, message: Message) -> bytes:
+        """A message as this device reads it."""
+        return encode(message, self._inventory.device(device_id).edition)
 
     async def _ask(
         self,
