@@ -43,8 +43,28 @@ class ViewerFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What came to the stream's port from one sender with one SSRC; `is_taken`: its packets play.
+
+    `payload_type` is RTP's number; None where nothing of it was recognised.
+    """
+
+    remote_address: str
+    ssrc: int
+    payload_type: int | None
+    packets: int
+    bytes: int
+    is_taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFigures:
-    """One incoming stream as it stands; counts since it was opened, rates over the last seconds."""
+    """One incoming stream as it stands; counts since it was opened, rates over the last seconds.
+
+    `sources` are the first few senders, `connections` those accepted over TCP, `malformed` what is
+    no RTP. `unsupported` names codecs the device announces and nobody here understands; `tolerated`
+    counts by name what was put up with.
+    """
 
     stream_id: StreamId
     transport: Transport
@@ -68,6 +88,12 @@ class StreamFigures:
     last_packet_age_s: float | None
     transcoding: str | None
     viewers: tuple[ViewerFigures, ...]
+    bytes: int = 0
+    malformed: int = 0
+    connections: int = 0
+    sources: tuple[SourceFigures, ...] = ()
+    unsupported: tuple[str, ...] = ()
+    tolerated: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +115,7 @@ class SsrcMatched:
 
 @dataclass(frozen=True, slots=True)
 class ContainerParsed:
-    """The payload was recognised: `ps`, `h264`, `h265`; stage seven."""
+    """Stage seven: the payload was recognised: `ps`, `h264`, `h265`, or `ts`, which does not play."""
 
     stream_id: StreamId
     container: str

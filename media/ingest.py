@@ -123,17 +123,23 @@ class _TcpSockets:
             connection.close()
             self._intake.refuse_connection()
             return
+        self._intake.connections += 1
         self._connections[remote] = connection
         self._drain.add(sock, lambda: self._read(connection))
 
     def _read(self, connection: TcpConnection) -> None:
         remote = connection.remote
         intake = self._intake
+        resyncs = connection.deframer.resyncs
         is_alive = connection.read(lambda packet: intake.receive(packet, remote))
+        if connection.deframer.resyncs > resyncs:
+            intake.tolerate("connection-out-of-step", connection.deframer.resyncs - resyncs)
         if not is_alive and remote in self._connections:
             self._drop(connection)
             if intake.holds(remote):
                 intake.end()
+            elif connection.bytes_read and not connection.packets_read:
+                intake.refuse_connection(remote)
 
     def _refuse(self, connection: TcpConnection) -> None:
         self._drop(connection)

@@ -1,6 +1,6 @@
 """One stream's way from packets to its hub: latch, order, container, pictures. No sockets."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from media.assembly import Assembler
@@ -14,6 +14,7 @@ from media.door import (
     MediaEvent,
     MediaSilent,
     OnMediaEvent,
+    SourceFigures,
     SsrcMatched,
     StreamFigures,
     StreamId,
@@ -42,6 +43,12 @@ SILENT_AFTER_S = 10.0
 RATE_WINDOW_S = 5.0
 """Bit rate and picture rate are those of the last so many seconds."""
 
+_SOURCES = 8
+"""Senders told apart; the rest are only counted as foreign."""
+
+_PS_PAYLOAD_TYPE = 96
+_REPORTS_WITHOUT_ONE = 2
+
 _RATE_STEP_S = 1.0
 _SEPARATE_SEQUENCE = 100
 _CNAME = "gb28181-vms"
@@ -69,6 +76,7 @@ class Intake:
         self.packets = 0
         self.foreign = 0
         self.malformed = 0
+        self.connections = 0
         self.refused_connections = 0
         self.bytes = 0
         self._hub = hub
@@ -82,6 +90,9 @@ class Intake:
         self._payload_type: int | None = None
         self._next_sequence: int | None = None
         self._told: set[type] = set()
+        self._tolerated: Counter[str] = Counter()
+        self._others: dict[tuple[Address, int, int], list[int]] = {}
+        self._reports = 0
         self._is_silent = False
         self._sender_report: tuple[int, float] | None = None
         self._rtcp_address: Address | None = None
@@ -113,7 +124,8 @@ class Intake:
     @property
     def tolerated(self) -> dict[str, int]:
         """What was put up with, by name."""
-        return {} if self._depacketiser is None else dict(self._depacketiser.tolerated)
+        of_stream = {} if self._depacketiser is None else self._depacketiser.tolerated
+        return dict(self._tolerated + Counter(of_stream))
 
     @property
     def unsupported(self) -> tuple[str, ...]:
@@ -153,7 +165,24 @@ class Intake:
             last_packet_age_s=None if self._latch.ssrc is None else now - self._latch.heard_s,
             transcoding=transcoding,
             viewers=viewers,
+            bytes=self.bytes,
+            malformed=self.malformed,
+            connections=self.connections,
+            sources=self._sources(),
+            unsupported=self.unsupported,
+            tolerated=tuple(self.tolerated.items()),
         )
+
+    def _sources(self) -> tuple[SourceFigures, ...]:
+        others = tuple(
+            SourceFigures(_text(source), ssrc, kind, packets, size, is_taken=False)
+            for (source, ssrc, kind), (packets, size) in self._others.items()
+        )
+        ssrc, remote = self._latch.ssrc, self.remote_address
+        if ssrc is None or remote is None:
+            return others
+        kind = self._payload_type
+        return (SourceFigures(remote, ssrc, kind, self.packets, self.bytes, True), *others)
 
     # -- what the sockets bring
 
@@ -193,10 +222,20 @@ class Intake:
                 self._sender_report = (report.ntp >> 16 & 0xFFFFFFFF, self._now())
                 self._rtcp_address = source
 
-    def refuse_connection(self) -> None:
-        """A connection that does not count was closed."""
+    def tolerate(self, name: str, times: int = 1) -> None:
+        """Something was put up with."""
+        self._tolerated[name] += times
+
+    def refuse_connection(self, unread: Address | None = None) -> None:
+        """A connection that does not count was closed.
+
+        `unread`: what it brought is no RTP.
+        """
         self.refused_connections += 1
         self.foreign += 1
+        if unread is not None:
+            self._note_first(unread)
+            self.malformed += 1
 
     def admits_host(self, host: str) -> bool:
         """May `host` connect?"""
@@ -221,6 +260,9 @@ class Intake:
         self._report_due_s = now + REPORT_INTERVAL_S
         if latch.ssrc is None or latch.source is None:
             return None
+        self._reports += 1
+        if self._sender_report is None and self._reports == _REPORTS_WITHOUT_ONE:
+            self.tolerate("no-sender-reports")
         self._sync_duplicates()
         last, at_s = self._sender_report or (0, now)
         packet = rtcp.receiver_report(
@@ -258,23 +300,43 @@ class Intake:
             self._tell(FirstPacket(self.stream_id, _text(source)))
 
     def _receive_other(self, packet: RtpPacket, source: Address, now: float) -> None:
-        match self._latch.judge(packet, source, now):
+        verdict = self._latch.judge(packet, source, now)
+        if verdict in {Verdict.FOREIGN, Verdict.HELD, Verdict.SOUND}:
+            self._count_other(packet, source)
+        match verdict:
             case Verdict.FOREIGN:
                 self.foreign += 1
             case Verdict.HELD:
                 pass
             case Verdict.SOUND:
+                self.tolerate("sound-beside")
                 self._take_sound(packet)
             case Verdict.MOVED:
+                self.tolerate("source-moved")
                 self._accept(packet, now)
             case Verdict.LATCHED:
                 self._begin_anew()
-                if SsrcMatched not in self._told:
-                    was_expected = packet.ssrc == self._latch.expected_ssrc
+                self._others.pop((source, packet.ssrc, packet.payload_type), None)
+                was_expected = packet.ssrc == self._latch.expected_ssrc
+                if not was_expected:
+                    self.tolerate("other-ssrc")
+                if SsrcMatched in self._told:
+                    self.tolerate("sender-replaced")
+                else:
                     self._tell(SsrcMatched(self.stream_id, packet.ssrc, was_expected))
                 for held in self._latch.take_released():
                     self._accept(held, now)
                 self._accept(packet, now)
+
+    def _count_other(self, packet: RtpPacket, source: Address) -> None:
+        key = (source, packet.ssrc, packet.payload_type)
+        counts = self._others.get(key)
+        if counts is None:
+            if len(self._others) >= _SOURCES:
+                return
+            counts = self._others[key] = [0, 0]
+        counts[0] += 1
+        counts[1] += len(packet.payload)
 
     def _accept(self, packet: RtpPacket, now: float) -> None:
         if packet.payload_type in PAYLOAD_TYPES and self._is_separate_sound(packet):
@@ -346,6 +408,8 @@ class Intake:
                 self._depacketiser = ElementaryDepacketiser(Codec.H265)
             case Container.TS:
                 self._depacketiser = None
+        if container in {Container.H264, Container.H265} and payload_type == _PS_PAYLOAD_TYPE:
+            self.tolerate("elementary-stream-as-ps")
         if ContainerParsed not in self._told:
             self._tell(ContainerParsed(self.stream_id, container))
 
@@ -365,6 +429,8 @@ class Intake:
         self._flush()
         self._sync_duplicates()
         self._reception.forget_sequence()
+        if self._depacketiser is not None:
+            self._tolerated.update(self._depacketiser.tolerated)
         self._depacketiser = None
         self._payload_type = None
         self._next_sequence = None

@@ -13,6 +13,7 @@ from media.codecs import aac, annexb
 from media.codecs.frame import Frame
 from media.codecs.splitter import PictureSplitter
 from media.errors import ProtocolError
+from media.ps.mux import crc32_mpeg
 from media.ps.stream_types import (
     CODECS,
     NAMES,
@@ -238,6 +239,8 @@ class PsDemuxer:
         elif code == PROGRAM_STREAM_MAP:
             taken = self._program_stream_map(data, at)
         elif code in _SKIPPED_BY_LENGTH:
+            if code == PRIVATE_STREAM_1:
+                self._tolerate("private-stream")
             taken = self._skip(data, at)
         elif code == PROGRAM_END:
             taken = 4
@@ -279,6 +282,10 @@ class PsDemuxer:
             return _MORE
         section = data[at + 6 : end]
         if section != self._map:
+            if not self._map and crc32_mpeg(data[at : end - 4]) != int.from_bytes(
+                section[-4:], "big"
+            ):
+                self._tolerate("map-checksum")
             self._map = section
             self._read_map(section)
         return end - at

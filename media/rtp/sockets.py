@@ -161,6 +161,8 @@ class TcpConnection:
         self.remote = remote
         self.opened_s = opened_s
         self.deframer = Deframer()
+        self.bytes_read = 0
+        self.packets_read = 0
 
     def read(self, handle: Callable[[bytes], None]) -> bool:
         """The packets that wait, up to a tick's share. False when the connection is of no more use.
@@ -176,10 +178,12 @@ class TcpConnection:
                 return False
             if not data:
                 return False
+            self.bytes_read += len(data)
             try:
                 packets = self.deframer.feed(data)
             except ProtocolError:
                 return False
+            self.packets_read += len(packets)
             for packet in packets:
                 handle(packet)
             if len(data) < _READ_BYTES:

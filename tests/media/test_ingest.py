@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from media.door import MediaEnded, MediaEvent, StreamId, Transport
+from media.door import FirstPacket, MediaEnded, MediaEvent, StreamId, Transport
 from media.hub import Hub, Reader
 from media.ingest import Receiver, open_receiver
 from media.ps.mux import PsMuxer
@@ -165,6 +165,23 @@ async def test_a_connection_without_rtp_is_closed() -> None:
         with suppress(ConnectionError):
             await writer.wait_closed()
         await until(lambda: it.receiver.connection_count == 0)
+        figures = it.receiver.figures()
+        assert (figures.connections, figures.malformed, figures.packets) == (1, 1, 0)
+        assert [type(event) for event in it.events] == [FirstPacket]
+
+
+async def test_a_connection_that_lost_its_step_goes_on_and_is_named() -> None:
+    async with line(Transport.TCP_PASSIVE) as it:
+        it.receiver.expect(SSRC, HOST)
+        sent = packets(payload_limit=60_000)
+        _, writer = await asyncio.open_connection(HOST, it.receiver.port)
+        writer.write(frame(sent[0]) + b"\x07" * 5 + b"".join(map(frame, sent[1:])))
+        await writer.drain()
+
+        assert await it.pictures(3) == [KEY, SLICE, SLICE]
+        assert dict(it.receiver.figures().tolerated)["connection-out-of-step"] == 1
+        writer.close()
+        await writer.wait_closed()
 
 
 @pytest.mark.parametrize("transport", list(Transport))

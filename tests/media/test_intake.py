@@ -504,3 +504,84 @@ def test_a_connection_that_ends_gives_its_last_picture_and_may_be_followed_by_an
 
     assert len(port.taken()) == 2
     assert port.events[-1] == MediaEnded(STREAM)
+
+
+def test_the_senders_of_a_port_are_told_apart() -> None:
+    port = Port()
+    port.intake.expect(SSRC, DEVICE[0])
+    port.receive(port.packets(b"x" * 120, ssrc=7), STRANGER)
+    port.pictures(4)
+    port.receive(port.packets(b"y" * 60, ssrc=9))
+
+    taken, stranger, other = port.intake.figures().sources
+
+    assert (taken.remote_address, taken.ssrc, taken.is_taken) == ("192.0.2.7:15060", SSRC, True)
+    assert taken.payload_type == 96
+    assert (stranger.remote_address, stranger.ssrc, stranger.is_taken) == (
+        "192.0.2.66:15060",
+        7,
+        False,
+    )
+    assert (stranger.packets, stranger.bytes) == (2, 120)
+    assert (other.remote_address, other.ssrc, other.packets) == ("192.0.2.7:15060", 9, 1)
+
+
+def test_a_scanner_of_many_addresses_fills_no_memory() -> None:
+    port = Port()
+    port.intake.expect(SSRC, DEVICE[0])
+
+    for number in range(500):
+        port.receive(port.packets(b"x", ssrc=number), ("192.0.2.66", 1024 + number))
+
+    assert len(port.intake.figures().sources) == 8
+    assert port.intake.figures().foreign == 500
+
+
+def test_an_ssrc_that_was_learnt_is_named() -> None:
+    port = Port()
+    port.intake.expect(SSRC, None)
+    port.pictures(40, ssrc=7)
+
+    assert dict(port.intake.figures().tolerated)["other-ssrc"] == 1
+
+
+def test_a_port_that_moved_is_named() -> None:
+    port = Port()
+    port.intake.expect(SSRC, DEVICE[0])
+    port.pictures(4)
+    port.pass_time(SILENCE_S)
+    port.pictures(4, first=4, source=(DEVICE[0], 15_062))
+
+    assert dict(port.intake.figures().tolerated)["source-moved"] == 1
+
+
+def test_pictures_directly_in_the_program_stream_s_payload_type_are_named() -> None:
+    port = Port()
+    port.intake.expect(SSRC, DEVICE[0])
+    for number, unit in enumerate((SPS, PPS, IDR)):
+        port.receive(port.packets(unit.lstrip(b"\0")[1:], timestamp=0, size=200 + number))
+
+    assert port.intake.container == "h264"
+    assert dict(port.intake.figures().tolerated)["elementary-stream-as-ps"] == 1
+
+
+def test_a_sender_without_reports_of_its_own_is_named() -> None:
+    port = Port()
+    port.intake.expect(SSRC, DEVICE[0])
+    port.pictures(4)
+    for _ in range(2):
+        port.pass_time(REPORT_INTERVAL_S)
+        assert port.intake.report() is not None
+
+    assert dict(port.intake.figures().tolerated)["no-sender-reports"] == 1
+
+
+def test_what_was_put_up_with_outlives_the_sender() -> None:
+    port = Port(Transport.TCP_PASSIVE)
+    port.intake.expect(SSRC, DEVICE[0])
+    port.receive(port.packets(b"\0\0\1\xba" + pes(0xE0, KEY, 0) + pes(0xE0, SLICE, 3600)))
+    assert "cut-pack-header" in port.intake.tolerated
+
+    port.intake.end()
+
+    assert "cut-pack-header" in port.intake.tolerated

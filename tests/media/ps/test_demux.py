@@ -313,3 +313,26 @@ def test_pictures_that_are_not_aligned_with_packets_are_found_by_their_slices() 
 
     assert pictures(frames) == [KEY, SLICE, SLICE, SLICE, KEY, SLICE]
     assert demuxer.tolerated["pictures-not-aligned"] == 1
+
+
+def test_a_map_with_a_wrong_checksum_counts_all_the_same() -> None:
+    demuxer = PsDemuxer()
+    pack = bytearray(PsMuxer(Codec.H264).picture(KEY, 3600, is_key=True))
+    end_of_map = pack.index(b"\0\0\1\xbc") + 6 + 14
+    pack[end_of_map - 1] ^= 0xFF
+
+    frames = feed_all(demuxer, [bytes(pack)])
+
+    assert [frame.codec for frame in frames] == [Codec.H264]
+    assert demuxer.tolerated == {"map-checksum": 1}
+
+
+def test_a_maker_s_private_stream_is_passed_over_and_named() -> None:
+    demuxer = PsDemuxer()
+    pack = PsMuxer(Codec.H264).picture(KEY, 3600, is_key=True)
+    private = b"\0\0\1\xbd\0\x04\xba\xe0\x01\x02"
+
+    frames = feed_all(demuxer, [private + pack])
+
+    assert [frame.codec for frame in frames] == [Codec.H264]
+    assert demuxer.tolerated == {"private-stream": 1}
