@@ -345,6 +345,16 @@ class Inventory(Filing, Reports):
         self._roster.put_device(record, replace(record.device, binding=moved))
         return True
 
+    def follow_transport(self, device_id: str, transport: str) -> None:
+        """A device that was heard just now speaks along another kind of road than it did."""
+        record = self._roster.records.get(device_id)
+        binding = None if record is None else record.device.binding
+        if record is not None and binding is not None and binding.transport != transport:
+            moved = replace(binding, transport=transport)
+            self._roster.put_device(record, replace(record.device, binding=moved))
+            record.forget_seen()
+            self._touched.add(record)
+
     async def connection_lost(
         self, device_id: str, host: str | None = None, port: int | None = None
     ) -> None:

@@ -1,6 +1,6 @@
 """What devices report of themselves: committed before it returns, then told."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from vms.events import (
@@ -60,17 +60,32 @@ class Reports(InventoryBase):
         """
         await self._to_the_end(self._take_catalog(device_id, items, complete=complete))
 
-    async def upsert_channels(self, device_id: str, items: Sequence[ReportedChannel]) -> None:
-        """Channels a device reported unasked: nothing is taken away."""
-        await self._to_the_end(self._take_catalog(device_id, items, complete=False))
+    async def upsert_channels(
+        self,
+        device_id: str,
+        items: Sequence[ReportedChannel],
+        absent: Collection[str] = frozenset(),
+    ) -> None:
+        """Channels a device reported unasked: nothing is taken away. Those it says it has no more
+        (`absent`) are off, until a catalogue names them again or they are removed by one."""
+        await self._to_the_end(self._take_catalog(device_id, items, complete=False, absent=absent))
 
     async def _take_catalog(
-        self, device_id: str, items: Sequence[ReportedChannel], *, complete: bool
+        self,
+        device_id: str,
+        items: Sequence[ReportedChannel],
+        *,
+        complete: bool,
+        absent: Collection[str] = frozenset(),
     ) -> None:
         async with self._alone(device_id):
             record = self._record(device_id)
             await self._journal.settle(record)
             diff = self._compare(record, items, complete=complete)
+            for channel_id in absent:
+                known = record.channels.get(channel_id)
+                if known is not None and not known.absent_syncs:
+                    diff.keep(replace(known, absent_syncs=1), known)
             at_s = self._ledger_clock.now_s()
             plan = self._journal.plan(
                 record,
