@@ -189,6 +189,57 @@ class MovementNotStopped:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeReceived:
+    """A notification of a device was stored; `cmd_type` as the standard names it, or the device."""
+
+    notice_id: str
+    device_id: str
+    source_id: str
+    at: datetime
+    cmd_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionChanged:
+    """The latest position of a device or channel; told once a second at most for each."""
+
+    device_id: str
+    source_id: str
+    at: datetime
+    longitude: float
+    latitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyFound:
+    """Something is odd about an ID or a parent; `kind` as in the list of anomalies."""
+
+    device_id: str
+    channel_id: str | None
+    at: datetime
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateDevice:
+    """A second unit asked to register with the ID of one that is there, and was refused."""
+
+    device_id: str
+    at: datetime
+    bound_address: str
+    refused_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFlaps:
+    """A device fell silent so often within an hour that its comings and goings are told no more
+    until it has settled; the ledger has them all."""
+
+    device_id: str
+    at: datetime
+
+
 Event = (
     DeviceCameOnline
     | DeviceWentOffline
@@ -207,6 +258,11 @@ Event = (
     | RegistrationFailed
     | JobProgress
     | MovementNotStopped
+    | NoticeReceived
+    | PositionChanged
+    | AnomalyFound
+    | DuplicateDevice
+    | DeviceFlaps
 )
 
 

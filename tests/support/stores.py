@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC
 
+from tests.support.report_stores import InMemoryReportStore
 from vms.errors import ConflictError, UnavailableError
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import (
@@ -22,7 +23,7 @@ from vms.inventory.model import (
 from vms.inventory.store import ClockStep, Stored
 
 
-class InMemoryDeviceStore:
+class InMemoryDeviceStore(InMemoryReportStore):
     """Passes the tests of the stores in `vms.persistence`; survives the `Inventory` it serves.
 
     `is_down` makes every call fail as a lost database does; while `is_open` is cleared, writes wait
@@ -30,6 +31,7 @@ class InMemoryDeviceStore:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.is_down = False
         self.is_open = asyncio.Event()
         self.is_open.set()
@@ -87,6 +89,7 @@ class InMemoryDeviceStore:
                 state=touched.state,
                 state_since=touched.state_since,
                 tolerances=touched.tolerances,
+                clock_offset_s=touched.clock_offset_s,
             )
 
     async def remove_device(
@@ -95,6 +98,7 @@ class InMemoryDeviceStore:
         await self._commit()
         self._write_ledger(transitions)
         self._removed_devices.add(key)
+        self._forget_latest(key)
         self._removed_channels.update(channels)
 
     async def save_channels(
@@ -201,7 +205,8 @@ def _in_utc(device: Device) -> Device:
         for name in ("last_keepalive_at", "last_heard_at", "state_since", "created_at")
         if (moment := getattr(device, name)) is not None
     }
-    return replace(device, **times)
+    # What only lives in memory is not stored.
+    return replace(device, **times, faulty=(), is_flapping=False)
 
 
 def _take_step(rows: list[Interval], step: Transition) -> None:

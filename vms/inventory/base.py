@@ -1,6 +1,7 @@
 """What every part of `Inventory` stands on: its state, and one change of a device at a time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -17,9 +18,11 @@ from vms.inventory.ledger import LedgerClock
 from vms.inventory.model import (
     Cause,
     Device,
+    DeviceKey,
     Waiting,
 )
 from vms.inventory.policy import InventoryFigures, InventoryPolicy
+from vms.inventory.positions import LatestPositions
 from vms.inventory.roster import Record, Roster
 from vms.inventory.store import DeviceStore
 from vms.inventory.timetable import Timetable
@@ -52,6 +55,9 @@ class InventoryBase:
         self._gates: dict[str, _Gate] = {}
         self._under_way: set[asyncio.Task[object]] = set()
         self._touched: set[Record] = set()
+        self._positions = LatestPositions()
+        self._unpruned: Counter[tuple[DeviceKey, str]] = Counter()
+        """Rows of a device stored since the surplus was last looked for."""
         self._asked_again: dict[tuple[str, str], Waiting] = {}
         self._wake = asyncio.Event()
         self._next_mark = 0.0

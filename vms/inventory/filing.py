@@ -83,6 +83,9 @@ class Filing(InventoryReads):
                 [removal_of_device(record.device, at_s), *removals(channels, at_s)],
             )
             self._roster.remove(record)
+            self._positions.drop(record.device.key)
+            for name in ("known", "unknown", "positions"):
+                self._unpruned.pop((record.device.key, name), None)
             self._touched.discard(record)
             at = self._ledger_clock.moment()
             self._events.publish(DeviceRemoved(record.device.device_id, at))

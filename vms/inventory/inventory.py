@@ -40,7 +40,9 @@ from vms.inventory.model import (
     State,
     SubjectKind,
 )
+from vms.inventory.notices import Notices
 from vms.inventory.policy import BindingMove, Heard
+from vms.inventory.positions import MOST_SOURCES, LatestPositions
 from vms.inventory.presence import LONGER_RHYTHM
 from vms.inventory.registration import RegistrationFacts, is_alive_elsewhere, refused_already
 from vms.inventory.reports import Reports
@@ -70,7 +72,7 @@ _Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
 _NO_LEDGER = (State.NOT_COMMISSIONED, None)
 
 
-class Inventory(Filing, Reports):
+class Inventory(Filing, Reports, Notices):
     """Which devices and channels exist, and which of them are there.
 
     `start` before anything else; `run` beside everything else; `stop` at the end.
@@ -98,6 +100,7 @@ class Inventory(Filing, Reports):
         for step in steps:
             current[step.subject.kind][step.subject.key] = step.state, step.at_s
         self._remember(stored, current)
+        self._positions = LatestPositions(await self._store.latest_positions(MOST_SOURCES))
         now = self._clock.monotonic()
         self._next_mark = now + LIFE_MARK_S
         self._next_flush = now + FLUSH_S
@@ -149,6 +152,7 @@ class Inventory(Filing, Reports):
 
     async def pass_time(self) -> None:
         """Once what `run` does again and again: for tests on a clock of their own."""
+        self._tell_positions()
         while self._ring():
             pass
         await self._write_due()
@@ -160,6 +164,7 @@ class Inventory(Filing, Reports):
             if now - self._watched_at > STALL_S:
                 self.was_absent(self._watched_at)
             self._watched_at = now
+            self._tell_positions()
             while self._ring():  # noqa: ASYNC110 - nothing is waited for, others have their turn
                 await asyncio.sleep(0)
 

@@ -1,5 +1,6 @@
 """What is known of devices and channels. Everything is frozen; `Inventory` alone makes new ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -75,7 +76,13 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A SIP device on file. `secret` None means the derived or the shared one."""
+    """A SIP device on file. `secret` None means the derived or the shared one.
+
+    `profile_override`, `profile_fields` and `edition_override` are what a person set over the
+    profile chosen by maker; `clock_offset_s` is how far its clock is ahead of ours, as measured;
+    `faulty` the sub-devices it called out of order; `is_flapping`: it fell silent so often within
+    the hour that it has to prove itself.
+    """
 
     key: DeviceKey
     device_id: DeviceId
@@ -98,6 +105,16 @@ class Device:
     state_since: datetime | None = None
     created_at: datetime | None = None
     tolerances: dict[str, int] = field(default_factory=dict[str, int])
+    profile_override: str | None = None
+    profile_fields: "Mapping[str, ProfileValue]" = field(default_factory=dict[str, "ProfileValue"])
+    edition_override: Edition | None = None
+    clock_offset_s: float | None = None
+    faulty: tuple[str, ...] = ()
+    is_flapping: bool = False
+
+
+ProfileValue: TypeAlias = str | int | float | bool
+"""The value of one field of a `vms.gb28181.profiles.Profile` as a person sets it."""
 
 
 ReportedChannel: TypeAlias = CatalogItem
@@ -114,6 +131,7 @@ class Channel:
     reported: ReportedChannel
     name_override: str | None = None
     division_override: str | None = None
+    overrides: Mapping[str, str | float] = field(default_factory=dict[str, str | float])
     state: State = State.NOT_COMMISSIONED
     state_since: datetime | None = None
     absent_syncs: int = 0
@@ -156,6 +174,9 @@ class DevicePatch(TypedDict, total=False):
     media_transport: str
     keepalive_interval_s: float
     keepalive_misses: int
+    profile: str | None
+    profile_fields: Mapping[str, "ProfileValue | None"]
+    edition_override: Edition | None
 
 
 class ChannelPatch(TypedDict, total=False):

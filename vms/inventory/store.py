@@ -7,6 +7,7 @@ Raises `vms.errors.UnavailableError` when the database cannot serve; then nothin
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from vms.gb28181.ids import DeviceId
@@ -22,6 +23,7 @@ from vms.inventory.model import (
     Transition,
     Waiting,
 )
+from vms.inventory.reported import Notice, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,45 @@ class ClockStep:
     step_s: float
 
 
-class DeviceStore(Protocol):
-    """Rows of devices, channels, alarms, waiting room and ledger."""
+class ReportStore(Protocol):
+    """Rows of notices and positions."""
+
+    async def add_notice(self, notice: Notice, keep: int | None = None) -> bool:
+        """Store once; False when (device, fingerprint) is already there.
+
+        With `keep`, only so many of the device's earlier ones stay, the newest, counted among those
+        that are as known (`is_known`) as this one.
+        """
+        ...
+
+    async def notices(
+        self, device_id: DeviceId | None, cmd_type: str | None, before_id: str | None, limit: int
+    ) -> Sequence[Notice]:
+        """Newest first."""
+        ...
+
+    async def add_positions(
+        self, positions: Sequence[Position], latest: Sequence[Position], keep: int | None = None
+    ) -> int:
+        """Store each once and say how many were new; `latest` are those of them to restart with.
+
+        With `keep`, only so many of a device's earlier ones stay, the newest.
+        """
+        ...
+
+    async def positions(
+        self, key: DeviceKey, source_id: str, start: datetime, end: datetime, limit: int
+    ) -> Sequence[Position]:
+        """Those captured in [start, end), in order of time."""
+        ...
+
+    async def latest_positions(self, limit: int) -> Sequence[Position]:
+        """The latest of every source of devices on file, the newest `limit` of them."""
+        ...
+
+
+class DeviceStore(ReportStore, Protocol):
+    """Rows of devices, channels, alarms, waiting room and ledger; and those of `ReportStore`."""
 
     async def load_all(self) -> Stored:
         """At start-up."""

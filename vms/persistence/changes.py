@@ -3,17 +3,29 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, update
+from sqlalchemy import ColumnElement, Integer, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import Insert
 
-from vms.inventory.model import Alarm, Transition
+from vms.inventory.model import Transition
 from vms.persistence import presence_log
-from vms.persistence.rows import NO_BINDING, Row, row_of_alarm
-from vms.persistence.tables import alarms, channels, clock_steps, devices, runs, waiting
+from vms.persistence.rows import NO_BINDING, Row
+from vms.persistence.tables import (
+    alarms,
+    channels,
+    clock_steps,
+    devices,
+    latest_positions,
+    notices,
+    positions,
+    runs,
+    tree_nodes,
+    waiting,
+)
 
 
 class Operation(Enum):
@@ -33,11 +45,34 @@ class Operation(Enum):
     DELETE_WAITING = (2, 2)
     LIFE_MARK = (3, 0)
     CLOCK_STEP = (4, 0)
+    PRUNE_NOTICES = (5, 0)
+    PRUNE_POSITIONS = (6, 0)
+    LATEST_POSITION = (7, 0)
+    FORGET_TREE = (8, 0)
+    SAVE_TREE_NODE = (8, 1)
 
     @property
     def family(self) -> int:
         """Which operations must keep their order among each other."""
         return self.value[0]
+
+
+class Once(Enum):
+    """Rows that are stored once: their table, and the columns by which each is told from others."""
+
+    ALARM = (alarms, ("alarm_id",), ("device_key", "fingerprint"))
+    NOTICE = (notices, ("notice_id",), ("device_key", "fingerprint"))
+    POSITION = (
+        positions,
+        ("device_key", "source_id", "captured_at"),
+        ("device_key", "source_id", "captured_at"),
+    )
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns that name the very row: one that was there already gives nothing back."""
+        columns: tuple[str, ...] = self.value[1]
+        return columns
 
 
 Work = Callable[[AsyncConnection], Awaitable[None]]
@@ -50,7 +85,7 @@ class Change:
 
     rows: Sequence[tuple[Operation, Sequence[Row]]] = ()
     transitions: Sequence[Transition] = ()
-    alarm: Alarm | None = None
+    once: tuple[Once, Sequence[Row]] | None = None
     work: Work | None = None
 
 
@@ -60,7 +95,7 @@ class ChangeWriter:
 
     dialect_name: str
     _statements: Mapping[Operation, Executable] = field(init=False)
-    _add_alarms: Executable = field(init=False)
+    _once: Mapping[Once, Executable] = field(init=False)
 
     def __post_init__(self) -> None:
         self._statements = {
@@ -79,36 +114,61 @@ class ChangeWriter:
             ),
             Operation.LIFE_MARK: self._life_mark(),
             Operation.CLOCK_STEP: insert_into(clock_steps, self.dialect_name),
+            Operation.PRUNE_NOTICES: _prune(notices, notices.c.notice_id, "device_key", "is_known"),
+            Operation.PRUNE_POSITIONS: _prune(positions, positions.c.position_key, "device_key"),
+            Operation.LATEST_POSITION: self._upsert(latest_positions, "device_key", "source_id"),
+            Operation.FORGET_TREE: delete(tree_nodes).where(
+                tree_nodes.c.device_key == bindparam("b_device_key")
+            ),
+            Operation.SAVE_TREE_NODE: self._upsert(tree_nodes, "device_key", "node_id"),
         }
-        # Rows that are there already give nothing back.
-        self._add_alarms = (
-            insert_into(alarms, self.dialect_name)
-            .on_conflict_do_nothing(index_elements=["device_key", "fingerprint"])
-            .returning(alarms.c.alarm_id)
-        )
+        self._once = {once: self._insert_once(once) for once in Once}
 
     async def __call__(
         self, connection: AsyncConnection, changes: Sequence[Change]
-    ) -> Sequence[bool]:
-        """True for each, but False for an alarm that was there already."""
+    ) -> Sequence[int]:
+        """How many of each one's `once` rows were new."""
         for operation, rows in _merged(changes):
             await connection.execute(self._statements[operation], rows)
         transitions = [step for change in changes for step in change.transitions]
         if transitions:
             await presence_log.append(connection, transitions)
-        new_alarms = await self._store_alarms(connection, changes)
+        counts = await self._store_once(connection, changes)
         for change in changes:
             if change.work is not None:
                 await change.work(connection)
-        return [change.alarm is None or change.alarm.alarm_id in new_alarms for change in changes]
+        return counts
 
-    async def _store_alarms(
+    async def _store_once(
         self, connection: AsyncConnection, changes: Sequence[Change]
-    ) -> frozenset[str]:
-        rows = [row_of_alarm(change.alarm) for change in changes if change.alarm is not None]
-        if not rows:
-            return frozenset()
-        return frozenset((await connection.scalars(self._add_alarms, rows)).all())
+    ) -> Sequence[int]:
+        counts = [0] * len(changes)
+        for once in Once:
+            rows = [
+                (index, row)
+                for index, change in enumerate(changes)
+                if change.once is not None and change.once[0] is once
+                for row in change.once[1]
+            ]
+            if not rows:
+                continue
+            stored = await connection.execute(self._once[once], [row for _, row in rows])
+            new = {tuple(found) for found in stored}
+            for index, row in rows:
+                identity = tuple(row[name] for name in once.identity)
+                if identity in new:
+                    new.discard(identity)
+                    counts[index] += 1
+        return counts
+
+    def _insert_once(self, once: Once) -> Executable:
+        """Rows that are there already give nothing back."""
+        table, identity, unique = once.value
+        return (
+            insert_into(table, self.dialect_name)
+            .on_conflict_do_nothing(index_elements=unique)
+            .returning(*(table.c[name] for name in identity))
+        )
 
     def _upsert(self, table: Table, *key: str) -> Insert:
         """Insert or update by `key`; what is hidden stays hidden."""
@@ -147,12 +207,23 @@ def _touch_devices() -> Executable:
         "state",
         "state_since",
         "tolerances",
+        "clock_offset_s",
         *NO_BINDING,
     )
     return (
         update(devices)
         .where(devices.c.key == bindparam("b_key"))
         .values({name: bindparam(name) for name in names})
+    )
+
+
+def _prune(table: Table, order: ColumnElement[Any], *of: str) -> Executable:
+    """All but the newest `b_keep` rows of those that have these columns in common."""
+    alike = [table.c[name] == bindparam(f"b_{name}") for name in of]
+    # Above the oldest that stays there are as many as are kept.
+    surplus = select(order).where(*alike).order_by(order.desc()).limit(1)
+    return delete(table).where(
+        *alike, order <= surplus.offset(bindparam("b_keep", type_=Integer())).scalar_subquery()
     )
 
 

@@ -82,7 +82,7 @@ class Database:
         self.url = url
         self._writer = _writer(url)
         self._reader = _reader(url)
-        self._commits: GroupCommit[Change, bool] = GroupCommit(
+        self._commits: GroupCommit[Change, int] = GroupCommit(
             self._writer.begin, ChangeWriter(self._writer.dialect.name)
         )
 
@@ -114,8 +114,8 @@ class Database:
         """Changes stored so far."""
         return self._commits.changes
 
-    async def write(self, change: Change) -> bool:
-        """Store it; returns after the commit. False for an alarm that was there already."""
+    async def write(self, change: Change) -> int:
+        """Store it; returns after the commit, with how many of its `once` rows were new."""
         return await self._commits.write(change)
 
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
@@ -140,7 +140,7 @@ class Database:
 
 
 @asynccontextmanager
-async def _running(commits: GroupCommit[Change, bool]) -> AsyncGenerator[None]:
+async def _running(commits: GroupCommit[Change, int]) -> AsyncGenerator[None]:
     """The writer runs beside the block, and in the end writes what it accepted: a cancellation of
     the block does not tear it out of a transaction. Its own mistakes end the block.
     """

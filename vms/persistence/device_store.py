@@ -21,8 +21,9 @@ from vms.inventory.model import (
 )
 from vms.inventory.store import ClockStep, Stored
 from vms.persistence import presence_log
-from vms.persistence.changes import Change, Operation
+from vms.persistence.changes import Change, Once, Operation
 from vms.persistence.database import Database
+from vms.persistence.report_store import SqlReportStore
 from vms.persistence.rows import (
     Row,
     alarm_of,
@@ -30,6 +31,7 @@ from vms.persistence.rows import (
     device_of,
     fetched,
     liveness_of,
+    row_of_alarm,
     row_of_channel,
     row_of_device,
     row_of_waiting,
@@ -38,7 +40,7 @@ from vms.persistence.rows import (
 from vms.persistence.tables import alarms, channels, devices, runs, waiting
 
 
-class SqlDeviceStore:
+class SqlDeviceStore(SqlReportStore):
     """Rows of devices, channels, alarms, waiting room and ledger. See `DeviceStore`.
 
     Raises `ConflictError` where a change contradicts what is stored (a second device on file with
@@ -48,7 +50,7 @@ class SqlDeviceStore:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._run_id = uuid4().hex
 
     async def load_all(self) -> Stored:
@@ -137,7 +139,7 @@ class SqlDeviceStore:
 
     async def add_alarm(self, alarm: Alarm) -> bool:
         """Store once; False when (device, fingerprint) is already there."""
-        return await self._database.write(Change(alarm=alarm))
+        return await self._database.write(Change(once=(Once.ALARM, [row_of_alarm(alarm)]))) > 0
 
     async def alarms(
         self, device_id: DeviceId | None, before_id: str | None, limit: int

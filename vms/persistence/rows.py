@@ -73,6 +73,7 @@ def liveness_of(device: Device) -> Row:
         "state": device.state.value,
         "state_since": device.state_since,
         "tolerances": device.tolerances,
+        "clock_offset_s": device.clock_offset_s,
     }
     binding = device.binding
     if binding is None:
@@ -105,6 +106,11 @@ def row_of_device(device: Device) -> Row:
     row["name_override"] = device.name_override
     row["media_transport"] = device.media_transport
     row["created_at"] = device.created_at
+    row["profile_override"] = device.profile_override
+    row["profile_fields"] = dict(device.profile_fields)
+    row["edition_override"] = (
+        None if device.edition_override is None else device.edition_override.value
+    )
     return row
 
 
@@ -143,6 +149,10 @@ def device_of(row: Fetched) -> Device:
         state_since=row.state_since,
         created_at=row.created_at,
         tolerances=row.tolerances,
+        profile_override=row.profile_override,
+        profile_fields=row.profile_fields,
+        edition_override=None if row.edition_override is None else Edition(row.edition_override),
+        clock_offset_s=row.clock_offset_s,
     )
 
 
@@ -171,6 +181,7 @@ def row_of_channel(channel: Channel) -> Row:
         "extra": dict(reported.extra),
         "name_override": channel.name_override,
         "division_override": channel.division_override,
+        "overrides": dict(channel.overrides),
         "state": channel.state.value,
         "state_since": channel.state_since,
         "absent_syncs": channel.absent_syncs,
@@ -204,6 +215,7 @@ def channel_of(row: Fetched) -> Channel:
         ),
         name_override=row.name_override,
         division_override=row.division_override,
+        overrides=row.overrides,
         state=State(row.state),
         state_since=row.state_since,
         absent_syncs=row.absent_syncs,

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -110,6 +111,10 @@ devices = Table(
     Column("state_since", UtcTime),
     Column("created_at", UtcTime),
     Column("tolerances", _JSON, nullable=False),
+    Column("profile_override", Text),
+    Column("profile_fields", _JSON, nullable=False, server_default=text("'{}'")),
+    Column("edition_override", Text),
+    Column("clock_offset_s", Double),
     Column("removed", Boolean, nullable=False, server_default=false()),
     Index(
         "uq_devices_on_file",
@@ -147,6 +152,8 @@ channels = Table(
     _text("state"),
     Column("state_since", UtcTime),
     Column("absent_syncs", Integer, nullable=False),
+    # What was set here besides name and division, by field.
+    Column("overrides", _JSON, nullable=False, server_default=text("'{}'")),
     Column("removed", Boolean, nullable=False, server_default=false()),
     Index(
         "uq_channels_on_file",
@@ -220,6 +227,71 @@ alarms = Table(
     Column("raw", LargeBinary, nullable=False),
     UniqueConstraint("device_key", "fingerprint"),
     Index("ix_alarms_device_id", "device_id", "alarm_id"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
+    _text("device_id"),
+    _text("source_id"),
+    _text("cmd_type"),
+    Column("sn", BigInteger, nullable=False),
+    Column("occurred_at", UtcTime),
+    Column("received_at", UtcTime, nullable=False),
+    Column("facts", _JSON, nullable=False),
+    Column("is_known", Boolean, nullable=False),
+    _text("fingerprint"),
+    Column("raw", LargeBinary, nullable=False),
+    UniqueConstraint("device_key", "fingerprint"),
+    Index("ix_notices_device_id", "device_id", "notice_id"),
+    Index("ix_notices_kept", "device_key", "is_known", "notice_id"),
+)
+
+
+def _position_columns() -> list[Column[Any]]:
+    return [
+        Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
+        _text("device_id"),
+        _text("source_id"),
+        Column("captured_at", UtcTime, nullable=False),
+        Column("received_at", UtcTime, nullable=False),
+        Column("longitude", Double, nullable=False),
+        Column("latitude", Double, nullable=False),
+        Column("speed_kmh", Double),
+        Column("direction_deg", Double),
+        Column("altitude_m", Double),
+        Column("height_m", Double),
+    ]
+
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("position_key", _SERIAL, primary_key=True),
+    *_position_columns(),
+    UniqueConstraint("device_key", "source_id", "captured_at"),
+    Index("ix_positions_kept", "device_key", "position_key"),
+    sqlite_autoincrement=True,
+)
+
+latest_positions = Table(
+    "latest_positions",
+    metadata,
+    *_position_columns(),
+    PrimaryKeyConstraint("device_key", "source_id"),
+)
+
+tree_nodes = Table(
+    "tree_nodes",
+    metadata,
+    Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
+    _text("node_id"),
+    _text("name"),
+    _text("parent_id"),
+    _text("business_group_id"),
+    PrimaryKeyConstraint("device_key", "node_id"),
 )
 
 waiting = Table(
