@@ -115,7 +115,7 @@ class SsrcMatched:
 
 @dataclass(frozen=True, slots=True)
 class ContainerParsed:
-    """Stage seven: the payload was recognised: `ps`, `h264`, `h265`, or `ts`, which does not play."""
+    """Stage seven, the payload recognised: `ps`, `h264`, `h265`, or `ts`, which does not play."""
 
     stream_id: StreamId
     container: str

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -42,10 +42,8 @@ from vms.events import DeviceWentOffline, EventBus, SessionChanged
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.sessions.calling import Call, Caller, Invitation, Stage
 from vms.sessions.machine import Input, State, follow, is_possible
+from vms.sessions.session import Picture, Session, TraceEntry
 from vms.sessions.ssrc_pool import SsrcPool
-
-if TYPE_CHECKING:
-    from vms.gb28181.ssrc import Ssrc
 
 log = structlog.get_logger(__name__)
 
@@ -62,29 +60,15 @@ UDP_INSTEAD = frozenset({400, 415, 488, 500, 501, 606})
 """Refusals of a TCP offer that are worth one try over UDP (7.9)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceEntry:
-    """One stage of a play trace: its name, when, and a few words."""
-
-    stage: str
-    at: datetime
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What the first key picture said."""
-
-    codec: str
-    width: int
-    height: int
-
-
 class Evidence(Protocol):
     """Told of channels whose picture is really there: `vms.inventory.Inventory`."""
 
     async def picture_proven(self, device_id: str, channel_id: str) -> None:
         """A complete key picture of the channel arrived just now."""
+        ...
+
+    def count_tolerance(self, device_id: str, name: str) -> None:
+        """A deviation of the device was put up with."""
         ...
 
 
@@ -101,38 +85,6 @@ class BrokerPolicy:
     default_transport: Transport = Transport.TCP_PASSIVE
     first_byte_limit_s: float = 6.0
     first_picture_limit_s: float = 20.0
-
-
-class Session:
-    """One live stream of one channel. Only its `SessionBroker` changes it; others read."""
-
-    def __init__(
-        self, session_id: str, device_id: DeviceId, channel_id: ChannelId, stream: str
-    ) -> None:
-        self.session_id = session_id
-        self.device_id = device_id
-        self.channel_id = channel_id
-        self.stream = stream
-        self.state = State.INVITING
-        self.transport: Transport | None = None
-        self.ssrc: Ssrc | None = None
-        self.address: StreamAddress | None = None
-        self.picture: Picture | None = None
-        self.trace: list[TraceEntry] = []
-        self.viewers: dict[ViewerId, str] = {}
-        self.started_at: datetime | None = None
-        self.error: VmsError | None = None
-        self.reason = ""
-        self.idle_since: float | None = None
-        self.call: Call | None = None
-        self.heard = asyncio.Event()
-        self.changed = asyncio.Condition()
-        self.stopping = asyncio.Event()
-
-    @property
-    def is_over(self) -> bool:
-        """No new viewer can join any more."""
-        return self.state in {State.CLOSING, State.CLOSED}
 
 
 Key = tuple[DeviceId, ChannelId, str]
@@ -197,6 +149,21 @@ class SessionBroker:
         except KeyError:
             raise NotFoundError(f"no session {session_id}") from None
 
+    def last_of(self, device_id: str, channel_id: str) -> Session:
+        """The running one of a channel, else the last that ended; raises `NotFoundError`."""
+        for session in (*self._running.values(), *reversed(self._closed.values())):
+            if (session.device_id, session.channel_id) == (device_id, channel_id):
+                return session
+        raise NotFoundError(f"{channel_id} of {device_id} was not played lately")
+
+    def last_of_device(self, device_id: str) -> list[Session]:
+        """The last of each channel that was played, the latest first."""
+        last: dict[ChannelId, Session] = {}
+        for session in (*reversed(self._running.values()), *reversed(self._closed.values())):
+            if session.device_id == device_id:
+                last.setdefault(session.channel_id, session)
+        return list(last.values())
+
     def session_of_viewer(self, viewer_id: ViewerId) -> Session:
         """Whom a viewer watches; raises `NotFoundError`."""
         try:
@@ -222,6 +189,7 @@ class SessionBroker:
             return session
         session = Session(self._new_id(), device_id, channel_id, stream)
         session.started_at = self._clock.wall()
+        session.clicked_s = self._clock.monotonic()
         self._running[key] = session
         wanted = transport or self._policy.default_transport
         if transport is None and device_id in self._udp_only:
@@ -354,6 +322,7 @@ class SessionBroker:
                 channel_id=session.channel_id,
                 error=str(error),
             )
+            session.fallback = str(error)
             self._apply(session, Input.RETRIED, "")
             await self._attempt(session, Transport.UDP)
             self._udp_only.add(session.device_id)
@@ -365,9 +334,12 @@ class SessionBroker:
         session.transport = transport
         session.picture = None
         session.heard.clear()
+        session.attempt += 1
+        session.sip_status = None
+        session.call_ids.append(f"{session.session_id}-{session.attempt}")
         host = self._caller.media_host(session.device_id)
         address = await self._relay.open(transport, session.ssrc, host)
-        session.address = address
+        session.address = session.told = address
         self._by_stream[address.stream_id] = session
         self._serial += 1
         self.invites += 1
@@ -380,11 +352,14 @@ class SessionBroker:
             transport=transport,
             stream=session.stream,
             serial=self._serial,
+            call_id=session.call_ids[-1],
         )
         call = await self._caller.invite(
             invitation, lambda stage, detail: self._note(session, stage, detail)
         )
         session.call = call
+        for name in call.answer.tolerances:
+            self._evidence.count_tolerance(session.device_id, name)
         if call.answer.transport is not transport:
             raise RejectedError(
                 f"{session.device_id} answered {call.answer.transport} to {transport}", 488
@@ -437,6 +412,8 @@ class SessionBroker:
                 await self._evidence.picture_proven(session.device_id, session.channel_id)
 
     def _end_with(self, session: Session, error: VmsError) -> None:
+        if isinstance(error, RejectedError):
+            session.sip_status = error.status
         match error:
             case NoAnswerError():
                 happened = Input.UNANSWERED
@@ -473,8 +450,17 @@ class SessionBroker:
     async def _close_stream(self, session: Session) -> None:
         address, session.address = session.address, None
         if address is not None:
+            await self._keep_figures(session, address)
             self._by_stream.pop(address.stream_id, None)
             await self._relay.close(address.stream_id)
+
+    async def _keep_figures(self, session: Session, address: StreamAddress) -> None:
+        """For whoever asks why it ended; each tolerance of the stream counts once."""
+        with contextlib.suppress(MediaError):
+            session.figures = figures = await self._relay.figures(address.stream_id)
+            for name, _ in figures.tolerated:
+                media_name = "media_" + name.replace("-", "_")
+                self._evidence.count_tolerance(session.device_id, media_name)
 
     # State
 
@@ -509,7 +495,9 @@ class SessionBroker:
             session.changed.notify_all()
 
     def _note(self, session: Session, stage: Stage, detail: str) -> None:
-        session.trace.append(TraceEntry(stage.value, self._clock.wall(), detail))
+        since_s = self._clock.monotonic() - session.clicked_s
+        entry = TraceEntry(stage.value, self._clock.wall(), detail, since_s, session.attempt)
+        session.trace.append(entry)
 
     def _tell(self, session: Session) -> None:
         self._events.publish(
@@ -559,7 +547,8 @@ class SessionBroker:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
+        # A session outlives the request that began it: its log lines must not carry that one's ID.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -29,7 +29,10 @@ OnStage = Callable[[Stage, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A live INVITE (GB/T 28181-2022, 9.2): what is wanted and where it shall be sent."""
+    """A live INVITE (GB/T 28181-2022, 9.2): what is wanted and where it shall be sent.
+
+    `call_id` is the Call-ID to send it with, by which traces find it; "" leaves the choice.
+    """
 
     device_id: DeviceId
     channel_id: ChannelId
@@ -39,15 +42,20 @@ class Invitation:
     transport: Transport
     stream: str
     serial: int
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
-    """What the device agreed to. `ssrc` None: it did not say; `host` None: it cannot be trusted."""
+    """What the device agreed to. `ssrc` None: it did not say; `host` None: it cannot be trusted.
+
+    `tolerances` names what was wrong with its SDP and was read all the same.
+    """
 
     ssrc: Ssrc | None
     host: str | None
     transport: Transport
+    tolerances: tuple[str, ...] = ()
 
 
 class Call(Protocol):

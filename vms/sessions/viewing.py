@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from media.door import MediaError, RelayDoor, StreamFigures, StreamId, Transport, ViewerId
+from media.door import (
+    MediaError,
+    RelayDoor,
+    StreamAddress,
+    StreamFigures,
+    StreamId,
+    Transport,
+    ViewerId,
+)
 from vms.errors import (
     DeviceOfflineError,
     ExhaustedError,
@@ -17,8 +25,9 @@ from vms.errors import (
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Status
-from vms.sessions.broker import Session, SessionBroker, TraceEntry
+from vms.sessions.broker import SessionBroker
 from vms.sessions.machine import State
+from vms.sessions.session import Session, TraceEntry
 
 PICTURE_LIMIT_S = 40.0
 """The longest a viewer waits for a picture: two tries of INVITE, first byte, first picture."""
@@ -38,7 +47,11 @@ class WebRtcAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session as the API shows it; `figures` None when its stream is closed."""
+    """A session as the API shows it; `figures` are the last ones when its stream is closed.
+
+    `told_address` is where the device was asked to send, `sip_status` the status of a refusal,
+    `fallback` why another transport was tried. `trace` is of all attempts.
+    """
 
     session_id: str
     device_id: str
@@ -57,6 +70,11 @@ class SessionView:
     viewers: int
     trace: tuple[TraceEntry, ...]
     figures: StreamFigures | None
+    attempt: int = 0
+    call_ids: tuple[str, ...] = ()
+    told_address: str | None = None
+    sip_status: int | None = None
+    fallback: str = ""
 
 
 class Viewing:
@@ -143,6 +161,15 @@ class Viewing:
         """One that runs or ended lately."""
         return await self._view(self._broker.session(session_id))
 
+    async def last_play(self, device_id: str, channel_id: str) -> SessionView:
+        """The running session of a channel, else the last that ended; raises `NotFoundError`."""
+        self._inventory.channel(device_id, channel_id)
+        return await self._view(self._broker.last_of(device_id, channel_id))
+
+    async def last_plays(self, device_id: str) -> list[SessionView]:
+        """Of each channel of the device that was played lately, the latest first."""
+        return [await self._view(session) for session in self._broker.last_of_device(device_id)]
+
     async def end(self, session_id: str) -> None:
         """End it for all who watch."""
         self._broker.stop(self._broker.session(session_id), "ended_by_user")
@@ -199,15 +226,26 @@ class Viewing:
             viewers=len(session.viewers),
             trace=tuple(session.trace),
             figures=await self._figures(session),
+            attempt=session.attempt,
+            call_ids=tuple(session.call_ids),
+            told_address=_address(session.told),
+            sip_status=session.sip_status,
+            fallback=session.fallback,
         )
 
     async def _figures(self, session: Session) -> StreamFigures | None:
         if session.address is None:
-            return None
+            return session.figures
         try:
             return await self._relay.figures(session.address.stream_id)
         except MediaError:  # closed between the two lines
-            return None
+            return session.figures
+
+
+def _address(told: StreamAddress | None) -> str | None:
+    if told is None:
+        return None
+    return f"[{told.host}]:{told.port}" if ":" in told.host else f"{told.host}:{told.port}"
 
 
 def _why(session: Session) -> VmsError:

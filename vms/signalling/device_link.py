@@ -296,6 +296,7 @@ class DeviceLink:
             self._uri(invitation.channel_id, flow),
             from_=self._own_address(),
             to=self._address_of(invitation.channel_id),
+            call_id=invitation.call_id or None,
             contact=f"<sip:{self._identity.server_id}@{local}>",
             headers=[("Subject", str(subject))],
             body=offer,
@@ -366,4 +367,5 @@ def _bargain(answer: Response | None, remote: Address) -> CallAnswer:
         ssrc=description.ssrc,
         host=remote.host if description.host == remote.host else None,
         transport=Transport.TCP_PASSIVE if is_tcp else Transport.UDP,
+        tolerances=tuple(tolerance.value for tolerance in description.tolerances),
     )

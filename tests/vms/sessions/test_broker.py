@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import count
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,12 +12,13 @@ from media.door import MediaEnded, Transport, ViewerId
 from tests.support.waiting import until
 from tests.vms.sessions.scripted import Proofs, ScriptedCamera, ScriptedRelay
 from vms.clock import SystemClock
-from vms.errors import NoMediaError, RejectedError
+from vms.errors import NoMediaError, NotFoundError, RejectedError
 from vms.events import EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
-from vms.sessions.broker import BrokerPolicy, Session, SessionBroker
+from vms.sessions.broker import BrokerPolicy, SessionBroker
 from vms.sessions.calling import Invitation
 from vms.sessions.machine import State
+from vms.sessions.session import Session
 from vms.sessions.ssrc_pool import SsrcPool
 
 DEVICE = DeviceId("34020000001180000001")
@@ -305,3 +307,73 @@ def test_however_sessions_end_port_ssrc_and_stream_are_given_back(
         assert stage.broker.viewer_count == 0
 
     asyncio.run(scenario())
+
+
+async def test_a_stage_tells_how_long_after_the_click_it_came(stage: Stage) -> None:
+    session = await streaming(stage)
+
+    since = [entry.since_s for entry in session.trace]
+
+    assert since == sorted(since)
+    assert {entry.attempt for entry in session.trace} == {1}
+
+
+async def test_each_invite_has_a_call_id_by_which_its_messages_are_found(stage: Stage) -> None:
+    stage.camera.refusals = [RejectedError("488", 488)]
+
+    session = await streaming(stage)
+
+    assert session.call_ids == [f"{session.session_id}-1", f"{session.session_id}-2"]
+    assert [sent.call_id for sent in stage.camera.invitations] == session.call_ids
+    assert [entry.attempt for entry in session.trace][:2] == [1, 2]
+    assert (session.fallback, session.sip_status) == ("488", None)
+
+
+async def test_the_status_of_a_refusal_is_a_fact_of_the_session(stage: Stage) -> None:
+    stage.camera.refusals = [RejectedError("486 Busy Here", 486)]
+
+    session = stage.broker.join(DEVICE, CHANNEL)
+    await closed(stage, session)
+
+    assert session.sip_status == 486
+
+
+async def test_what_was_put_up_with_counts_for_the_device(stage: Stage) -> None:
+    stage.camera.tolerances = ("sdp_no_ssrc",)
+    stage.relay.tolerated = (("no-sender-reports", 1), ("lost-place", 40))
+
+    session = await streaming(stage)
+    stage.broker.stop(session, "test")
+    await closed(stage, session)
+
+    assert stage.proofs.tolerated == [
+        (DEVICE, "sdp_no_ssrc"),
+        (DEVICE, "media_no_sender_reports"),
+        (DEVICE, "media_lost_place"),
+    ]
+
+
+async def test_the_last_play_of_a_channel_is_found_after_its_end(stage: Stage) -> None:
+    first = await streaming(stage)
+    stage.broker.stop(first, "test")
+    await closed(stage, first)
+    assert stage.broker.last_of(DEVICE, CHANNEL) is first
+
+    second = await streaming(stage)
+    assert stage.broker.last_of(DEVICE, CHANNEL) is second
+    assert stage.broker.last_of_device(DEVICE) == [second]
+    with pytest.raises(NotFoundError):
+        stage.broker.last_of(DEVICE, "34020000001320000009")
+
+
+async def test_a_session_does_not_log_under_the_request_that_began_it(stage: Stage) -> None:
+    seen: list[dict[str, object]] = []
+    stage.camera.on_answer = lambda _invitation: seen.append(
+        structlog.contextvars.get_contextvars()
+    )
+
+    with structlog.contextvars.bound_contextvars(trace_id="of-the-request"):
+        stage.broker.join(DEVICE, CHANNEL)
+        await until(lambda: seen != [])
+
+    assert seen == [{}]

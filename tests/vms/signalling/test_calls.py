@@ -23,7 +23,7 @@ from tests.vms.signalling.stage import (
 from vms.errors import RejectedError
 from vms.inventory.queries import ChannelQuery
 from vms.server import Server
-from vms.sessions.broker import Session
+from vms.sessions.session import Session
 
 UDP = "udp"
 

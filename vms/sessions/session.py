@@ -1,0 +1,82 @@
+"""One session as its owner keeps it and others read it."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from vms.gb28181.ids import ChannelId, DeviceId
+from vms.sessions.machine import State
+
+if TYPE_CHECKING:
+    from media.door import StreamAddress, StreamFigures, Transport, ViewerId
+    from vms.errors import VmsError
+    from vms.gb28181.ssrc import Ssrc
+    from vms.sessions.calling import Call
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEntry:
+    """One stage of a play trace: its name, when, and a few words.
+
+    `since_s` is since the click, `attempt` counts INVITEs from 1.
+    """
+
+    stage: str
+    at: datetime
+    detail: str
+    since_s: float = 0.0
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What the first key picture said."""
+
+    codec: str
+    width: int
+    height: int
+
+
+class Session:
+    """One live stream of one channel. Only its `SessionBroker` changes it; others read.
+
+    `attempt` counts INVITEs, `call_ids` are theirs. `told` is the address in the last of them,
+    `sip_status` the refusal of the last one. `fallback` says why a second was needed. `figures` are
+    the last ones of a stream that is closed.
+    """
+
+    def __init__(
+        self, session_id: str, device_id: DeviceId, channel_id: ChannelId, stream: str
+    ) -> None:
+        self.session_id = session_id
+        self.device_id = device_id
+        self.channel_id = channel_id
+        self.stream = stream
+        self.state = State.INVITING
+        self.transport: Transport | None = None
+        self.ssrc: Ssrc | None = None
+        self.address: StreamAddress | None = None
+        self.picture: Picture | None = None
+        self.trace: list[TraceEntry] = []
+        self.viewers: dict[ViewerId, str] = {}
+        self.attempt = 0
+        self.call_ids: list[str] = []
+        self.told: StreamAddress | None = None
+        self.sip_status: int | None = None
+        self.fallback = ""
+        self.figures: StreamFigures | None = None
+        self.started_at: datetime | None = None
+        self.clicked_s = 0.0
+        self.error: VmsError | None = None
+        self.reason = ""
+        self.idle_since: float | None = None
+        self.call: Call | None = None
+        self.heard = asyncio.Event()
+        self.changed = asyncio.Condition()
+        self.stopping = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """No new viewer can join any more."""
+        return self.state in {State.CLOSING, State.CLOSED}
