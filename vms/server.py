@@ -51,6 +51,7 @@ from vms.signalling.flows import Flows
 from vms.signalling.greeter import Greeter
 from vms.signalling.inbound import Inbound
 from vms.signalling.pending import Pending
+from vms.signalling.redirects import Redirects
 from vms.signalling.registrar import Registrar
 from vms.site import ANYWHERE, LOOPBACK, Site, addresses_of
 
@@ -222,7 +223,15 @@ class Server:
             Admission(settings.sip.admission.value), settings.sip.require_digest
         )
         self.registrar = Registrar(
-            endpoint, self.inventory, authenticator, flows, admission, self.clock
+            endpoint,
+            self.inventory,
+            authenticator,
+            flows,
+            admission,
+            self.clock,
+            events=self.events,
+            redirects=Redirects(settings.sip.redirects),
+            server_id=settings.sip.server_id,
         )
         self.inbound = Inbound(self.registrar, self.inventory, link, pending, flows, self.clock)
         stack.push_async_callback(self.inbound.close)

@@ -36,10 +36,14 @@ _OF_NONCE = {
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a REGISTER's credentials showed; `username` None when it brought none."""
+    """What a REGISTER's credentials showed; `username` None when it brought none.
+
+    `is_our_realm` False: they answer the challenge of another domain.
+    """
 
     verdict: DigestVerdict
     username: str | None
+    is_our_realm: bool = True
 
 
 class Authenticator:
@@ -50,6 +54,10 @@ class Authenticator:
         self._secrets = secrets
         self._realm = realm
         self._clock = clock
+
+    def can_judge(self, device: Device | None) -> bool:
+        """Whether a right digest can be told from a wrong one; `device` None: not on file."""
+        return device is not None or self._secrets.is_shared
 
     def verify(self, request: Request, device_id: DeviceId, device: Device | None) -> Proof:
         """The verdict on a REGISTER of `device_id`; `device` is None while not on file.
@@ -66,7 +74,7 @@ class Authenticator:
             return Proof(DigestVerdict.ABSENT, None)
         username = credentials.username
         if credentials.realm != self._realm:
-            return Proof(DigestVerdict.FORGED, username)
+            return Proof(DigestVerdict.FORGED, username, is_our_realm=False)
         if device is not None:
             secret = self._secrets.of(device)
         else:
