@@ -73,6 +73,11 @@ class InventoryReads(InventoryBase):
             raise NotFoundError(f"no channel {channel_id} on device {device_id}")
         return channel
 
+    def has_channel(self, device_id: str, channel_id: str) -> bool:
+        """Whether a device on file has it."""
+        record = self._roster.records.get(device_id)
+        return record is not None and channel_id in record.channels
+
     def channels(self, query: ChannelQuery) -> Page[Channel]:
         """Channels in order of device and channel ID."""
 
