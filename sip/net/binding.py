@@ -58,7 +58,7 @@ class LocalAddress:
         if address is None:
             host = self._advertised(remote_host) if self._advertised is not None else None
             if host is None:
-                host = _source_host(self._bound.host, remote_host)
+                host = source_host(self._bound.host, remote_host)
             address = Address(host, self._bound.port)
             if len(self._known) >= _MAX_KNOWN_HOSTS:
                 self._known.clear()
@@ -66,8 +66,12 @@ class LocalAddress:
         return address
 
 
-def _source_host(bound: str, remote_host: str) -> str:
-    """The host the kernel would send from; no packet leaves for it."""
+def source_host(bound: str, remote_host: str) -> str:
+    """The host that a socket bound to `bound` sends from towards `remote_host`.
+
+    The kernel is asked where `bound` stands for every address; no packet leaves for it. `bound`
+    itself where there is no way to `remote_host`.
+    """
     if bound not in ANY_HOST:
         return bound
     family = socket.AF_INET6 if ":" in remote_host else socket.AF_INET

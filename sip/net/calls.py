@@ -35,7 +35,13 @@ class Line(Protocol):
     ) -> None: ...
     def accept(self, key: ServerKey, flow: Flow, response: Response) -> "CallLeg": ...
     def accept_subscription(
-        self, key: ServerKey, incoming: "IncomingRequest", response: Response, expires_s: int
+        self,
+        key: ServerKey,
+        incoming: "IncomingRequest",
+        response: Response,
+        expires_s: int,
+        *,
+        states_expires: bool,
     ) -> "Notifier": ...
     def ignore(self, key: ServerKey) -> None: ...
     def cancel_invite(self, key: ClientKey) -> None: ...
@@ -174,12 +180,17 @@ class IncomingRequest:
         """
         return self._line.accept(self._key, self.flow, response)
 
-    def accept_subscription(self, response: Response, expires_s: int) -> "Notifier":
+    def accept_subscription(
+        self, response: Response, expires_s: int, *, states_expires: bool = True
+    ) -> "Notifier":
         """Answer a SUBSCRIBE with a 2xx, to which Expires and Contact are added where absent.
 
-        A refresh gives the notifier it belongs to. LookupError when it is answered already.
+        Some devices leave Expires out: without `states_expires` it is not added. A refresh gives
+        the notifier it belongs to. LookupError when it is answered already.
         """
-        return self._line.accept_subscription(self._key, self, response, expires_s)
+        return self._line.accept_subscription(
+            self._key, self, response, expires_s, states_expires=states_expires
+        )
 
     def ignore(self) -> None:
         """As if it had never come: no answer, and when it is repeated it is delivered again."""

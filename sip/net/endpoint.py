@@ -340,7 +340,13 @@ class Endpoint:
         return leg
 
     def accept_subscription(
-        self, key: ServerKey, incoming: IncomingRequest, response: Response, expires_s: int
+        self,
+        key: ServerKey,
+        incoming: IncomingRequest,
+        response: Response,
+        expires_s: int,
+        *,
+        states_expires: bool = True,
     ) -> Notifier:
         """Accept a SUBSCRIBE; `IncomingRequest.accept_subscription` calls it."""
         if not self._agent.is_unanswered(key):
@@ -351,7 +357,7 @@ class Endpoint:
             user = request.to.uri.user
             local = self._local.towards(incoming.flow.remote.host)
             headers.add("Contact", f"<sip:{user}@{local}>" if user else f"<sip:{local}>")
-        if "Expires" not in headers:
+        if states_expires and "Expires" not in headers:
             headers.add("Expires", str(expires_s))
         notifier = self._subscriptions.accept(request, response, incoming.flow, expires_s)
         incoming.respond(response)
