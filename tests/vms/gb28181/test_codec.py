@@ -20,6 +20,7 @@ from vms.gb28181.manscdp.messages import (
     CatalogItem,
     CatalogNotify,
     CatalogQuery,
+    CatalogReceipt,
     CatalogResponse,
     DeviceInfoQuery,
     DeviceInfoResponse,
@@ -251,7 +252,7 @@ def test_an_alarm_is_read_with_its_type_inside_info() -> None:
         alarm_type=6,
         event_type=1,
     )
-    assert decoded.tolerances == (Tolerance.TAG_CASE,)
+    assert decoded.tolerances == (Tolerance.TAG_CASE, Tolerance.TIME_FORM)
 
 
 def test_entities_are_refused_before_the_parser() -> None:
@@ -295,9 +296,12 @@ def test_a_keepalive_costs_no_parser_when_it_is_exact() -> None:
 
 
 def test_a_keepalive_without_sn_is_forgiven_by_name() -> None:
-    body = b"<Notify><CmdType>Keepalive</CmdType><DeviceID>1</DeviceID><Status>OK</Status></Notify>"
+    body = (
+        b"<Notify><CmdType>Keepalive</CmdType><DeviceID>34020000001180000001</DeviceID>"
+        b"<Status>OK</Status></Notify>"
+    )
 
-    assert decode(body) == Decoded(Keepalive(0, DeviceId("1")), (Tolerance.SN,))
+    assert decode(body) == Decoded(Keepalive(0, RECORDER), (Tolerance.SN,))
 
 
 @pytest.mark.parametrize("command", [b"IFameCmd", b"IFrameCmd"])
@@ -335,18 +339,21 @@ def test_a_device_status_is_read_with_its_alarm_inputs() -> None:
 
 
 def test_what_is_not_ours_is_kept_as_it_came() -> None:
-    body = b"<Query><CmdType>TimeSync</CmdType><SN>3</SN><DeviceID>1</DeviceID></Query>"
+    body = (
+        b"<Query><CmdType>TimeSync</CmdType><SN>3</SN>"
+        b"<DeviceID>34020000001180000001</DeviceID></Query>"
+    )
 
-    assert decode(body) == Decoded(Unknown("Query", "TimeSync", 3, DeviceId("1"), body))
+    assert decode(body) == Decoded(Unknown("Query", "TimeSync", 3, RECORDER, body))
 
 
 def test_the_receipt_of_a_notification_is_no_catalogue() -> None:
     body = (
-        b"<Response><CmdType>Catalog</CmdType><SN>3</SN><DeviceID>1</DeviceID>"
-        b"<Result>OK</Result></Response>"
+        b"<Response><CmdType>Catalog</CmdType><SN>3</SN>"
+        b"<DeviceID>34020000001180000001</DeviceID><Result>OK</Result></Response>"
     )
 
-    assert isinstance(decode(body).message, Unknown)
+    assert decode(body) == Decoded(CatalogReceipt(3, RECORDER))
 
 
 def test_a_catalogue_with_nothing_in_it_has_a_total_of_zero_and_no_list() -> None:

@@ -26,7 +26,7 @@ class AlarmInputStatus:
     """One alarm input of a device status: ONDUTY, OFFDUTY or ALARM."""
 
     channel_id: ChannelId
-    duty_status: str
+    duty_status: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,14 +152,21 @@ class VideoAlarmRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class MaskRegion:
-    """A hidden part of the picture, slot 1 to 4; pixels, all 0 to clear the slot."""
+class PixelBox:
+    """Two corners in pixels; all 0 for no box at all."""
 
-    seq: int
     left_px: int
     top_px: int
     right_px: int
     bottom_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRegion:
+    """A hidden part of the picture, slot 1 to 4; an empty box clears the slot."""
+
+    seq: int
+    box: PixelBox
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ rung keeps every complete leaf element and drops the rest, Item by Item, so that
 `<` in an address does not cost the other cameras of a recorder.
 """
 
-import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,16 +13,21 @@ from functools import lru_cache
 from xml.etree import ElementTree as ET
 
 from vms.gb28181.errors import ProtocolError
+from vms.gb28181.manscdp.node import (
+    LONGEST_TEXT,
+    NOT_XML,
+    Node,
+    check_depth,
+    salvage_tree,
+    unescaped,
+)
 from vms.gb28181.manscdp.text import read_text
 from vms.gb28181.manscdp.tolerances import Tolerance
 
 MAX_BODY_BYTES = 16 * 2**20
 MAX_MARKUP = 1_000_000
 """Tags a body may hold; a catalogue of 10,000 channels has some 500,000."""
-MAX_DEPTH = 12
 LONGEST_TAG = 64
-LONGEST_TEXT = 1024
-"""Of one leaf, in characters. What is longer is cut: nobody names a camera in so many."""
 
 ROOTS = frozenset({"Control", "Query", "Notify", "Response"})
 _INFO_BLOCKS = frozenset({"Info", "ExtraInfo"})
@@ -49,7 +53,6 @@ _TAG_OF_LOWER = {tag.lower(): tag for tag in _KNOWN_TAGS}
 
 _DECLARATION = re.compile(r"\s*<\?xml[^<>]*\?>")
 _REFUSED_MARKUP = re.compile(r"<!(?!--|\[CDATA\[)")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _BARE_ANGLE = re.compile(r"<(?![A-Za-z_/?!])")
 _START_TAG = re.compile(r"<[A-Za-z_][^<>]*+>")
@@ -72,6 +75,19 @@ class Document:
     info: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     items: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     notes: set[Tolerance] = field(default_factory=set[Tolerance])
+    element: ET.Element | None = None
+    """The root as the parser has it; None where no repair helped."""
+    text: str = ""
+
+    @property
+    def node(self) -> Node:
+        """The root with all that is nested in it; raises `ProtocolError` where nothing is.
+
+        The flat leaves above are what most messages need; this is for blocks within blocks.
+        """
+        if self.element is None:
+            self.element = salvage_tree(self.text)
+        return Node(self.element, self.notes)
 
 
 def read_document(body: bytes) -> Document:
@@ -91,7 +107,8 @@ def read_document(body: bytes) -> Document:
 
     root = _parse_with_repairs(text, document.notes)
     if root is not None:
-        _check_depth(root)
+        check_depth(root)
+        document.element = root
         _read_tree(root, document)
     else:
         _salvage(text, document)
@@ -101,7 +118,7 @@ def read_document(body: bytes) -> Document:
 
 
 def _drop_controls(text: str) -> str:
-    return _NOT_XML.sub("", text)
+    return NOT_XML.sub("", text)
 
 
 def _escape_bare_markup(text: str) -> str:
@@ -142,15 +159,6 @@ def _parse(text: str) -> ET.Element | None:
         return ET.fromstring(text)  # noqa: S314  (no DTD reaches the parser, so no entity does)
     except ET.ParseError:
         return None
-
-
-def _check_depth(root: ET.Element) -> None:
-    level = [root]
-    for _ in range(MAX_DEPTH):
-        level = [child for element in level for child in element]
-        if not level:
-            return
-    raise ProtocolError(f"a MANSCDP body nested more than {MAX_DEPTH} deep")
 
 
 @lru_cache(maxsize=1024)
@@ -223,6 +231,7 @@ def _salvage(text: str, document: Document) -> None:
     if root is None:
         raise ProtocolError("neither XML nor anything that begins like MANSCDP")
     document.root = _canonical(root[1])
+    document.text = text[root.start() :]
     head, *items = _ITEM_START.split(text[root.end() :])
     for name, leaf in _salvaged_leaves(head, notes):
         if name in document.leaves:
@@ -238,13 +247,6 @@ def _salvage(text: str, document: Document) -> None:
 
 def _salvaged_leaves(text: str, notes: set[Tolerance]) -> Iterator[tuple[str, str]]:
     for leaf in _LEAF.finditer(text):
-        content = _NOT_XML.sub("", _unescaped(leaf[2])).strip()
+        content = NOT_XML.sub("", unescaped(leaf[2])).strip()
         if content:
             yield _named(leaf[1], notes), content[:LONGEST_TEXT]
-
-
-def _unescaped(text: str) -> str:
-    try:
-        return html.unescape(text)
-    except ValueError:  # a reference of more digits than Python reads
-        return text

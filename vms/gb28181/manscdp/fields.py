@@ -19,6 +19,7 @@ _TIME = re.compile(
     r"(?:[.,](\d{1,9}))?\s*(Z|[+-]\d{2}:?\d{2})?\Z",
     re.ASCII,
 )
+_EXACT_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\Z", re.ASCII)
 _ON_WORDS = frozenset({"ON", "ONLINE", "OK", "1", "TRUE"})
 _OFF_WORDS = frozenset({"OFF", "OFFLINE", "ERROR", "0", "FALSE", "VLOST", "DEFECT", "FAULT"})
 
@@ -71,6 +72,11 @@ def read_time(text: str) -> datetime | None:
         )
     except ValueError:
         return None
+
+
+def is_exact_time(text: str) -> bool:
+    """Whether a `dateTime` is written as the standard writes it: no zone, no other signs."""
+    return _EXACT_TIME.match(text) is not None
 
 
 def _zone(text: str | None) -> timezone:

@@ -28,7 +28,9 @@ def read_text(body: bytes, notes: set[Tolerance]) -> str:
     shorter ones only, GB18030: two-byte GB characters such as C2 B7 validate as UTF-8 by accident.
     A declared charset counts only where it is neither of the two.
     """
-    body = body.removeprefix(_BOM)
+    if body.startswith(_BOM):
+        notes.add(Tolerance.BYTE_ORDER_MARK)
+        body = body.removeprefix(_BOM)
     stripped = body.rstrip(b"\0")
     if len(stripped) != len(body):
         notes.add(Tolerance.CONTROL_CHARACTERS)

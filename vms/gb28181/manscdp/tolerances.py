@@ -1,5 +1,6 @@
 """The names under which forgiven deviations are counted, per device."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -42,3 +43,64 @@ class Tolerance(StrEnum):
     """A Result or keepalive Status is neither OK nor ERROR."""
     NUMBER = "number"
     """A number, coordinate or time says nothing usable, or is out of its range."""
+    NUMBER_RANGE = "number_range"
+    """A number beyond its range was taken as the nearest within it."""
+    TIME_FORM = "time_form"
+    """A time with a zone, with a blank for its T, with slashes or single digits."""
+    WORD = "word"
+    """A word or code is not spelt as the standard spells it."""
+    COMMAND_SPELLING = "command_spelling"
+    """A CmdType is spelt otherwise, such as `PersetQuery` in the supplement of 2014."""
+    UNKNOWN_BLOCK = "unknown_block"
+    """A block of a configuration that no edition knows, or that did not read, was left out."""
+    ID_LENGTH = "id_length"
+    """An identifier has neither 20 digits nor, of a division or alarm centre, 2, 4, 6, 8 or 10."""
+    ID_TYPE = "id_type"
+    """The type digits (11 to 13) of an identifier are in no range of the standard."""
+    BYTE_ORDER_MARK = "byte_order_mark"
+    """The body begins with a byte order mark."""
+
+
+RULES: Mapping[Tolerance, str] = {
+    Tolerance.CHARSET_MISLABELLED: "T1",
+    Tolerance.UNDECODABLE_TEXT: "T1",
+    Tolerance.BYTE_ORDER_MARK: "T1",
+    Tolerance.CONTROL_CHARACTERS: "T2",
+    Tolerance.BARE_MARKUP: "T2",
+    Tolerance.UNQUOTED_ATTRIBUTE: "T2",
+    Tolerance.SALVAGED: "T2",
+    Tolerance.TAG_CASE: "T2",
+    Tolerance.ITEM_DAMAGED: "T2",
+    Tolerance.COMMAND_SPELLING: "T7",
+    Tolerance.UNKNOWN_BLOCK: "T7",
+    Tolerance.RESPONSE_ROOT: "T7",
+    Tolerance.EVENT_WORD: "T7",
+    Tolerance.STATUS_WORD: "T7",
+    Tolerance.RESULT_WORD: "T7",
+    Tolerance.WORD: "T7",
+    Tolerance.PLACEHOLDER: "T7",
+    Tolerance.SN: "T8",
+    Tolerance.TOTAL: "T8",
+    Tolerance.NUMBER: "T9",
+    Tolerance.NUMBER_RANGE: "T9",
+    Tolerance.TIME_FORM: "T10",
+    Tolerance.CIVIL_CODE: "T11",
+    Tolerance.PARENT_ID: "T11",
+    Tolerance.ID_LENGTH: "T11",
+    Tolerance.ID_TYPE: "T11",
+}
+"""The rule of the acceptance list (T1 to T20) that each belongs to.
+
+T1 text, T2 repair of XML, T7 what is not known, T8 pairing and counting, T9 numbers, T10 times,
+T11 identifiers.
+"""
+
+_ID_LENGTHS = frozenset({2, 4, 6, 8, 10, 20})
+
+
+def note_odd_id(identifier: str, notes: set[Tolerance]) -> None:
+    """Note an identifier of an odd length, or of a type below 111, where the ranges begin."""
+    if len(identifier) not in _ID_LENGTHS:
+        notes.add(Tolerance.ID_LENGTH)
+    elif len(identifier) == 20 and identifier[10:13] < "111":
+        notes.add(Tolerance.ID_TYPE)

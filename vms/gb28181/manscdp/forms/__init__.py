@@ -1,0 +1,1 @@
+"""The tables of MANSCDP, one module a family: reading and writing in the same rows."""
