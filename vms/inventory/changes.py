@@ -1,10 +1,21 @@
 """What people may change, checked; and what makes two alarms the same."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 from vms.errors import InvalidError
-from vms.inventory.model import Channel, ChannelPatch, Device, DevicePatch, ReportedAlarm
+from vms.gb28181.errors import ProtocolError
+from vms.gb28181.profiles import PROFILES, checked
+from vms.gb28181.version import Edition
+from vms.inventory.model import (
+    Channel,
+    ChannelPatch,
+    Device,
+    DevicePatch,
+    ProfileValue,
+    ReportedAlarm,
+)
 
 MEDIA_TRANSPORTS = frozenset({"", "udp", "tcp_passive", "tcp_active"})
 LONGEST_NAME = 200
@@ -23,7 +34,14 @@ def patched(device: Device, patch: DevicePatch) -> Device:
         media_transport=patch.get("media_transport", device.media_transport),
         keepalive_interval_s=patch.get("keepalive_interval_s", device.keepalive_interval_s),
         keepalive_misses=patch.get("keepalive_misses", device.keepalive_misses),
+        profile_override=patch.get("profile", device.profile_override),
+        profile_fields=_profile_fields(device, patch.get("profile_fields", {})),
+        edition_override=patch.get("edition_override", device.edition_override),
     )
+    if changed.profile_override is not None and changed.profile_override not in PROFILES:
+        raise InvalidError(f"no such profile: {changed.profile_override[:40]}")
+    if changed.edition_override is Edition.UNKNOWN:
+        raise InvalidError("an edition that is set is a known one")
     secret = changed.secret
     if secret is not None and not (1 <= len(secret) <= LONGEST_SECRET and secret.isprintable()):
         raise InvalidError(f"a secret has 1 to {LONGEST_SECRET} printable characters")
@@ -38,6 +56,23 @@ def patched(device: Device, patch: DevicePatch) -> Device:
     if not 1 <= changed.keepalive_misses <= MOST_MISSES:
         raise InvalidError(f"1 to {MOST_MISSES} keepalives may be missed")
     return changed
+
+
+def _profile_fields(
+    device: Device, patch: Mapping[str, ProfileValue | None]
+) -> Mapping[str, ProfileValue]:
+    """The single fields set over the profile; None goes back to what the profile says."""
+    merged = dict(device.profile_fields)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+            continue
+        try:
+            checked(name, value)
+        except ProtocolError as error:
+            raise InvalidError(str(error)) from error
+        merged[name] = value
+    return merged
 
 
 def patched_channel(channel: Channel, patch: ChannelPatch) -> Channel:

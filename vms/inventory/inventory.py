@@ -30,6 +30,7 @@ from vms.gb28181.version import Edition
 from vms.inventory.filing import Filing
 from vms.inventory.journal import Journal
 from vms.inventory.ledger import LedgerClock, absence
+from vms.inventory.measurements import Measurements
 from vms.inventory.model import (
     Binding,
     Cause,
@@ -72,7 +73,7 @@ _Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
 _NO_LEDGER = (State.NOT_COMMISSIONED, None)
 
 
-class Inventory(Filing, Reports, Notices):
+class Inventory(Filing, Reports, Notices, Measurements):
     """Which devices and channels exist, and which of them are there.
 
     `start` before anything else; `run` beside everything else; `stop` at the end.

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from vms.errors import InvalidError, NotFoundError
 from vms.gb28181.ids import DeviceId
+from vms.gb28181.profiles import Profile
 from vms.inventory.base import InventoryBase
 from vms.inventory.ledger import Breach, breaches
 from vms.inventory.model import (
@@ -26,6 +27,7 @@ from vms.inventory.online_rate import (
     online_rates,
     windows,
 )
+from vms.inventory.profiling import profile_of
 from vms.inventory.queries import (
     LARGEST_PAGE,
     ChannelQuery,
@@ -103,6 +105,12 @@ class InventoryReads(InventoryBase):
     def waiting(self) -> list[Waiting]:
         """The waiting room, the latest first; units refused for a double ID stand here too."""
         return self._room.rows()
+
+    def profile(self, device_id: str) -> Profile:
+        """How a device is to be spoken to: the profile set for it, else the one chosen for its
+        maker, with single fields as set. Its `edition` is the one to speak. Raises `NotFoundError`.
+        """
+        return profile_of(self._record(device_id).device)
 
     def is_writing(self, device_id: str) -> bool:
         """A change of the device is under way."""

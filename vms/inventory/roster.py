@@ -14,16 +14,21 @@ from vms.inventory.presence import Presence
 class Record:
     """A device with all that changes about it.
 
-    `device` is as last committed; what its signs of life and the tolerance counts add is laid over
-    it by `seen`. What is observed while a write for the device is under way waits in `missed`.
-    `unwritten` counts batches of ledger steps not yet committed.
+    `device` is as last committed; what is noted without anybody waiting for it (signs of life,
+    tolerances, its clock, its faults) is laid over it by `seen`. What is observed while a write for
+    the device is under way waits in `missed`. `unwritten` counts batches of ledger steps not yet
+    committed.
     """
 
     __slots__ = (
         "_seen",
         "channels",
+        "clock_offset_s",
+        "clock_offsets",
         "device",
+        "faulty",
         "flagged_expiry",
+        "is_flapping",
         "is_removed",
         "missed",
         "online_channels",
@@ -43,6 +48,11 @@ class Record:
         self.proofs: dict[str, float] = {}
         """Until when (monotonic) a picture proves a channel."""
         self.tolerances = dict(device.tolerances)
+        self.clock_offset_s = device.clock_offset_s
+        self.clock_offsets: tuple[float, ...] = ()
+        """The last few measured, of which `clock_offset_s` is the median."""
+        self.faulty: tuple[str, ...] = ()
+        self.is_flapping = False
         self.is_removed = False
         self.flagged_expiry: float | None = None
         """The registration whose end was already counted as a tolerance."""
@@ -70,6 +80,17 @@ class Record:
             )
         if self.tolerances != device.tolerances:
             device = replace(device, tolerances=dict(self.tolerances))
+        if (device.clock_offset_s, device.faulty, device.is_flapping) != (
+            self.clock_offset_s,
+            self.faulty,
+            self.is_flapping,
+        ):
+            device = replace(
+                device,
+                clock_offset_s=self.clock_offset_s,
+                faulty=self.faulty,
+                is_flapping=self.is_flapping,
+            )
         self._seen = device
         return device
 
