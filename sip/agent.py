@@ -28,6 +28,7 @@ from sip.effects import (
 )
 from sip.errors import ProtocolError
 from sip.message import Flow, Request, Response, response_to, tag_to
+from sip.screening import refusal_of
 from sip.server_transaction import (
     Acceptance,
     InviteServerTransaction,
@@ -101,6 +102,8 @@ class Agent:
         """A message came along `flow`; `may_repeat` is as in `respond`, for answers given here."""
         if isinstance(message, Response):
             return self._receive_response(message, flow, now)
+        if message.findings.fault is not None:
+            raise message.findings.fault
         method = message.method
         cseq = message.cseq
         if cseq.method != method:
@@ -130,6 +133,10 @@ class Agent:
             return _NOTHING
         if refusal is not None:
             return self.respond(key, response_to(request, refusal), now, may_repeat=may_repeat)
+        if request.findings.is_doubtful:
+            refused = refusal_of(request)
+            if refused is not None:
+                return self.respond(key, refused, now, may_repeat=may_repeat)
         if dialog is not None:
             dialog.flow = flow
             if key.method == "BYE":

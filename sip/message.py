@@ -99,6 +99,21 @@ class Flow(NamedTuple):
         return self.transport == "TCP"
 
 
+class Findings(NamedTuple):
+    """What the parser noticed about a request that is not as RFC 3261 has it.
+
+    `oddities` are names of what was put up with, to be counted. `fault` is why the request is to
+    be refused though it can be answered. `is_doubtful` asks for a look at what it requires.
+    """
+
+    oddities: tuple[str, ...] = ()
+    fault: ProtocolError | None = None
+    is_doubtful: bool = False
+
+
+_NOTHING_FOUND: Final = Findings()
+
+
 class Message(ABC):
     """What requests and responses share. Header values are parsed when asked for, once."""
 
@@ -198,10 +213,11 @@ class Request(Message):
     """A request. `method` is in the usual case; `literal_method` is as the peer wrote it.
 
     A digest is computed over the literal method first: some devices write `Register`.
-    `received_bytes` is its length on the wire, 0 for a request made here.
+    `received_bytes` is its length on the wire, 0 for a request made here; `findings` is what the
+    parser noticed, nothing nearly always.
     """
 
-    __slots__ = ("literal_method", "method", "received_bytes", "uri")
+    __slots__ = ("findings", "literal_method", "method", "received_bytes", "uri")
 
     def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
         super().__init__(headers, body)
@@ -209,6 +225,12 @@ class Request(Message):
         self.literal_method = method
         self.uri = uri
         self.received_bytes = 0
+        self.findings = _NOTHING_FOUND
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """What the parser put up with, by name; see `sip.oddities` for those that take a look."""
+        return self.findings.oddities
 
     @property
     def start_line(self) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from sip.errors import ProtocolError
 from sip.headers import USUAL_KEYS, Headers, header_key
 from sip.message import METHODS, Request, Response
+from sip.oddities import LF_LINE_ENDS, WITH_DOUBTS, findings_of, is_start_line, is_unusual
 
 MAX_DATAGRAM_BYTES: Final = 65_535
 MAX_HEAD_BYTES: Final = 65_536
@@ -39,16 +40,27 @@ def parse_message(data: bytes) -> Request | Response:
         raise ProtocolError("head too large", 513)
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
+    odd: list[str] = []
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
         lines = text.replace("\r\n", "\n").replace("\r", " ").split("\n")
+        odd.append(LF_LINE_ENDS)
     if len(lines) > MAX_FIELDS:
         raise ProtocolError("too many header lines")
     message = _start_line(lines[0])
-    message.headers = Headers.of_parsed(_fields(lines))
+    fields = _fields(lines)
+    message.headers = Headers.of_parsed(fields)
     if body:
         message.body = _without_padding(message.headers, body)
     if isinstance(message, Request):
         message.received_bytes = len(data)
+        names = {field[0] for field in fields}
+        if (
+            odd
+            or len(names) != len(lines) - 1
+            or not names.isdisjoint(WITH_DOUBTS)
+            or is_unusual(message, lines[0], body)
+        ):
+            message.findings = findings_of(message, lines, odd, body)
     return message
 
 
@@ -68,14 +80,9 @@ def _start_line(line: str) -> Request | Response:
         raise ProtocolError("no start line", None)
     # Blanks inside the URI are wrong but leave its end, the version, in no doubt.
     uri, _, version = words[2].rstrip().rpartition(" ")
-    if uri:
-        raise ProtocolError("blank in the request URI")
-    if version != "SIP/2.0":
-        if not version.upper().startswith("SIP/"):
-            raise ProtocolError("no start line", None)
-        if version.upper() != "SIP/2.0":
-            raise ProtocolError("request of another version", 505)
-    return Request(words[0], words[1], Headers())
+    if version != "SIP/2.0" and not version.upper().startswith("SIP/"):
+        raise ProtocolError("no start line", None)
+    return Request(words[0], f"{words[1]} {uri}" if uri else words[1], Headers())
 
 
 def _fields(lines: list[str]) -> list[tuple[str, str, str]]:
@@ -110,7 +117,8 @@ def _without_padding(headers: Headers, body: bytes) -> bytes:
     declared = content_length(headers)
     if declared is None or declared >= len(body):
         return body
-    return body[:declared] if not body[declared:].strip(_PADDING) else body
+    rest = body[declared:].strip(_PADDING)
+    return body[:declared] if not rest or is_start_line(rest.partition(b"\n")[0]) else body
 
 
 def content_length(headers: Headers) -> int | None:

@@ -42,7 +42,7 @@ _BEGUN_START: Final = re.compile(
     + b")"
 )
 _LENGTH: Final = re.compile(
-    rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+    rb"^(?:content-length|l)[ \t]*:[ \t]*([^\s]*)[^\n]*$", re.IGNORECASE | re.MULTILINE
 )
 _TYPED: Final = re.compile(rb"^(?:content-type|c)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ROOT: Final = re.compile(rb"\s*(?:<[?!][^>]*>\s*)*<([A-Za-z_][\w.\-]{0,63})")
@@ -104,9 +104,9 @@ class StreamFramer:
                 raise ProtocolError("head too large", 513)
             return False
         self._head_end = self._scanned = blank.end()
-        declared = _LENGTH.search(buffer, 0, blank.end())
+        declared = _declared_length(_LENGTH.findall(buffer, 0, blank.end()))
         if declared is not None:
-            self._need = self._head_end + int(declared[1])
+            self._need = self._head_end + declared
         elif _TYPED.search(buffer, 0, blank.end()) is None:
             self._need = self._head_end
         if max(self._head_end, self._need or 0) > self.limit_bytes:
@@ -202,3 +202,16 @@ class StreamFramer:
             return None
         line = max(self._head_end, buffer.rfind(b"\n", self._head_end, scanned) + 1)
         return NEXT_START.search(buffer, line, end)
+
+
+def _declared_length(values: list[bytes]) -> int | None:
+    """None where nothing is declared. Two lengths, or one that is none, leave no way to go on."""
+    stated = {value for value in values if value}
+    if not stated:
+        return None
+    if len(stated) > 1:
+        raise ProtocolError("contradicting Content-Length")
+    text = stated.pop()
+    if not text.isdigit() or len(text) > 9:
+        raise ProtocolError("Content-Length is no number")
+    return int(text)

@@ -422,10 +422,12 @@ class Endpoint:
 
     def _refuse(self, request: Request, error: ProtocolError, flow: Flow) -> None:
         """Answer what can be answered, without a transaction: the request does not name one."""
+        if "Via" not in request.headers:
+            return
         with contextlib.suppress(ProtocolError):
             request.note_source(flow.remote)
-            response = response_to(request, error.status or 400, reason=error.reason)
-            self._put(response.to_bytes(), flow)
+        response = response_to(request, error.status or 400, reason=error.reason)
+        self._put(response.to_bytes(), flow)
 
     def _connection_lost(self, flow: Flow) -> None:
         self._perform(self._agent.connection_lost(flow), is_trusted=True)

@@ -7,6 +7,8 @@ import pytest
 from sip.errors import ProtocolError
 from sip.headers import NameAddr
 from sip.message import Address, Request, Response, response_to
+from sip.oddities import ODDITIES as NAMED_ODDITIES
+from sip.oddities import oddities_of
 from sip.parser import parse_message
 
 QUERY = (
@@ -235,11 +237,9 @@ def test_the_source_is_written_into_the_via(via: str, expected: str) -> None:
         b"\0",
         b"ping",
         b"GET / HTTP/1.1\r\n\r\n",
-        b"MESSAGE sip:a@b SIP/3.0\r\n\r\n",
         b"SIP/2.0 abc\r\n\r\n",
         b"SIP/2.0 \xb2\xb2\xb2 OK\r\n\r\n",
         b"SIP/7.0 200 OK\r\n\r\n",
-        b"MESSAGE sip:a b@c SIP/2.0\r\n\r\n",
         b"M(SS sip:a@b SIP/2.0\r\n\r\n",
         b"MESSAGE sip:a@b SIP/2.0\r\nX: " + b"x" * 9_000 + b"\r\n\r\n",
         b"MESSAGE sip:a@b SIP/2.0\r\nX: x\r\n" + b" y" * 3_000 + b"\r\n" + b" z" * 3_000,
@@ -287,3 +287,57 @@ def test_headers_are_set_in_their_place_added_and_removed() -> None:
     assert headers.get("Call-ID") == "new"
     assert "x-gb-ver" in headers
     assert "Max-Forwards" not in headers
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"MESSAGE sip:a@b SIP/3.0\r\n\r\n", 505),
+        (b"MESSAGE sip:a b@c SIP/2.0\r\n\r\n", 400),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nFrom: sip:a@b\r\nFrom: sip:c@b\r\n\r\n", 400),
+    ],
+)
+def test_what_is_wrong_but_can_be_answered_is_read_with_its_fault(data: bytes, status: int) -> None:
+    message = parse_message(data)
+
+    assert isinstance(message, Request)
+    assert message.findings.fault is not None
+    assert message.findings.fault.status == status
+
+
+def test_a_clean_message_has_no_findings() -> None:
+    message = parse_message(
+        b"MESSAGE sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP h;rport;branch=z9hG4bK1\r\n"
+        b"f: <sip:a@b>;tag=1\r\nt: <sip:c@d>\r\ni: 1\r\nCSeq: 1 MESSAGE\r\n"
+        b"Max-Forwards: 70\r\nc: Application/MANSCDP+xml\r\nl: 9\r\n\r\n<Notify/>"
+    )
+
+    assert isinstance(message, Request)
+    assert (message.oddities, message.findings.fault) == ((), None)
+    assert oddities_of(message) == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "oddity"),
+    [
+        (b"MESSAGE sip:a@b SIP/2.0\nVia: x\n\n", "lf_line_ends"),
+        (b"MESSAGE sip:a@b  SIP/2.0\r\nVia: x\r\n\r\n", "blanks_in_start_line"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nnonsense\r\n\r\n", "line_without_colon"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nContent-Length: 7\r\n\r\n<a/>", "content_length_lies"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nContent-Length: 2\r\n\r\n<a/>", "content_length_lies"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nContent-Length: 2\r\n\r\n", "content_length_lies"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nExpires: 1\r\nExpires: 1\r\n\r\n", "duplicate_header"),
+        (b"Message sip:a@b SIP/2.0\r\n\r\n", "mixed_case_method"),
+        (b"REGISTER sip:a@b SIP/2.0\r\n\r\n", "missing_contact"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\n\r\n<a/>", "missing_content_type"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\n\r\n", "missing_max_forwards"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n", "rport_missing"),
+        (b"MESSAGE sip:a@b SIP/2.0\r\nVia: a\r\nVia: b\r\n\r\n", "duplicate_via"),
+    ],
+)
+def test_what_is_put_up_with_is_told_by_name(data: bytes, oddity: str) -> None:
+    message = parse_message(data)
+
+    assert isinstance(message, Request)
+    assert oddity in oddities_of(message)
+    assert oddity in NAMED_ODDITIES

@@ -1,4 +1,4 @@
-"""RFC 4475's cases and our own; GAPS.md tells what is left out and why."""
+"""RFC 4475's cases and our own; GAPS.md tells what becomes of each."""
 
 from pathlib import Path
 
