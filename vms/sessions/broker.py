@@ -484,6 +484,7 @@ class SessionBroker:
         session.state = follow(session.state, happened)
         session.reason = reason or session.reason
         if session.is_over:
+            session.ended_by = session.ended_by or happened.value
             session.stopping.set()
         if session.state is State.STREAMING and not session.viewers:
             session.idle_since = self._clock.monotonic()

@@ -42,8 +42,8 @@ class Session:
     """One live stream of one channel. Only its `SessionBroker` changes it; others read.
 
     `attempt` counts INVITEs, `call_ids` are theirs. `told` is the address in the last of them,
-    `sip_status` the refusal of the last one. `fallback` says why a second was needed. `figures` are
-    the last ones of a stream that is closed.
+    `sip_status` the refusal of the last one. `fallback` says why a second was needed, `ended_by`
+    is the input that ended it. `figures` are the last ones of a stream that is closed.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Session:
         self.told: StreamAddress | None = None
         self.sip_status: int | None = None
         self.fallback = ""
+        self.ended_by = ""
         self.figures: StreamFigures | None = None
         self.started_at: datetime | None = None
         self.clicked_s = 0.0

@@ -50,7 +50,8 @@ class SessionView:
     """A session as the API shows it; `figures` are the last ones when its stream is closed.
 
     `told_address` is where the device was asked to send, `sip_status` the status of a refusal,
-    `fallback` why another transport was tried. `trace` is of all attempts.
+    `fallback` why another transport was tried, `ended_by` what ended it (a word of
+    `vms.sessions.machine.Input`). `trace` is of all attempts.
     """
 
     session_id: str
@@ -75,6 +76,7 @@ class SessionView:
     told_address: str | None = None
     sip_status: int | None = None
     fallback: str = ""
+    ended_by: str = ""
 
 
 class Viewing:
@@ -231,6 +233,7 @@ class Viewing:
             told_address=_address(session.told),
             sip_status=session.sip_status,
             fallback=session.fallback,
+            ended_by=session.ended_by,
         )
 
     async def _figures(self, session: Session) -> StreamFigures | None:
