@@ -18,7 +18,7 @@ PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-tests demo test lint check check-fresh format lock openapi bench clean
+.PHONY: help setup setup-tests demo test lint check check-fresh format lock openapi bench fuzz clean
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,7 @@ lock: build/uv ## write requirements/*.lock anew; with UPGRADE=--upgrade to newe
 	$(LOCK) --output-file requirements/runtime.lock
 	$(LOCK) --extra build --output-file requirements/build.lock
 	$(LOCK) --extra build --extra dev --output-file requirements/dev.lock
+	$(LOCK) --extra build --extra dev --extra fuzz --output-file requirements/fuzz.lock
 
 build/uv $(STAMPS)/venv: export PATH := $(OUTER_PATH)
 
@@ -71,6 +72,13 @@ openapi: $(STAMPS)/build ## write api/openapi.json
 
 bench: $(STAMPS)/dev ## the measurements of docs/performance.md
 	$(BIN)/python -m benchmarks
+
+FUZZ_RUNS ?= 200000
+FUZZ_CASES ?= 1000000
+FUZZ_SEQUENCES ?= 2000
+
+fuzz: $(STAMPS)/fuzz ## hours of hostile input; FUZZ_RUNS, FUZZ_CASES, FUZZ_SEQUENCES make it shorter
+	@sh scripts/run_fuzz.sh $(FUZZ_RUNS) $(FUZZ_CASES) $(FUZZ_SEQUENCES)
 
 clean: ## remove everything that was set up or built
 	rm -rf .venv build dist api/_web web/node_modules
@@ -94,6 +102,11 @@ $(STAMPS)/build: $(STAMPS)/node requirements/build.lock pyproject.toml
 $(STAMPS)/dev: $(STAMPS)/build requirements/dev.lock
 	@echo "installing the locked packages of the tests into .venv"
 	@sh scripts/install_packages.sh requirements/dev.lock
+	@touch $@
+
+$(STAMPS)/fuzz: $(STAMPS)/dev requirements/fuzz.lock
+	@echo "installing the fuzzer into .venv"
+	@sh scripts/install_packages.sh requirements/fuzz.lock
 	@touch $@
 
 $(STAMPS)/page-packages: $(STAMPS)/node web/package-lock.json

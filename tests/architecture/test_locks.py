@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.architecture.repository import tracked_files
 from tests.support.tools import ROOT
 
-PYTHON_LOCKS = ("runtime", "build", "dev")
+PYTHON_LOCKS = ("runtime", "build", "dev", "fuzz")
 NPM_LOCKS = [path for path in tracked_files() if path.name == "package-lock.json"]
 ENTRY = re.compile(r"^(?P<name>[a-z0-9-]+)(?:\[[a-z,]+\])?==(?P<version>\S+)[^\n]*\n", re.MULTILINE)
 
@@ -43,13 +44,12 @@ def test_python_locks_hold_no_address(lock: str) -> None:
 
 
 def test_each_lock_contains_the_one_before() -> None:
-    runtime, build, dev = (entries(lock).items() for lock in PYTHON_LOCKS)
+    locked = [entries(lock).items() for lock in PYTHON_LOCKS]
 
-    assert runtime <= build
-    assert build <= dev
+    assert all(smaller <= larger for smaller, larger in pairwise(locked))
 
 
-@pytest.mark.parametrize("extra", [None, "build", "dev"])
+@pytest.mark.parametrize("extra", [None, "build", "dev", "fuzz"])
 def test_every_dependency_of_the_project_is_locked(extra: str | None) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted: list[str] = (

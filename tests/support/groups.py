@@ -25,11 +25,12 @@ MISSING: dict[str, Callable[[], str | None]] = {
 }
 """What a group needs beyond Python packages: the reason why it cannot run, or None."""
 
-FOLDERS = ("properties", "scenarios", "adversity", "architecture")
+FOLDERS = ("properties", "fuzz", "scenarios", "adversity", "architecture")
 PEERS = ("chromium", "ffmpeg", "sipp")
 ORDER = (
     "unit",
     "properties",
+    "fuzz",
     "persistence-sqlite",
     "persistence-postgresql",
     "scenarios",

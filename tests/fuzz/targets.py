@@ -1,0 +1,198 @@
+"""What is fuzzed: each place where bytes of a stranger become values.
+
+A target takes any bytes and returns, or raises the `ProtocolError` of its package; everything else
+it raises is a defect. `seeds` are files it starts from.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from media.errors import ProtocolError as MediaError
+from media.ps.demux import PsDemuxer
+from media.rtp.framing import Deframer
+from media.rtp.packet import parse as parse_rtp
+from sip.agent import Agent
+from sip.digest import parse_challenge, parse_credentials
+from sip.errors import ProtocolError as SipError
+from sip.headers import CSeq, NameAddr, Via
+from sip.message import Address, Flow, Request, response_to
+from sip.parser import parse_message
+from sip.stream import StreamFramer
+from sip.uri import SipUri
+from vms.gb28181 import sdp
+from vms.gb28181.errors import ProtocolError as StandardError
+from vms.gb28181.manscdp.codec import decode, encode
+from vms.gb28181.manscdp.messages import Unknown
+from vms.gb28181.version import Edition
+
+TESTS = Path(__file__).parent.parent
+CORPUS = Path(__file__).parent / "corpus"
+FLOW = Flow("UDP", Address("192.0.2.1", 5060), Address("192.0.2.2", 5060))
+PIECES = 16
+"""A stream is cut in so many pieces at most, where its own bytes say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One fuzzed entrance: `run` on any bytes, the packages to instrument, files to begin with."""
+
+    name: str
+    run: Callable[[bytes], None]
+    packages: tuple[str, ...]
+    seed_patterns: tuple[str, ...] = ()
+
+    def seeds(self) -> Iterator[Path]:
+        """Files to begin with, and every input that once found a defect."""
+        for pattern in self.seed_patterns:
+            yield from sorted(TESTS.glob(pattern))
+        yield from sorted((CORPUS / self.name).glob("*"))
+
+
+def sip_message(data: bytes) -> None:
+    """A datagram: read, every typed header asked for, written, read again."""
+    with contextlib.suppress(SipError):
+        message = parse_message(data)
+        for read in (
+            lambda: message.call_id,
+            lambda: message.cseq,
+            lambda: message.from_,
+            lambda: message.to,
+            lambda: message.top_via,
+            lambda: message.contact,
+            lambda: message.expires,
+            lambda: message.content_type,
+        ):
+            with contextlib.suppress(SipError):
+                read()
+        if parse_message(message.to_bytes()).body != message.body:
+            raise AssertionError("a message that is written is read with another body")
+
+
+def sip_headers(data: bytes) -> None:
+    """The grammars inside header lines."""
+    text = data.decode("utf-8", "surrogateescape")
+    readers: tuple[Callable[[str], object], ...] = (
+        SipUri.parse,
+        NameAddr.parse,
+        Via.parse,
+        CSeq.parse,
+        lambda line: parse_credentials(f"Digest {line}"),
+        lambda line: parse_challenge(f"Digest {line}"),
+    )
+    for read in readers:
+        with contextlib.suppress(SipError):
+            read(text)
+
+
+def sip_agent(data: bytes) -> None:
+    """A conversation: messages one after the other into the core, then all its timers."""
+    agent = Agent(lambda: "t")
+    now = 0.0
+    for piece in data.split(b"\n---\n")[:PIECES]:
+        with contextlib.suppress(SipError):
+            message = parse_message(piece)
+            agent.receive(message, FLOW, now)
+            if isinstance(message, Request):
+                response_to(message, 200).to_bytes()
+        now += 0.1
+    for _ in range(64):
+        if agent.deadline is None:
+            return
+        now = max(now, agent.deadline) + 40.0
+        agent.tick(now)
+    raise AssertionError("timers that never end")
+
+
+def sip_stream(data: bytes) -> None:
+    """A connection, cut where the first bytes say; however it is cut, the same messages."""
+    cuts, stream = data[:PIECES], data[PIECES:]
+    whole = _framed([stream])
+    pieces: list[bytes] = []
+    for size in cuts:
+        pieces.append(stream[:size])
+        stream = stream[size:]
+    cut = _framed([*pieces, stream])
+    # A stream that is given up may have shown fewer of its messages when it came at one stretch.
+    if None not in (whole, cut) and whole != cut:
+        raise AssertionError("the cut of a stream changes its messages")
+
+
+def _framed(pieces: list[bytes]) -> list[bytes] | None:
+    framer = StreamFramer()
+    frames: list[bytes] = []
+    try:
+        for piece in pieces:
+            frames += framer.feed(piece)
+    except SipError:
+        return None
+    for frame in frames:
+        with contextlib.suppress(SipError):
+            parse_message(frame)
+    return frames
+
+
+def sdp_body(data: bytes) -> None:
+    """Offers and answers."""
+    for read in (sdp.parse_offer, sdp.parse_answer):
+        with contextlib.suppress(StandardError):
+            read(data)
+
+
+def manscdp_body(data: bytes) -> None:
+    """A body: read, written for each edition, read again as the same kind of message."""
+    with contextlib.suppress(StandardError):
+        message = decode(data).message
+        if isinstance(message, Unknown):
+            return
+        for edition in Edition:
+            try:
+                written = encode(message, edition)
+            except StandardError:
+                continue  # that edition has no form for it
+            again = decode(written).message
+            if type(again) is not type(message):
+                raise AssertionError(f"{type(message).__name__} became {type(again).__name__}")
+
+
+def rtp_packet(data: bytes) -> None:
+    """One RTP packet."""
+    with contextlib.suppress(MediaError):
+        parse_rtp(data, 0.0)
+
+
+def rtp_framing(data: bytes) -> None:
+    """RTP over a connection, cut where the first bytes say."""
+    deframer = Deframer()
+    cuts, stream = data[:PIECES], data[PIECES:]
+    with contextlib.suppress(MediaError):
+        for size in cuts:
+            deframer.feed(stream[:size])
+            stream = stream[size:]
+        deframer.feed(stream)
+
+
+def ps_stream(data: bytes) -> None:
+    """A program stream in packets of the size its first byte says."""
+    demuxer = PsDemuxer()
+    size = data[0] + 1 if data else 1
+    with contextlib.suppress(MediaError):
+        for at in range(1, len(data), size):
+            demuxer.feed(data[at : at + size], at, data[at] & 1 == 1, 0.0)
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("sip_message", sip_message, ("sip",), ("torture/*valid/*.sip",)),
+        Target("sip_headers", sip_headers, ("sip",), ("torture/*valid/*.sip",)),
+        Target("sip_agent", sip_agent, ("sip",), ("torture/*valid/*.sip",)),
+        Target("sip_stream", sip_stream, ("sip",), ("torture/*valid/*.sip",)),
+        Target("sdp_body", sdp_body, ("vms.gb28181",)),
+        Target("manscdp_body", manscdp_body, ("vms.gb28181",), ("captures/manscdp/*.xml",)),
+        Target("rtp_packet", rtp_packet, ("media.rtp",)),
+        Target("rtp_framing", rtp_framing, ("media.rtp",)),
+        Target("ps_stream", ps_stream, ("media.ps", "media.codecs")),
+    )
+}
