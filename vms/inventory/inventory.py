@@ -264,6 +264,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
             record.flagged_expiry = presence.expires_at
             self.count_tolerance(record.device.device_id, "registration_expired")
         if presence.interval_s > LONGER_RHYTHM * record.device.keepalive_interval_s:
+            self.count_tolerance(record.device.device_id, "keepalive_rhythm")
             self._roster.put_device(
                 record, replace(record.device, keepalive_interval_s=presence.interval_s)
             )
