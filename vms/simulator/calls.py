@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from media.unit import Codec
 from sip.errors import ProtocolError as SipError
 from sip.message import response_to
 from sip.net.endpoint import CallLeg, IncomingRequest
@@ -13,19 +14,23 @@ from vms.gb28181 import sdp
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ssrc import Ssrc
 from vms.gb28181.version import Edition
-from vms.simulator.faults import FaultKind, Faults
-from vms.simulator.stream import MediaStream, Road, TcpRoad, UdpRoad
+from vms.simulator.faults import FaultKind
+from vms.simulator.life import Spawn
+from vms.simulator.plan import DevicePlan
+from vms.simulator.stream import Manners, MediaStream, Road, TcpRoad, UdpRoad
 from vms.simulator.studio import Studio
 from vms.simulator.summary import Summary
 
-Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
-"""Runs work as long as the simulation runs."""
+BYE_LIMIT_S = 4.0
 
 _EDITIONS_WITH_TCP = frozenset({Edition.E2016, Edition.E2022})
 _PORT_OF_WHO_CONNECTS = 9
 """RFC 4145, 4.1: the side that connects names no port of its own."""
 
 _FOREIGN_SSRC = 0x0ACE_0000
+_OWN_SSRC_STEP = 5_000_000
+_BUSY = 486
+_NO_DESCRIPTION = "v=0\r\no={id} 0 0 IN IP4 {host}\r\ns=Play\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
 
 
 @dataclass(slots=True)
@@ -47,23 +52,25 @@ class Calls:
 
     def __init__(
         self,
-        device_id: str,
-        channel_ids: tuple[str, ...],
+        plan: DevicePlan,
         edition: Edition,
-        faults: Faults,
         studio: Studio,
         summary: Summary,
         spawn: Spawn,
+        caption: Callable[[str], str],
     ) -> None:
-        self._device_id = device_id
-        self._channel_ids = frozenset(channel_ids)
+        """`caption` tells where a channel's camera points, to be shown in its picture."""
+        self._plan = plan
+        self._device_id = plan.device_id
+        self._channel_ids = frozenset(plan.channel_ids)
         self._edition = edition
-        self._faults = faults
+        self._faults = plan.faults
         self._studio = studio
         self._summary = summary
         self._spawn = spawn
+        self._caption = caption
         self._calls: dict[CallLeg, _Call] = {}
-        self._dice = random.Random(device_id)  # noqa: S311  (losses, repeatable; no secret)
+        self._dice = random.Random(plan.device_id)  # noqa: S311  (losses, repeatable; no secret)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -88,7 +95,7 @@ class Calls:
         for leg in list(self._calls):
             self._end(leg)
             self._summary.byes_sent += 1
-            await leg.bye()
+            await leg.bye(limit_s=BYE_LIMIT_S)
 
     def drop(self) -> None:
         """End all streams without a word, as a device does whose power fails."""
@@ -105,16 +112,21 @@ class Calls:
             return 400
         if channel_id not in self._channel_ids:
             return 404
+        refusal = self._refusal(offer)
+        if refusal is not None:
+            return refusal
         is_tcp = offer.transport is sdp.Transport.TCP
-        if is_tcp and (self._edition not in _EDITIONS_WITH_TCP or offer.setup is sdp.Setup.ACTIVE):
-            return 488
         udp = None if is_tcp else UdpRoad(local_host)
+        own_ssrc = self._own_ssrc(offer.ssrc)
         answer = sdp.answer_to(
             offer,
             device_id=self._device_id,
             host=local_host,
             port=udp.port if udp else _PORT_OF_WHO_CONNECTS,
+            ssrc=own_ssrc,
         )
+        if FaultKind.ANSWER_WITHOUT_MEDIA in self._faults:
+            answer = _NO_DESCRIPTION.format(id=self._device_id, host=local_host).encode()
         response = response_to(
             request,
             200,
@@ -132,6 +144,16 @@ class Calls:
         self._begin(leg, channel_id, offer, udp, local_host)
         return None
 
+    def _refusal(self, offer: sdp.SessionDescription) -> int | None:
+        refuses_with = self._faults.value(FaultKind.REFUSE_INVITE)
+        if refuses_with is not None:
+            return int(refuses_with) if 400 <= refuses_with < 700 else _BUSY
+        is_tcp = offer.transport is sdp.Transport.TCP
+        knows_tcp = self._edition in _EDITIONS_WITH_TCP and FaultKind.REFUSE_TCP not in self._faults
+        if is_tcp and (not knows_tcp or offer.setup is sdp.Setup.ACTIVE):
+            return 488
+        return None
+
     def _begin(
         self,
         leg: CallLeg,
@@ -144,13 +166,15 @@ class Calls:
         self._end(leg)
         call = self._calls[leg] = _Call(channel_id, udp)
         leg.on_ended = lambda reason: self._ended(leg, reason)
-        if FaultKind.NO_MEDIA in self._faults:
+        if FaultKind.NO_MEDIA in self._faults or FaultKind.ANSWER_WITHOUT_MEDIA in self._faults:
             return
         call.stream = self._studio.stream(
             channel_id,
             ssrc=self._ssrc(offer.ssrc),
-            with_psm=FaultKind.NO_PSM not in self._faults,
             is_lost=self._loses_packet,
+            caption=lambda: self._caption(channel_id),
+            manners=self._manners(),
+            codec=Codec.H265 if FaultKind.H265 in self._faults else None,
         )
         self._summary.streams += 1
         if udp:
@@ -169,9 +193,23 @@ class Calls:
             return
         await stream.run(road)
 
+    def _own_ssrc(self, offered: Ssrc | None) -> Ssrc | None:
+        """The device's own instead of the offered one; None for devices that take what they get."""
+        if FaultKind.OWN_SSRC not in self._faults:
+            return None
+        return Ssrc((offered or 0) + _OWN_SSRC_STEP)
+
     def _ssrc(self, offered: Ssrc | None) -> int:
-        ssrc = offered or 0
+        ssrc = self._own_ssrc(offered) or offered or 0
         return ssrc ^ _FOREIGN_SSRC if FaultKind.WRONG_SSRC in self._faults else ssrc
+
+    def _manners(self) -> Manners:
+        return Manners(
+            has_psm=FaultKind.NO_PSM not in self._faults,
+            has_right_crc=FaultKind.WRONG_PSM_CRC not in self._faults,
+            has_private_stream=FaultKind.PRIVATE_STREAM in self._faults,
+            is_bare=FaultKind.NOT_PS in self._faults,
+        )
 
     def _loses_packet(self) -> bool:
         percent = self._faults.value(FaultKind.LOSS)

@@ -1,117 +1,130 @@
-"""A simulated device: registers, keeps alive, answers queries and calls, raises alarms.
+"""A simulated device: registers, keeps alive, answers queries, obeys controls, takes calls.
 
-It behaves as the standard asks, except where its faults say otherwise.
+It behaves as the standard and its edition ask, except where its faults say otherwise.
 """
 
 import asyncio
-import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Awaitable, Callable
 
 from sip.message import response_to
 from sip.net.endpoint import Endpoint, IncomingRequest
 from sip.uri import SipUri
-from vms.clock import Clock
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp import codec
 from vms.gb28181.manscdp.messages import (
     AlarmNotify,
-    CatalogItem,
-    CatalogQuery,
+    AlarmResponse,
+    CatalogEvent,
     CatalogResponse,
-    DeviceInfoQuery,
-    DeviceInfoResponse,
-    DeviceStatusQuery,
-    DeviceStatusResponse,
-    Keepalive,
-    KeyFrameControl,
-    Message,
+    VideoUploadNotify,
 )
-from vms.simulator.calls import Calls, Spawn
-from vms.simulator.faults import FaultKind, spoil
+from vms.simulator.calls import Calls
+from vms.simulator.faults import FaultKind
+from vms.simulator.interior import Interior, Surroundings
+from vms.simulator.life import Life
 from vms.simulator.link import ServerLink
-from vms.simulator.plan import DevicePlan, SimulatorOptions
-from vms.simulator.studio import Studio
-from vms.simulator.summary import Summary
+from vms.simulator.plan import DevicePlan
+from vms.simulator.unit import Unit
+from vms.simulator.vocabulary import is_known, name_of
+from vms.simulator.whereabouts import position_of
 
-MANUFACTURER = "Simulated"
-MODEL = "Test card"
-FIRMWARE = "1.0"
-
-MAX_ITEMS_PER_PART = 4
-"""A catalogue goes out in parts of 1, 2, 3, 4, 1, 2, ... items."""
-
-MISSED_KEEPALIVES_LIMIT = 3
-SHORTEST_KEEPALIVE_LIMIT_S = 4.0
-REFRESH_AT = 0.8
-"""The part of a registration's life after which it is refreshed."""
-
-_ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE")
+_ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, SUBSCRIBE")
+_NEVER = math.inf
 
 
 class Camera:
-    """One device. `run` is its life; the rest happens when the server or a test asks."""
+    """One device. `step` is its life; the rest happens when the server or a test asks.
+
+    What only commands need is made by the first of them.
+    """
+
+    __slots__ = (
+        "_around",
+        "_away_until",
+        "_interior",
+        "_sns",
+        "due_at",
+        "life",
+        "link",
+        "plan",
+    )
 
     def __init__(
         self,
         plan: DevicePlan,
-        options: SimulatorOptions,
+        around: Surroundings,
         endpoint: Endpoint,
-        studio: Studio,
-        summary: Summary,
-        clock: Clock,
-        spawn: Spawn,
+        rebind: Callable[["Camera"], Awaitable[None]],
     ) -> None:
         self.plan = plan
-        self.is_registered = False
-        is_mistaken = FaultKind.WRONG_PASSWORD in plan.faults
-        password = f"{options.password}-wrong" if is_mistaken else options.password
-        self.link = ServerLink(plan.device_id, password, options, endpoint, summary)
-        self.calls = Calls(
-            plan.device_id,
-            plan.channel_ids,
-            options.edition,
-            plan.faults,
-            studio,
-            summary,
-            spawn,
-        )
-        self._options = options
-        self._local_host = endpoint.local_address(options.platform.host).host
-        self._summary = summary
-        self._clock = clock
-        self._spawn = spawn
+        self.due_at = _NEVER
+        self._around = around
         self._sns = itertools.count(1)
-        self._was_registered = False
-        self._is_lost = asyncio.Event()
+        self.link = ServerLink(plan, around.options, endpoint, around.summary, around.clock)
+        is_rebound = FaultKind.NAT_REBINDING in plan.faults and around.options.transport == "UDP"
+        self.life = Life(
+            plan,
+            around.options,
+            self.link,
+            around.summary,
+            self._sns,
+            (lambda: rebind(self)) if is_rebound else None,
+        )
+        self._interior: Interior | None = None
+        self._away_until = 0.0
 
-    async def run(self, delay_s: float) -> None:
-        """Register and stay registered, for ever."""
-        await asyncio.sleep(delay_s)
-        flaps_after_s = self.plan.faults.value(FaultKind.FLAPPING)
-        while True:
-            granted_s = await self._register()
-            if granted_s is None:
-                await asyncio.sleep(self._options.retry_s)
-                continue
-            if flaps_after_s is None:
-                await self._stay(granted_s)
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(flaps_after_s):
-                    await self._stay(granted_s)
-            await self.unregister()
-            await asyncio.sleep(flaps_after_s)
+    @property
+    def is_registered(self) -> bool:
+        """Whether the server knows it, as far as the device knows."""
+        return self.life.is_registered
+
+    @property
+    def calls(self) -> Calls:
+        """Its calls."""
+        return self.interior.calls
+
+    @property
+    def unit(self) -> Unit:
+        """What it remembers of commands."""
+        return self.interior.unit
+
+    @property
+    def interior(self) -> Interior:
+        """What it is beside its registration."""
+        if self._interior is None:
+            self._interior = Interior(
+                self.plan, self._around, self.link, self.life, self._sns, self._restart
+            )
+        return self._interior
+
+    async def step(self) -> float:
+        """Do what its life has due; when there is something to do again (loop time)."""
+        if self._loop_time() < self._away_until:
+            return self._away_until
+        was_registered = self.is_registered
+        due_at = await self.life.step()
+        if self.is_registered and not was_registered:
+            self._came_up()
+        return due_at
+
+    async def leave(self) -> None:
+        """End calls and subscriptions and unregister, as a device does that is shut down."""
+        if self._interior is not None:
+            await self._interior.leave()
+        if self.is_registered:
+            await self.life.unregister()
+
+    def vanish(self) -> None:
+        """End everything without a word, as a power cut does."""
+        if self._interior is not None:
+            self._interior.vanish()
 
     async def unregister(self) -> bool:
-        """Leave as the standard asks; `run` does not know and comes back at its next refresh."""
-        granted_s = await self.link.register(0)
-        self.is_registered = False
-        if granted_s is None:
-            return False
-        self._summary.unregistered += 1
-        return True
+        """Leave as the standard asks; it comes back at its next refresh."""
+        return await self.life.unregister()
 
     async def raise_alarm(
         self,
@@ -122,36 +135,74 @@ class Camera:
         alarm_type: int | None = 2,
         description: str = "",
     ) -> bool:
-        """Report an alarm, by default motion on the first channel; whether it was answered 200."""
-        self._summary.alarms_sent += 1
-        status = await self.link.send(
-            AlarmNotify(
-                sn=next(self._sns),
-                device_id=DeviceId(source_id or self.plan.channel_ids[0]),
-                priority=priority,
-                method=method,
-                occurred_at=self._clock.wall(),
-                description=description,
-                alarm_type=alarm_type,
-            )
+        """Report an alarm, by default motion on the first channel; whether it was answered 200.
+
+        To whoever subscribed, else in a MESSAGE. After one of method 2 there is no other of that
+        method from the same source until it is reset.
+        """
+        summary = self._around.summary
+        source = source_id or self.plan.channel_ids[0]
+        is_idle = FaultKind.ALARMS_NEED_GUARD in self.plan.faults and not self.unit.is_armed
+        if is_idle or not self.unit.alarms(source, method):
+            summary.alarms_withheld += 1
+            return False
+        summary.alarms_sent += 1
+        alarm = AlarmNotify(
+            sn=next(self._sns),
+            device_id=DeviceId(source),
+            priority=priority,
+            method=method,
+            occurred_at=self.link.wall(),
+            description=description,
+            alarm_type=alarm_type,
         )
-        self._summary.alarms_answered += status == 200
-        return status == 200
+        is_heard = await self.interior.report(alarm)
+        summary.alarms_answered += is_heard
+        return is_heard
+
+    async def change(self, event: CatalogEvent, *channel_ids: ChannelId) -> bool:
+        """Let that happen to the channels; whether a subscriber heard of it."""
+        for channel_id in channel_ids:
+            self.unit.note(event, channel_id)
+        notices = self.interior.notices
+        return await notices.changed([(event, notices.item(one)) for one in channel_ids])
+
+    async def offer_upload(self) -> bool:
+        """Say that it wants to send live pictures (2022); whether it was answered 200."""
+        position = position_of(self.plan.channel_ids[0], self.link.wall())
+        notify = VideoUploadNotify(
+            next(self._sns),
+            DeviceId(self.plan.channel_ids[0]),
+            position.captured_at,
+            position.longitude,
+            position.latitude,
+        )
+        return await self.link.send(notify) == 200
+
+    def move_to(self, endpoint: Endpoint) -> None:
+        """Be behind another port from now on; subscriptions stay behind."""
+        self.link.move_to(endpoint)
+        if self._interior is not None:
+            self._interior.notices.drop()
 
     def connection_lost(self) -> None:
         """The server closed the device's connection, or it broke."""
         self.link.connection_lost()
-        self._is_lost.set()
+        self.life.forget()
+        self._around.rounds.call(self, self._loop_time())
 
     def receive(self, incoming: IncomingRequest) -> None:
         """A request of the server's, for the device or one of its channels."""
+        if self._loop_time() < self._away_until:
+            incoming.ignore()
+            return
         waits_s = self.plan.faults.value(FaultKind.SLOW_ANSWER)
         if waits_s is None:
             self._handle(incoming)
             return
         if incoming.request.method == "INVITE":
             incoming.respond(response_to(incoming.request, 100))
-        _ = self._spawn(self._handle_later(incoming, waits_s))
+        _ = self._around.spawn(self._handle_later(incoming, waits_s))
 
     async def _handle_later(self, incoming: IncomingRequest, waits_s: float) -> None:
         await asyncio.sleep(waits_s)
@@ -163,149 +214,61 @@ class Camera:
             case "INVITE":
                 user = SipUri.parse(request.uri).user
                 contact = self.link.contact(user or self.plan.device_id)
-                self.calls.invited(incoming, self._local_host, contact)
+                self.calls.invited(incoming, self.link.local_host, contact)
             case "MESSAGE":
                 self._message_received(incoming)
+            case "SUBSCRIBE":
+                self.interior.notices.subscribed(incoming)
             case "OPTIONS":
                 incoming.respond(response_to(request, 200, headers=[_ALLOW]))
             case _:
                 incoming.respond(response_to(request, 405, headers=[_ALLOW]))
 
+    # Commands
+
     def _message_received(self, incoming: IncomingRequest) -> None:
+        body = incoming.request.body
         try:
-            message = codec.decode(incoming.request.body).message
+            message = codec.decode(body).message
         except ProtocolError:
             incoming.respond(response_to(incoming.request, 400))
             return
         # The answer to a query is a MESSAGE of its own; the 200 only says "received" (9.5.3).
         incoming.respond(response_to(incoming.request, 200))
-        match message:
-            case CatalogQuery():
-                self._summary.queries += 1
-                _ = self._spawn(self._send_catalog(message))
-            case DeviceInfoQuery() | DeviceStatusQuery():
-                self._summary.queries += 1
-                _ = self._spawn(self._send_answer(message))
-            case KeyFrameControl():
-                self.calls.want_key_picture(message.device_id)
-            case _:
-                pass
-
-    # Registration and keepalives
-
-    async def _register(self) -> int | None:
-        self._is_lost.clear()
-        granted_s = await self.link.register(self._options.expires_s)
-        self.is_registered = granted_s is not None
-        if granted_s is None:
-            return None
-        self._summary.registrations += 1
-        if not self._was_registered:
-            self._was_registered = True
-            self._summary.registered += 1
-        return granted_s
-
-    async def _stay(self, granted_s: int) -> None:
-        """Keep the registration alive until it is due for renewal, or the server knows it not."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        refresh_at = began + granted_s * REFRESH_AT
-        falls_silent_s = self.plan.faults.value(FaultKind.SILENT)
-        missed = 0
-        for number in itertools.count(1):
-            keepalive_at = began + number * self._options.keepalive_s
-            if falls_silent_s is not None and keepalive_at > began + falls_silent_s:
-                keepalive_at = refresh_at = float("inf")
-            if await self._is_lost_before(min(keepalive_at, refresh_at)):
-                return
-            if loop.time() >= refresh_at:
-                return
-            status = await self._keep_alive()
-            missed = missed + 1 if status is None else 0
-            if missed == MISSED_KEEPALIVES_LIMIT or status not in (None, 200):
-                self.is_registered = False
-                return
-
-    async def _is_lost_before(self, at: float) -> bool:
-        """Wait until `at` (loop time); True where the connection is lost before."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(None if at == float("inf") else at):
-                await self._is_lost.wait()
-                self.is_registered = False
-                return True
-        return False
-
-    async def _keep_alive(self) -> int | None:
-        self._summary.keepalives_sent += 1
-        status = await self.link.send(
-            Keepalive(next(self._sns), self.plan.device_id),
-            limit_s=max(self._options.keepalive_s, SHORTEST_KEEPALIVE_LIMIT_S),
-        )
-        self._summary.keepalives_answered += status == 200
-        return status
-
-    # Answers to queries
-
-    async def _send_answer(self, query: DeviceInfoQuery | DeviceStatusQuery) -> None:
-        answer: Message
-        if isinstance(query, DeviceInfoQuery):
-            answer = DeviceInfoResponse(
-                sn=query.sn,
-                device_id=query.device_id,
-                device_name=self._device_name(),
-                manufacturer=MANUFACTURER,
-                model=MODEL,
-                firmware=FIRMWARE,
-                channel_count=len(self.plan.channel_ids),
-            )
-        else:
-            answer = DeviceStatusResponse(
-                sn=query.sn,
-                device_id=query.device_id,
-                is_online=True,
-                is_working=True,
-                is_encoding=len(self.calls) > 0,
-                is_recording=False,
-                device_time=self._clock.wall(),
-            )
-        await self.link.send(answer)
-
-    async def _send_catalog(self, query: CatalogQuery) -> None:
-        """The parts one after the other, each when the last was answered (annex M)."""
-        numbered = list(enumerate(self.plan.channel_ids, start=1))
-        asked = [one for one in numbered if one[1] == ChannelId(query.device_id)]
-        items = [self._item(number, channel_id) for number, channel_id in asked or numbered]
-        for part in _parts(items):
-            response = CatalogResponse(query.sn, query.device_id, len(items), part)
-            body = codec.encode(response, self._options.edition)
-            if FaultKind.BAD_XML in self.plan.faults:
-                body = spoil(body)
-            if await self.link.send_body(body) is None:
-                return
-            self._summary.catalog_parts += 1
-
-    def _item(self, number: int, channel_id: ChannelId) -> CatalogItem:
-        return CatalogItem(
-            channel_id=channel_id,
-            name=f"{self._device_name()}-{number} 测试画面",
-            manufacturer=MANUFACTURER,
-            model=MODEL,
-            owner="Nobody",
-            civil_code=channel_id[:6],
-            address="Bench",
-            parent_ids=(self.plan.device_id,),
-            ptz_type=3,
-            extra={"RegisterWay": "1"},
-        )
-
-    def _device_name(self) -> str:
-        return f"Camera {self.plan.number:04d}"
-
-
-def _parts(items: Sequence[CatalogItem]) -> Iterator[tuple[CatalogItem, ...]]:
-    start = 0
-    for size in itertools.cycle(range(1, MAX_ITEMS_PER_PART + 1)):
-        if start >= len(items):
+        summary = self._around.summary
+        if isinstance(message, AlarmResponse):
+            summary.alarm_responses += 1
             return
-        yield tuple(items[start : start + size])
-        start += size
+        name = name_of(message)
+        if name is None or not is_known(message, self._around.options.edition, body):
+            summary.commands_unknown += 1
+            return
+        summary.note_command(name, summary.commands_received)
+        summary.queries += "/" not in name and name != "DeviceConfig"
+        if FaultKind.NO_ANSWER not in self.plan.faults:
+            _ = self._around.spawn(self.interior.obey(name, message))
+
+    def _restart(self, away_s: float) -> None:
+        """Gone, deaf, and back to register anew."""
+        self.life.forget()
+        self._away_until = self._loop_time() + away_s
+        self._around.rounds.call(self, self._away_until)
+
+    # What nobody asked for
+
+    def _came_up(self) -> None:
+        every_s = self.plan.faults.value(FaultKind.UNASKED_CATALOGUE)
+        if every_s:
+            _ = self._around.spawn(self._send_unasked(every_s))
+
+    async def _send_unasked(self, every_s: float) -> None:
+        """A catalogue of one item that no query announced, as long as the registration lasts."""
+        while self.is_registered:
+            item = self.interior.desk.item(1, self.plan.channel_ids[0])
+            response = CatalogResponse(next(self._sns), self.plan.device_id, 1, (item,))
+            await self.link.send(response)
+            await asyncio.sleep(every_s)
+
+    @staticmethod
+    def _loop_time() -> float:
+        return asyncio.get_running_loop().time()

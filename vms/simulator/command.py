@@ -11,7 +11,8 @@ from vms.console import fail, run, until_signal
 from vms.errors import VmsError
 from vms.gb28181.version import Edition
 from vms.logs import set_up_logs
-from vms.simulator.faults import Fault
+from vms.simulator.brands import BRANDS, GENERIC, brand_named
+from vms.simulator.faults import Fault, FaultKind
 from vms.simulator.plan import Platform, SimulatorOptions
 from vms.simulator.simulation import simulate
 
@@ -27,13 +28,30 @@ def simulate_cameras(
     channels: Annotated[int, typer.Option(min=1)] = 1,
     first_id: str = "34020000001180000001",
     transport: Annotated[str, typer.Option(help="udp or tcp.")] = "udp",
-    edition: Annotated[str, typer.Option(help="2011, 2016 or 2022.")] = "2016",
+    edition: Annotated[str, typer.Option(help="2011, 2014, 2016 or 2022.")] = "2016",
+    brand: Annotated[
+        str, typer.Option(help=f"Whose habits they have: {', '.join(BRANDS)}.")
+    ] = GENERIC.name,
     video: Annotated[Path | None, typer.Option(help="A file instead of the test card.")] = None,
     codec: Annotated[str, typer.Option(help="h264 or h265.")] = "h264",
     audio: Annotated[str, typer.Option(help="g711a, aac or none.")] = "g711a",
     keepalive: Annotated[float, typer.Option(help="Seconds.", min=1)] = 60.0,
+    expires: Annotated[int, typer.Option(help="Seconds a registration lasts.", min=1)] = 3600,
+    rate: Annotated[
+        float, typer.Option(help="How many devices register a second at first.", min=0.1)
+    ] = 200.0,
+    devices_per_socket: Annotated[
+        int | None, typer.Option(help="How many share a UDP port.", min=1)
+    ] = None,
+    items_per_message: Annotated[
+        int | None, typer.Option(help="Items in a message of a long answer.", min=1)
+    ] = None,
+    vanish: Annotated[
+        bool, typer.Option("--vanish", help="End as a power cut does: no BYE, no unregistering.")
+    ] = False,
     fault: Annotated[
-        list[str] | None, typer.Option(help="NAME[=VALUE][@DEVICE], may be repeated.")
+        list[str] | None,
+        typer.Option(help=f"NAME[=VALUE][@DEVICE], may be repeated: {', '.join(FaultKind)}."),
     ] = None,
 ) -> None:
     """Cameras that speak the protocol; ends at SIGINT with a JSON summary on standard output."""
@@ -52,7 +70,13 @@ def simulate_cameras(
             codec=Codec(codec.lower()),
             audio=AUDIO[audio.lower()],
             keepalive_s=keepalive,
+            expires_s=expires,
+            rate_per_s=rate,
             faults=tuple(Fault.parse(each) for each in fault or ()),
+            brand=brand_named(brand),
+            devices_per_socket=devices_per_socket,
+            items_per_part=items_per_message,
+            vanish=vanish,
         )
     except (ValueError, KeyError) as error:
         fail(f"an option makes no sense: {error}")

@@ -20,9 +20,10 @@ copy, for instance from a browser's canvas:
       3 XXX ..X XXX ..X XXX     8 XXX X.X XXX X.X XXX
       4 X.X X.X XXX ..X ..X     9 XXX X.X XXX ..X XXX
 
-* Below them, for people: colour bars, a square that crosses the picture every two seconds, the
-  time of day in Beijing, in the same digits, larger, and a patch of noise, which gives the coded
-  pictures the size of a real camera's.
+* Below them, for people: colour bars, on these where the camera points (P for pan, T for tilt, Z
+  for zoom), a square that crosses the picture every two seconds, the time of day in Beijing, in the
+  same digits, larger, and a patch of noise, which gives the coded pictures the size of a real
+  camera's.
 
 Everything but the strips and the time of day is drawn once a process and shared by all cameras. The
 coding is per streaming camera, for the identifier is part of the picture; a camera nobody watches
@@ -30,7 +31,7 @@ costs nothing. Slices shared between cameras, with only the strips coded for eac
 and would need an encoder of our own. A file is read once and shared, so load runs take `--video`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -64,6 +65,9 @@ _BLACK = 16
 _LOOP_PICTURES = 50
 _SQUARE = 48
 _TIME_BLOCK = 16
+_CAPTION_TOP = 120
+_CAPTION_LIMIT = WIDTH // (4 * BLOCK)
+_GREY = 128
 _BARS_END = 192
 _TIME_TOP = 200
 _NOISE_HEIGHT = 64
@@ -85,6 +89,11 @@ _GLYPH_ROWS = {
     "W": "XXX XXX XXX XXX XXX",
     " ": "... ... ... ... ...",
     ":": "... .X. ... .X. ...",
+    ".": "... ... ... ... .X.",
+    "-": "... ... XXX ... ...",
+    "P": "XXX X.X XXX X.. X..",
+    "T": "XXX .X. .X. .X. .X.",
+    "Z": "XXX ..X .X. X.. XXX",
 }
 _CALIBRATION = "W W W W"
 
@@ -127,15 +136,21 @@ class TestCard:
     pictures_per_s = float(PICTURES_PER_S)
     takes_time = True
 
-    def __init__(self, channel_id: str, codec: Codec) -> None:
+    def __init__(
+        self, channel_id: str, codec: Codec, caption: Callable[[], str] | None = None
+    ) -> None:
+        """`caption` is asked for each picture: digits, a few signs and the letters P, T and Z."""
         self.codec = codec
         self._identifier = _strip(channel_id.rjust(CELLS, "0"))
+        self._caption = caption
         self._encoder = _encoder(codec)
         self._number = 0
 
     def next_picture(self, at: datetime, *, key_wanted: bool) -> CodedPicture:
         """Draw and code the picture of `at`; the first is always a key picture."""
-        frame = av.VideoFrame.from_ndarray(draw(self._identifier, self._number, at), "yuv420p")
+        caption = self._caption() if self._caption is not None else ""
+        picture = draw(self._identifier, self._number, at, caption)
+        frame = av.VideoFrame.from_ndarray(picture, "yuv420p")
         frame.pts = self._number
         if key_wanted or self._number % KEY_INTERVAL == 0:
             frame.pict_type = PictureType.I
@@ -147,7 +162,7 @@ class TestCard:
         )
 
 
-def draw(identifier: _Plane, number: int, at: datetime) -> _Plane:
+def draw(identifier: _Plane, number: int, at: datetime, caption: str = "") -> _Plane:
     """Picture `number` as planes of yuv420p on top of each other, `identifier` being strip 0."""
     picture = _backgrounds()[number % _LOOP_PICTURES].copy()
     picture[:STRIP_HEIGHT] = identifier
@@ -156,7 +171,25 @@ def draw(identifier: _Plane, number: int, at: datetime) -> _Plane:
     shown = _time_of_day(at.astimezone(BEIJING).strftime("%H:%M:%S"))
     left = (WIDTH - shown.shape[1]) // 2
     picture[_TIME_TOP : _TIME_TOP + shown.shape[0], left : left + shown.shape[1]] = shown
+    if caption:
+        _write_caption(picture, caption)
     return picture
+
+
+def _write_caption(picture: _Plane, caption: str) -> None:
+    """White on black across the colour bars, without their colours."""
+    text = _caption(caption)
+    bottom = _CAPTION_TOP + text.shape[0]
+    picture[_CAPTION_TOP:bottom, : text.shape[1]] = text
+    for start in (HEIGHT, HEIGHT + HEIGHT // 4):
+        plane = picture[start : start + HEIGHT // 4].reshape(HEIGHT // 2, WIDTH // 2)
+        plane[_CAPTION_TOP // 2 : bottom // 2, : text.shape[1] // 2] = _GREY
+
+
+@lru_cache(maxsize=64)
+def _caption(text: str) -> _Plane:
+    """Drawn anew only when the text is another."""
+    return _strip(text[:_CAPTION_LIMIT])
 
 
 def _strip(text: str) -> _Plane:

@@ -1,29 +1,41 @@
 """Any number of simulated devices in one process, on real sockets."""
 
 import asyncio
+import contextlib
+import resource
 import secrets
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 from sip.errors import ProtocolError as SipError
 from sip.message import Flow, response_to
+from sip.net.binding import source_host
 from sip.net.endpoint import Endpoint, IncomingRequest
 from sip.uri import SipUri
 from vms.clock import Clock, SystemClock
 from vms.errors import InvalidError
 from vms.simulator.camera import Camera
 from vms.simulator.clip import Clip
-from vms.simulator.plan import SimulatorOptions, plan_devices
+from vms.simulator.interior import Surroundings
+from vms.simulator.life import Rounds
+from vms.simulator.plan import DevicePlan, SimulatorOptions, plan_devices
 from vms.simulator.studio import Studio
 from vms.simulator.summary import Summary
 
 MAX_ENDPOINTS = 200
 """Devices have a socket of their own up to this number; more of them share these."""
 
+LEAVE_LIMIT_S = 3.0
+LEAVING_PER_S = 2000
+"""At the end devices get `LEAVE_LIMIT_S`, and more where there are many, to say goodbye."""
+LEAVING_AT_ONCE = 500
+
 _RECEIVE_BUFFER_BYTES = 2**20
-_USER_AGENT = "vms simulate"
+_SOCKETS_BESIDES = 64
+"""Files the process has open anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,7 @@ async def simulate(
 ) -> Summary:
     """Run devices until `stop` is set; raises `InvalidError` for options that make no sense.
 
-    They vanish then, as after a power cut: no BYE, no unregistering.
+    They end their calls and unregister then, unless they are to vanish.
     """
     async with running(options, clock) as simulation:
         await stop.wait()
@@ -61,9 +73,9 @@ async def running(
     async with AsyncExitStack() as stack:
         studio = Studio(options.codec, options.audio, clip, clock, summary)
         stack.push_async_callback(studio.close)
-        switchboard = _Switchboard(options.platform.host)
+        switchboard = _Switchboard(options, summary)
         stack.push_async_callback(switchboard.close)
-        await switchboard.open(min(len(plans), MAX_ENDPOINTS))
+        await switchboard.open(_sockets_for(options, plans))
         group = await stack.enter_async_context(asyncio.TaskGroup())
 
         def spawn(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -72,56 +84,103 @@ async def running(
             task.add_done_callback(tasks.discard)
             return task
 
-        cameras: list[Camera] = []
-        for index, plan in enumerate(plans):
-            endpoint = switchboard.endpoints[index % len(switchboard.endpoints)]
-            camera = Camera(plan, options, endpoint, studio, summary, clock, spawn)
-            switchboard.add(camera, endpoint)
-            cameras.append(camera)
-            _ = spawn(camera.run(index / options.rate_per_s))
+        rounds = Rounds(spawn)
+        around = Surroundings(options, studio, summary, clock, spawn, rounds)
+        cameras = [
+            Camera(plan, around, endpoint, switchboard.rebind)
+            for plan, endpoint in switchboard.seats(plans)
+        ]
+        now = asyncio.get_running_loop().time()
+        for index, camera in enumerate(cameras):
+            switchboard.add(camera)
+            rounds.call(camera, now + index / options.rate_per_s)
         try:
             yield Simulation(tuple(cameras), summary)
         finally:
+            rounds.close()
+            if not options.vanish:
+                await _say_goodbye(cameras)
             switchboard.fall_silent()
             for camera in cameras:
-                camera.calls.drop()
+                camera.vanish()
             for task in list(tasks):
                 task.cancel()
+
+
+async def _say_goodbye(cameras: Sequence[Camera]) -> None:
+    """Calls end, subscriptions end, registrations end; whoever is not heard in time vanishes."""
+    staying = iter([camera for camera in cameras if camera.is_registered])
+
+    async def leave_one_by_one() -> None:
+        for camera in staying:
+            await camera.leave()
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEAVE_LIMIT_S + len(cameras) / LEAVING_PER_S):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(LEAVING_AT_ONCE, len(cameras))):
+                    _ = group.create_task(leave_one_by_one())
+
+
+def _sockets_for(options: SimulatorOptions, plans: Sequence[DevicePlan]) -> int:
+    """How many endpoints; raises `InvalidError` where the process may not open so many files."""
+    devices = len(plans)
+    if options.devices_per_socket is None:
+        endpoints = min(devices, MAX_ENDPOINTS)
+    else:
+        endpoints = -(-devices // options.devices_per_socket)
+    connections = devices if options.transport == "TCP" else 0
+    # An endpoint has a UDP and a TCP socket.
+    wanted = 2 * endpoints + connections + _SOCKETS_BESIDES
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if wanted > limit:
+        raise InvalidError(
+            f"{devices} devices would take {wanted} open files, and {limit} are allowed: let more"
+            " of them share a socket (UDP), or raise the limit (ulimit -n)"
+        )
+    return endpoints
 
 
 class _Switchboard:
     """The endpoints, and which device a request is for."""
 
-    def __init__(self, server_host: str) -> None:
-        self.endpoints: list[Endpoint] = []
-        self._server_host = server_host
-        self._cameras: dict[str, Camera] = {}
-        self._neighbours: dict[Endpoint, list[Camera]] = {}
+    def __init__(self, options: SimulatorOptions, summary: Summary) -> None:
+        self._options = options
+        self._server_host = options.platform.host
+        self._summary = summary
+        self._endpoints: list[Endpoint] = []
+        self._cameras: dict[Endpoint, dict[str, Camera]] = {}
+        self._seats: dict[Camera, Endpoint] = {}
         self._is_silent = False
 
     async def open(self, count: int) -> None:
         """Open so many endpoints, on ports that are free."""
-        local_host = _source_address(self._server_host)
         for _ in range(count):
-            endpoint = await Endpoint.open(
-                local_host,
-                0,
-                on_request=self._received,
-                is_trusted=self._is_server,
-                now=asyncio.get_running_loop().time,
-                token=lambda: secrets.token_hex(8),
-                user_agent=_USER_AGENT,
-                receive_buffer_bytes=_RECEIVE_BUFFER_BYTES,
-            )
-            self.endpoints.append(endpoint)
-            neighbours = self._neighbours[endpoint] = []
-            endpoint.on_connection_closed = _closer(neighbours)
+            self._endpoints.append(await self._open_one())
 
-    def add(self, camera: Camera, endpoint: Endpoint) -> None:
+    def seats(self, plans: Sequence[DevicePlan]) -> Iterator[tuple[DevicePlan, Endpoint]]:
+        """Each device's endpoint in turn; a twin never sits where its other half does."""
+        for index, plan in enumerate(plans):
+            place = index + 1 if plan.is_twin else index
+            yield plan, self._endpoints[place % len(self._endpoints)]
+
+    def add(self, camera: Camera) -> None:
         """Requests for the device and its channels go to `camera`."""
-        self._neighbours[endpoint].append(camera)
-        for identifier in (*camera.plan.channel_ids, camera.plan.device_id):
-            self._cameras[identifier] = camera
+        self._take_seat(camera, camera.link.endpoint)
+
+    async def rebind(self, camera: Camera) -> None:
+        """Give the device a port of its own that nobody knows yet; the old one falls silent."""
+        old = self._seats[camera]
+        new = await self._open_one()
+        for identifier in _identifiers(camera):
+            self._cameras[old].pop(identifier, None)
+        self._take_seat(camera, new)
+        camera.move_to(new)
+        if not self._cameras[old] and old in self._endpoints:
+            self._endpoints.remove(old)
+            del self._cameras[old]
+            await self._close_one(old)
+        self._endpoints.append(new)
 
     def fall_silent(self) -> None:
         """The end: requests are no longer handled."""
@@ -129,30 +188,69 @@ class _Switchboard:
 
     async def close(self) -> None:
         """Close all sockets."""
-        for endpoint in self.endpoints:
-            await endpoint.close()
+        for endpoint in self._endpoints:
+            await self._close_one(endpoint)
+
+    async def _open_one(self) -> Endpoint:
+        any_host = "::" if ":" in self._server_host else "0.0.0.0"  # noqa: S104  (asked about)
+        cameras: dict[str, Camera] = {}
+
+        def received(incoming: IncomingRequest) -> None:
+            self._received(incoming, cameras)
+
+        endpoint = await Endpoint.open(
+            source_host(any_host, self._server_host),
+            0,
+            on_request=received,
+            is_trusted=self._is_server,
+            now=asyncio.get_running_loop().time,
+            token=lambda: secrets.token_hex(8),
+            user_agent=self._options.brand.user_agent,
+            receive_buffer_bytes=_RECEIVE_BUFFER_BYTES,
+        )
+        self._cameras[endpoint] = cameras
+        endpoint.on_connection_closed = _closer(cameras)
+        return endpoint
+
+    async def _close_one(self, endpoint: Endpoint) -> None:
+        stats = endpoint.stats
+        self._summary.retransmissions += stats.retransmissions
+        self._summary.repeats_received += stats.repeats_absorbed
+        await endpoint.close()
+
+    def _take_seat(self, camera: Camera, endpoint: Endpoint) -> None:
+        self._seats[camera] = endpoint
+        for identifier in _identifiers(camera):
+            self._cameras[endpoint][identifier] = camera
 
     def _is_server(self, flow: Flow) -> bool:
-        return flow.remote.host == self._server_host
+        host = flow.remote.host
+        return host == self._server_host or ip_address(host).is_loopback
 
-    def _received(self, incoming: IncomingRequest) -> None:
+    def _received(self, incoming: IncomingRequest, cameras: dict[str, Camera]) -> None:
         if self._is_silent:
             return
         try:
             user = SipUri.parse(incoming.request.uri).user
         except SipError:
             user = None
-        camera = self._cameras.get(user or "")
+        camera = cameras.get(user or "")
         if camera is None:
             incoming.respond(response_to(incoming.request, 404))
         else:
             camera.receive(incoming)
 
 
-def _closer(neighbours: list[Camera]) -> Callable[[Flow], None]:
+def _identifiers(camera: Camera) -> tuple[str, ...]:
+    plan = camera.plan
+    return (*plan.channel_ids, plan.device_id, plan.alarm_input_id)
+
+
+def _closer(cameras: dict[str, Camera]) -> Callable[[Flow], None]:
     def closed(flow: Flow) -> None:
-        for camera in neighbours:
-            if camera.link.connection == flow.connection:
+        for identifier, camera in cameras.items():
+            is_own = identifier == camera.plan.device_id
+            if is_own and camera.link.connection == flow.connection:
                 camera.connection_lost()
 
     return closed
@@ -169,12 +267,3 @@ async def _with_address(options: SimulatorOptions) -> SimulatorOptions:
         raise InvalidError(f"no address for {platform.host}: {error}") from error
     host = str(found[0][4][0])
     return replace(options, platform=replace(platform, host=host))
-
-
-def _source_address(server_host: str) -> str:
-    """The address the kernel sends from towards the server; no packet leaves for it."""
-    family = socket.AF_INET6 if ":" in server_host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((server_host, 9))
-        host: str = probe.getsockname()[0]
-        return host

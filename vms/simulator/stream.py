@@ -29,6 +29,11 @@ RECONNECT_S = 1.0
 """Annex D: a refused connection is tried again, three times at least, a second apart."""
 
 
+_STREAM_MAP = b"\x00\x00\x01\xbc"
+_PRIVATE_PACKET = b"\x00\x00\x01\xbd\x00\x08\x80\x00\x00" + bytes(range(1, 6))
+"""A PES packet of the private stream 1: no time stamp, five bytes nobody explains."""
+
+
 class Road(Protocol):
     """How packets travel."""
 
@@ -127,6 +132,30 @@ class Pace:
     summary: Summary
 
 
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a stream is packed: as the standard asks, or otherwise.
+
+    `is_bare` sends the coded pictures themselves under the payload type of program streams.
+    """
+
+    has_psm: bool = True
+    has_right_crc: bool = True
+    has_private_stream: bool = False
+    is_bare: bool = False
+
+    def put_on(self, pack: bytes) -> bytes:
+        """The pack with what is wrong about it."""
+        if not self.has_right_crc:
+            start = pack.find(_STREAM_MAP)
+            if start >= 0:
+                length = int.from_bytes(pack[start + 4 : start + 6], "big")
+                crc_at = start + 6 + length - 4
+                wrong = bytes(byte ^ 0xFF for byte in pack[crc_at : crc_at + 4])
+                pack = pack[:crc_at] + wrong + pack[crc_at + 4 :]
+        return pack + _PRIVATE_PACKET if self.has_private_stream else pack
+
+
 class MediaStream:
     """One stream: footage and tone, muxed, cut into packets, sent when they are due."""
 
@@ -137,8 +166,8 @@ class MediaStream:
         tone: Tone | None,
         *,
         ssrc: int,
-        with_psm: bool,
         is_lost: Callable[[], bool],
+        manners: Manners,
     ) -> None:
         self._pace = pace
         self._footage = footage
@@ -146,7 +175,8 @@ class MediaStream:
         self._ssrc = ssrc
         self._is_lost = is_lost
         audio: Codec | None = tone.codec if tone else None
-        self._muxer = PsMuxer(footage.codec, audio, with_psm=with_psm)
+        self._muxer = PsMuxer(footage.codec, audio, with_psm=manners.has_psm)
+        self._manners = manners
         self._sequence = 0
         self._tones_sent = 0
         self._key_wanted = False
@@ -186,11 +216,7 @@ class MediaStream:
 
     def _send(self, road: Road, picture: CodedPicture, pts: int) -> None:
         summary = self._pace.summary
-        pack = self._muxer.picture(picture.data, pts, is_key=picture.is_key)
-        if self._tone is not None:
-            for sound, sound_pts in self._tone.frames_before(pts, self._tones_sent):
-                pack += self._muxer.sound(sound, sound_pts)
-                self._tones_sent += 1
+        pack = picture.data if self._manners.is_bare else self._packed(picture, pts)
         for packet in packetise(
             pack, payload_type=PS, sequence=self._sequence, timestamp=pts, ssrc=self._ssrc
         ):
@@ -201,3 +227,11 @@ class MediaStream:
             summary.packets_sent += 1
             summary.bytes_sent += len(packet)
         summary.pictures_sent += 1
+
+    def _packed(self, picture: CodedPicture, pts: int) -> bytes:
+        pack = self._muxer.picture(picture.data, pts, is_key=picture.is_key)
+        if self._tone is not None:
+            for sound, sound_pts in self._tone.frames_before(pts, self._tones_sent):
+                pack += self._muxer.sound(sound, sound_pts)
+                self._tones_sent += 1
+        return self._manners.put_on(pack)

@@ -9,7 +9,7 @@ from vms.clock import Clock
 from vms.simulator.clip import Clip, ClipPlayer
 from vms.simulator.footage import TestCard
 from vms.simulator.sound import tone
-from vms.simulator.stream import MediaStream, Pace
+from vms.simulator.stream import Manners, MediaStream, Pace
 from vms.simulator.summary import Summary
 
 ENCODING_THREADS = 4
@@ -28,12 +28,28 @@ class Studio:
         self._pace = Pace(self._executor, clock, summary)
 
     def stream(
-        self, channel_id: str, *, ssrc: int, with_psm: bool, is_lost: Callable[[], bool]
+        self,
+        channel_id: str,
+        *,
+        ssrc: int,
+        is_lost: Callable[[], bool],
+        caption: Callable[[], str],
+        manners: Manners | None = None,
+        codec: Codec | None = None,
     ) -> MediaStream:
-        """A stream of one channel, beginning with a key picture."""
-        footage = ClipPlayer(self._clip) if self._clip else TestCard(channel_id, self._codec)
+        """A stream of one channel, beginning with a key picture; `codec` where it is its own."""
+        footage = (
+            ClipPlayer(self._clip)
+            if self._clip and codec in (None, self._clip.codec)
+            else TestCard(channel_id, codec or self._codec, caption)
+        )
         return MediaStream(
-            self._pace, footage, self._tone, ssrc=ssrc, with_psm=with_psm, is_lost=is_lost
+            self._pace,
+            footage,
+            self._tone,
+            ssrc=ssrc,
+            is_lost=is_lost,
+            manners=manners or Manners(),
         )
 
     async def close(self) -> None:
