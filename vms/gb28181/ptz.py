@@ -217,6 +217,7 @@ def decode(word: bytes, *, is_sum_needed: bool = True) -> Received:
 
 def _data(command: PtzCommand, max_speed: int) -> tuple[int, int, int, int]:
     """Byte 4, byte 5, byte 6 and the upper half of byte 7."""
+    data: tuple[int, int, int, int]
     match command:
         case Stop(is_lens=is_lens):
             data = _LENS if is_lens else 0, 0, 0, 0
@@ -240,8 +241,9 @@ def _data(command: PtzCommand, max_speed: int) -> tuple[int, int, int, int]:
             data = _cruise_data(command)
         case ScanAction():
             data = _scan_data(command)
-        case Auxiliary(switch=switch, is_on=is_on):
-            data = _SWITCH_ON if is_on else _SWITCH_OFF, _check(switch, 0, 255, "switch"), 0, 0
+        case _:
+            switched = _SWITCH_ON if command.is_on else _SWITCH_OFF
+            data = switched, _check(command.switch, 0, 255, "switch"), 0, 0
     return data
 
 
@@ -250,6 +252,7 @@ def _speed(direction: IntEnum | None, speed: int, fastest: int) -> int:
     return 0 if direction is None else min(speed, fastest)
 
 
+_PRESET_BYTES = frozenset(PresetVerb)
 _CRUISE_POINT = {CruiseVerb.ADD_POINT: 0x84, CruiseVerb.DELETE_POINT: _CRUISE_DELETE}
 _CRUISE_VALUE = {CruiseVerb.SET_SPEED: 0x86, CruiseVerb.SET_DWELL: 0x87}
 _SCAN_STEP = {ScanVerb.START: 0, ScanVerb.SET_LEFT_BORDER: 1, ScanVerb.SET_RIGHT_BORDER: 2}
@@ -345,6 +348,3 @@ def _stored_action(instruction: int, data1: int, data2: int, data3: int) -> PtzC
     elif instruction in (_SWITCH_ON, _SWITCH_OFF):
         command = Auxiliary(data1, instruction == _SWITCH_ON)
     return command
-
-
-_PRESET_BYTES = frozenset(PresetVerb)
