@@ -34,7 +34,10 @@ HASHES: Final[Mapping[str, Callable[[bytes], str]]] = {"MD5": _md5, "SHA-256": _
 
 
 class Credentials(NamedTuple):
-    """An Authorization header. `algorithm` is in upper case; the rest is literally as sent."""
+    """An Authorization header. `algorithm` is in upper case; the rest is literally as sent.
+
+    `says_algorithm` is false where the header left it to be MD5.
+    """
 
     username: str
     realm: str
@@ -45,6 +48,31 @@ class Credentials(NamedTuple):
     qop: str | None = None
     nc: str | None = None
     cnonce: str | None = None
+    says_algorithm: bool = True
+
+
+class Verification(NamedTuple):
+    """Whether a response was right, and what was put up with to find it so, by name."""
+
+    is_right: bool
+    oddities: tuple[str, ...] = ()
+
+
+DIGEST_ALGORITHM_MISSING: Final = "digest_algorithm_missing"
+DIGEST_QOP_MISSING: Final = "digest_qop_missing"
+DIGEST_UPPER_CASE_HEX: Final = "digest_upper_case_hex"
+DIGEST_URI_MISMATCH: Final = "digest_uri_mismatch"
+DIGEST_UPPER_CASE_METHOD: Final = "digest_upper_case_method"
+DIGEST_ODDITIES: Final = frozenset(
+    {
+        DIGEST_ALGORITHM_MISSING,
+        DIGEST_QOP_MISSING,
+        DIGEST_UPPER_CASE_HEX,
+        DIGEST_URI_MISMATCH,
+        DIGEST_UPPER_CASE_METHOD,
+    }
+)
+"""Every name that `verify` may tell."""
 
 
 class Challenge(NamedTuple):
@@ -108,6 +136,7 @@ def parse_credentials(header: str) -> Credentials:
         qop=qop or None,
         nc=nc,
         cnonce=params["cnonce"],
+        says_algorithm=bool(params["algorithm"]),
     )
 
 
@@ -171,20 +200,49 @@ def _octets(text: str) -> bytes:
 
 
 def is_right(credentials: Credentials, method: str, password: str) -> bool:
+    """Whether the response was made with this password; see `verify`."""
+    return _spelling_that_fits(credentials, method, password) is not None
+
+
+def verify(
+    credentials: Credentials,
+    method: str,
+    password: str,
+    *,
+    request_uri: str,
+    offered_qop: bool = False,
+) -> Verification:
     """Whether the response was made with this password; compared in constant time.
 
     `method` is the literal one of the request line; its upper case counts too, for devices that
-    write `Register` and hash `REGISTER`.
+    write `Register` and hash `REGISTER`. A `uri` other than the Request-URI, hexadecimal digits in
+    upper case, and a missing algorithm or qop are told, not refused.
     """
+    spelling = _spelling_that_fits(credentials, method, password)
+    if spelling is None:
+        return Verification(is_right=False)
+    tests = {
+        DIGEST_ALGORITHM_MISSING: not credentials.says_algorithm,
+        DIGEST_QOP_MISSING: offered_qop and credentials.qop is None,
+        DIGEST_UPPER_CASE_HEX: credentials.response != credentials.response.lower(),
+        DIGEST_URI_MISMATCH: credentials.uri != request_uri,
+        DIGEST_UPPER_CASE_METHOD: spelling != method,
+    }
+    return Verification(
+        is_right=True, oddities=tuple(name for name, applies in tests.items() if applies)
+    )
+
+
+def _spelling_that_fits(credentials: Credentials, method: str, password: str) -> str | None:
     given = _octets(credentials.response.lower())
     for spelling in dict.fromkeys((method, method.upper())):
         try:
             wanted = response_digest(credentials, spelling, password)
         except ProtocolError:
-            return False
+            return None
         if hmac.compare_digest(wanted.encode(), given):
-            return True
-    return False
+            return spelling
+    return None
 
 
 def challenge_header(
@@ -273,14 +331,17 @@ class Nonces:
 
     A nonce is issue time, a counter and an HMAC over both, the realm and the From user: 32
     characters, which old devices can store. It is bound to no address, because addresses change
-    behind NAT. With a key kept over restarts, nonces live through them. Only nonces that were used
-    are remembered; when there are too many, the oldest are forgotten together with everything
-    issued before them.
+    behind NAT. Only nonces that were used are remembered; when there are too many, the oldest are
+    forgotten together with everything issued before them.
+
+    What was used before `started_s`, wall time in seconds, nobody remembers: nonces of an earlier
+    life are stale. With the key kept over restarts they are known as such, and a device in the
+    middle of its registration answers the new challenge at once.
     """
 
-    __slots__ = ("_counter", "_floor_s", "_highest", "_key", "_realm")
+    __slots__ = ("_counter", "_first_s", "_floor_s", "_highest", "_key", "_realm")
 
-    def __init__(self, key: bytes, realm: str) -> None:
+    def __init__(self, key: bytes, realm: str, started_s: float = 0.0) -> None:
         if len(key) < 16:
             raise ValueError("a nonce key has at least 16 bytes")
         self._key = key
@@ -288,12 +349,18 @@ class Nonces:
         self._counter = 0
         # what a nonce says -> highest count used, the longest unused first
         self._highest: OrderedDict[bytes, int] = OrderedDict()
-        self._floor_s = 0
+        # The whole second after the start: an earlier life may have issued nonces in this one.
+        self._floor_s = self._first_s = int(started_s) + 1
 
     def issue(self, now_s: float, from_user: str) -> str:
         """A nonce for this user; `now_s` is wall time in seconds."""
         self._counter = (self._counter + 1) & 0xFFFFFF
-        stamp = int(now_s).to_bytes(5, "big") + self._counter.to_bytes(3, "big")
+        if now_s < self._first_s - 1:
+            # The clock was set back. Nonces of an earlier life now lie in the future, and are stale.
+            self._first_s = self._floor_s = int(now_s)
+        # Up to a second early, which `judge` allows for.
+        issued_s = max(int(now_s), self._first_s)
+        stamp = issued_s.to_bytes(5, "big") + self._counter.to_bytes(3, "big")
         return _text_of(stamp + self._proof(stamp, from_user))
 
     def judge(self, credentials: Credentials, from_user: str, now_s: float) -> NonceVerdict:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from sip.digest import (
+    DIGEST_ODDITIES,
     MAX_REMEMBERED_NONCES,
     Challenge,
     Credentials,
@@ -17,6 +18,7 @@ from sip.digest import (
     parse_challenge,
     parse_credentials,
     response_digest,
+    verify,
 )
 from sip.errors import ProtocolError
 
@@ -244,10 +246,60 @@ def test_a_nonce_belongs_to_its_user_and_realm() -> None:
     assert Nonces(b"x" * 32, "3402000000").judge(used(nonce), USER, NOW_S) is NonceVerdict.FORGED
 
 
-def test_with_the_same_key_nonces_live_through_a_restart() -> None:
+@pytest.mark.parametrize("downtime_s", [0.0, 0.4, 30.0])
+def test_a_nonce_of_an_earlier_life_is_stale_because_its_use_is_forgotten(
+    downtime_s: float,
+) -> None:
     nonce = Nonces(KEY, "3402000000").issue(NOW_S, USER)
+    nonces = Nonces(KEY, "3402000000", NOW_S + downtime_s)
 
-    assert Nonces(KEY, "3402000000").judge(used(nonce), USER, NOW_S + 9) is NonceVerdict.FRESH
+    assert nonces.judge(used(nonce), USER, NOW_S + downtime_s + 1) is NonceVerdict.STALE
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 1.0, 299.0])
+def test_a_nonce_issued_right_after_the_start_is_good_at_once(after_s: float) -> None:
+    nonces = Nonces(KEY, "3402000000", NOW_S + 0.6)
+    nonce = nonces.issue(NOW_S + 0.6, USER)
+
+    assert nonces.judge(used(nonce), USER, NOW_S + 0.6 + after_s) is NonceVerdict.FRESH
+
+
+def test_a_clock_that_is_set_back_after_the_start_keeps_nobody_out() -> None:
+    nonces = Nonces(KEY, "3402000000", NOW_S)
+    nonce = nonces.issue(NOW_S - 3_600, USER)
+
+    assert nonces.judge(used(nonce), USER, NOW_S - 3_599) is NonceVerdict.FRESH
+
+
+@pytest.mark.parametrize(
+    ("changes", "oddity"),
+    [
+        ({"response": "7D39B1239781C30CB51C6B4445E87681"}, "digest_upper_case_hex"),
+        ({"says_algorithm": False}, "digest_algorithm_missing"),
+        ({}, "digest_qop_missing"),
+    ],
+)
+def test_habits_of_devices_are_told_by_name(changes: dict[str, object], oddity: str) -> None:
+    given = credentials(response="7d39b1239781c30cb51c6b4445e87681")._replace(**changes)  # type: ignore[arg-type]  # names of the fields above
+    verified = verify(
+        given, "REGISTER", "12345678", request_uri=given.uri, offered_qop="qop" in oddity
+    )
+
+    assert verified == (True, (oddity,))
+    assert oddity in DIGEST_ODDITIES
+
+
+def test_another_uri_and_another_spelling_of_the_method_are_told() -> None:
+    given = credentials(response="7d39b1239781c30cb51c6b4445e87681")
+    verified = verify(given, "Register", "12345678", request_uri="sip:3402000000")
+
+    assert verified == (True, ("digest_uri_mismatch", "digest_upper_case_method"))
+
+
+def test_a_wrong_response_tells_no_habits() -> None:
+    given = credentials(response="7D39")
+
+    assert verify(given, "REGISTER", "12345678", request_uri="sip:x") == (False, ())
 
 
 def test_no_two_nonces_are_alike_and_all_fit_into_old_devices() -> None:
