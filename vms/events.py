@@ -36,6 +36,14 @@ class DeviceAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """What is on file of a device was changed by a person, or the device said who it is."""
+
+    device_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRemoved:
     """A device was taken off file."""
 
@@ -263,6 +271,7 @@ Event = (
     | AnomalyFound
     | DuplicateDevice
     | DeviceFlaps
+    | DeviceChanged
 )
 
 

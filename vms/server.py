@@ -25,6 +25,7 @@ from vms.events import EventBus
 from vms.gb28181.ids import DeviceId
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
+from vms.inventory.outages import OutageWatch
 from vms.inventory.policy import BindingMove, InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
@@ -44,12 +45,15 @@ from vms.sessions.ssrc_pool import SsrcPool
 from vms.sessions.viewing import Viewing
 from vms.signalling.addresses import AddressBook
 from vms.signalling.authentication import Authenticator
-from vms.signalling.device_link import DeviceLink, Identity
+from vms.signalling.clock_offsets import ClockOffsets
+from vms.signalling.device_link import DeviceLink
 from vms.signalling.device_queries import DeviceQueries
 from vms.signalling.entrance import Entrance
 from vms.signalling.flows import Flows
 from vms.signalling.greeter import Greeter
 from vms.signalling.inbound import Inbound
+from vms.signalling.messenger import Identity, Messenger
+from vms.signalling.notifications import Notifications, NotifyPolicy
 from vms.signalling.pending import Pending
 from vms.signalling.redirects import Redirects
 from vms.signalling.registrar import Registrar
@@ -89,6 +93,7 @@ class Server:
         self.endpoint: Endpoint
         self.relay: Relay
         self.inbound: Inbound
+        self.notifications: Notifications
         self.registrar: Registrar
         self._secrets: Secrets
         self._self_check = ""
@@ -202,8 +207,17 @@ class Server:
             )
         self._restore(flows)
 
-        link = DeviceLink(endpoint, self.inventory, flows, pending, identity, entrance.handle)
-        self.link = DeviceQueries(link, pending, self.inventory, self.events, self.clock, new_id)
+        messenger = Messenger(endpoint, self.inventory, flows, pending, identity)
+        link = DeviceLink(endpoint, messenger, identity, entrance.handle)
+        self.link = DeviceQueries(
+            link,
+            pending,
+            self.inventory,
+            self.events,
+            self.clock,
+            new_id,
+            ClockOffsets(self.inventory),
+        )
         stack.push_async_callback(self.link.close)
         self.broker = SessionBroker(
             caller=link,
@@ -217,7 +231,7 @@ class Server:
         )
         self.viewing = Viewing(self.broker, self.relay, self.inventory, new_id)
 
-        nonces = Nonces(nonce_key, settings.sip.domain)
+        nonces = Nonces(nonce_key, settings.sip.domain, self.clock.wall().timestamp())
         authenticator = Authenticator(nonces, self._secrets, settings.sip.domain, self.clock)
         admission = RegistrationPolicy(
             Admission(settings.sip.admission.value), settings.sip.require_digest
@@ -233,7 +247,28 @@ class Server:
             redirects=Redirects(settings.sip.redirects),
             server_id=settings.sip.server_id,
         )
-        self.inbound = Inbound(self.registrar, self.inventory, link, pending, flows, self.clock)
+        self.notifications = Notifications(
+            link,
+            self.link,
+            self.inventory,
+            flows,
+            pending,
+            self.events,
+            self.clock,
+            NotifyPolicy(settings.sip.subscription_expires_s, settings.sip.refuse_unwanted_notify),
+            dice=secrets.SystemRandom().random,
+            on_notify=entrance.notified,
+        )
+        self.inbound = Inbound(
+            self.registrar,
+            self.inventory,
+            link,
+            pending,
+            flows,
+            self.clock,
+            events=self.events,
+            notifications=self.notifications,
+        )
         stack.push_async_callback(self.inbound.close)
         endpoint.on_connection_closed = self.inbound.connection_closed
         entrance.inbound = self.inbound
@@ -255,7 +290,15 @@ class Server:
     def _works(self) -> Sequence[Coroutine[None, None, None]]:
         """What runs as long as the server does."""
         greeter = Greeter(self.link, self.events, self.clock)
-        return (self.inventory.run(), self.broker.run(), greeter.run(), self._check_itself())
+        outages = OutageWatch(self.inventory, self.events, self.clock)
+        return (
+            self.inventory.run(),
+            self.broker.run(),
+            greeter.run(),
+            self.notifications.run(),
+            outages.run(),
+            self._check_itself(),
+        )
 
     async def _check_itself(self) -> None:
         """The ledger adds up (N8), or `/readyz` says that it does not."""

@@ -299,6 +299,23 @@ class SipPeer:
         """A MESSAGE and its answer."""
         return await self.ask(self.message(body, from_id=from_id))
 
+    async def notify(
+        self,
+        body: str | bytes,
+        *,
+        inside: Message | None = None,
+        state: str = "active;expires=600",
+        event: str = "presence",
+    ) -> Message:
+        """A NOTIFY and its answer; `inside` is the SUBSCRIBE it belongs to, if any."""
+        octets = body if isinstance(body, bytes) else body.encode("gb18030")
+        headers = [("Event", event), ("Subscription-State", state), ("Contact", self.contact)]
+        if octets:
+            headers.append(("Content-Type", "Application/MANSCDP+xml"))
+        if inside is None:
+            return await self.ask(self.request("NOTIFY", body=octets, headers=headers))
+        return await self.ask(self.inside(inside, "NOTIFY", body=octets, headers=headers))
+
     async def ask(self, raw: bytes) -> Message:
         """Send a request and wait for its final response."""
         self.send(raw)
@@ -361,7 +378,13 @@ class SipPeer:
         self.respond(invite, 200, headers=headers, body=body.encode())
 
     def inside(
-        self, invite: Message, method: str, *, body: bytes = b"", from_id: str | None = None
+        self,
+        invite: Message,
+        method: str,
+        *,
+        body: bytes = b"",
+        from_id: str | None = None,
+        headers: Headers = (),
     ) -> bytes:
         """A request inside the dialogue that `invite` began; `from_id` is another From user."""
         local = f"{self.host}:{self.port}"
@@ -375,6 +398,7 @@ class SipPeer:
             f"To: {invite['From']}",
             f"Call-ID: {invite['Call-ID']}",
             f"CSeq: {100 + next(self._cseq)} {method}",
+            *(f"{name}: {value}" for name, value in headers),
             "Max-Forwards: 70",
             f"Content-Length: {len(body)}",
         ]

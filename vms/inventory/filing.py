@@ -8,6 +8,7 @@ from dataclasses import replace
 from vms.errors import ConflictError, NotFoundError
 from vms.events import (
     DeviceAdded,
+    DeviceChanged,
     DeviceRemoved,
     DeviceWaits,
 )
@@ -65,6 +66,7 @@ class Filing(InventoryReads):
             if "keepalive_interval_s" in patch or "keepalive_misses" in patch:
                 record.presence.configure(saved.keepalive_interval_s, saved.keepalive_misses)
                 self._schedule(record)
+            self._events.publish(DeviceChanged(device_id, self._ledger_clock.moment()))
             return saved
 
     async def remove_device(self, device_id: str) -> None:

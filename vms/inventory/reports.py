@@ -6,6 +6,7 @@ from dataclasses import replace
 from vms.events import (
     AlarmRaised,
     CatalogChanged,
+    DeviceChanged,
 )
 from vms.inventory.base import InventoryBase
 from vms.inventory.catalog import ABSENT_SYNCS, CatalogDiff
@@ -47,7 +48,11 @@ class Reports(InventoryBase):
                 model=model or known.model,
                 firmware=firmware or known.firmware,
             )
-            return await self._save(record, device)
+            is_news = device != record.seen(self._ledger_clock)
+            saved = await self._save(record, device)
+            if is_news:
+                self._events.publish(DeviceChanged(device_id, self._ledger_clock.moment()))
+            return saved
 
     async def replace_channels(
         self, device_id: str, items: Sequence[ReportedChannel], *, complete: bool

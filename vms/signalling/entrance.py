@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sip.net.endpoint import IncomingRequest
+from vms.gb28181.ids import DeviceId
 
 if TYPE_CHECKING:
     from vms.signalling.inbound import Inbound
@@ -21,3 +22,10 @@ class Entrance:
             incoming.ignore()
         else:
             self.inbound.handle(incoming)
+
+    def notified(self, device_id: DeviceId, incoming: IncomingRequest) -> None:
+        """A NOTIFY of a subscription that we hold at a device."""
+        if self.inbound is None:
+            incoming.ignore()
+        else:
+            self.inbound.notified(device_id, incoming)

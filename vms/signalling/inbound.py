@@ -3,38 +3,32 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import replace
 
 import structlog
 
 from sip.message import Flow, response_to
 from sip.net.endpoint import IncomingRequest
 from vms.clock import Clock
-from vms.errors import ExhaustedError, NotFoundError, UnavailableError, VmsError
+from vms.errors import ExhaustedError, UnavailableError, VmsError
+from vms.events import EventBus, ForeignAddress
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.codec import decode
 from vms.gb28181.manscdp.messages import (
     HISTORY_AT_END,
-    AlarmNotify,
-    AlarmResponse,
-    CatalogChange,
-    CatalogEvent,
-    CatalogNotify,
     CatalogResponse,
-    DeviceInfoResponse,
-    DeviceStatusResponse,
     Keepalive,
     MediaStatus,
     Message,
-    Unknown,
 )
 from vms.inventory.catalog import channels_of
 from vms.inventory.inventory import Inventory
-from vms.inventory.model import ReportedAlarm, ReportedChannel
 from vms.inventory.policy import Heard
+from vms.signalling.buckets import Buckets
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.flows import Flows
+from vms.signalling.notices import Told
+from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
 from vms.signalling.registrar import OUR_VERSION, RETRY_AFTER_S, Registrar
 
@@ -42,7 +36,11 @@ log = structlog.get_logger(__name__)
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, INFO, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, REGISTER"
 TASKS_LIMIT = 20_000
-"""Requests that wait for a commit at one time; beyond it devices are told to come back."""
+"""Requests that wait for a commit at one time; beyond it devices are told to come back. Those that
+`Notices` keeps have a limit of their own, so that they never stand in the way of a REGISTER."""
+
+FOREIGN_EVERY_S = 60.0
+"""Between two events about one device's ID being used from elsewhere."""
 
 
 class Inbound:
@@ -60,6 +58,9 @@ class Inbound:
         pending: Pending,
         flows: Flows,
         clock: Clock,
+        *,
+        events: EventBus,
+        notifications: Notifications,
     ) -> None:
         self._registrar = registrar
         self._inventory = inventory
@@ -67,6 +68,11 @@ class Inbound:
         self._pending = pending
         self._flows = flows
         self._clock = clock
+        self._events = events
+        self._notifications = notifications
+        self._notices = notifications.notices
+        self._foreign = Buckets(1 / FOREIGN_EVERY_S, 1)
+        self._notices.otherwise = self._not_kept
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self.refused: Counter[str] = Counter()
@@ -77,8 +83,10 @@ class Inbound:
             incoming.ignore()
             return
         match incoming.request.method:
-            case "MESSAGE" | "NOTIFY":
+            case "MESSAGE":
                 self._message(incoming)
+            case "NOTIFY":
+                self._notify(incoming)
             case "REGISTER":
                 self._register(incoming)
             case "OPTIONS":
@@ -95,13 +103,21 @@ class Inbound:
     @property
     def is_idle(self) -> bool:
         """Nothing waits for a commit or for a device."""
-        return not self._tasks
+        return not self._tasks and self._notifications.is_idle
 
     async def close(self) -> None:
         """Wait for what is being stored; what comes now is for our next life: devices repeat it."""
         self._is_closing = True
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._notifications.close()
+
+    def notified(self, device_id: DeviceId, incoming: IncomingRequest) -> None:
+        """A NOTIFY of a subscription that we hold at a device; its From may name a channel."""
+        if self._is_closing:
+            incoming.ignore()
+        elif self._is_heard(incoming, device_id):
+            self._notices.take(Told(incoming, device_id, None, is_subscribed=True))
 
     def connection_closed(self, flow: Flow) -> None:
         """A device that does not come back over another connection is gone (3)."""
@@ -118,7 +134,17 @@ class Inbound:
         except ProtocolError:
             self._answer(incoming, 400, reason="From is no device ID")
             return
-        self._spawn(incoming, self._registrar.register(incoming, device_id))
+        self._spawn(incoming, self._registered(incoming, device_id))
+
+    async def _registered(self, incoming: IncomingRequest, device_id: DeviceId) -> None:
+        """A device that registers under a new Call-ID may have forgotten our subscriptions."""
+        before = self._inventory.find_device(device_id)
+        await self._registrar.register(incoming, device_id)
+        after = self._inventory.find_device(device_id)
+        if before is None or after is None or before.binding is None or after.binding is None:
+            return
+        if before.binding.call_id != after.binding.call_id:
+            self._notifications.subscriptions.device_restarted(device_id)
 
     def _options(self, incoming: IncomingRequest) -> None:
         """Devices ask to keep a path open; strangers learn nothing."""
@@ -128,6 +154,16 @@ class Inbound:
             incoming.ignore()
 
     # MESSAGE, NOTIFY
+
+    def _notify(self, incoming: IncomingRequest) -> None:
+        """One of a subscription of an earlier life, or one that we never had."""
+        try:
+            device_id = DeviceId.parse(incoming.request.from_.uri.user or "")
+        except ProtocolError:
+            self._answer(incoming, 400, reason="From is no device ID")
+            return
+        if self._is_heard(incoming, device_id):
+            self._notices.take(Told(incoming, device_id, None))
 
     def _message(self, incoming: IncomingRequest) -> None:
         request = incoming.request
@@ -173,7 +209,7 @@ class Inbound:
             return True
         heard = self._inventory.heard(device_id, remote.host, remote.port)
         if heard is not Heard.KNOWN:
-            self._refuse(incoming, heard.name.lower())
+            self._refuse_sender(incoming, device_id, heard)
         return heard is Heard.KNOWN
 
     def _is_from(
@@ -189,12 +225,20 @@ class Inbound:
         else:
             heard = self._inventory.heard(device_id, remote.host, remote.port)
         if heard is not Heard.KNOWN:
-            self._refuse(incoming, heard.name.lower())
+            self._refuse_sender(incoming, device_id, heard)
             return False
         if incoming.flow != self._flows.of(device_id):
-            # NAT gave the device another port, or it opened a new connection.
-            self._flows.bind(device_id, incoming.flow)
+            self._moved(device_id, incoming.flow)
         return True
+
+    def _is_heard(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
+        """The same for a request whose body is yet to be read."""
+        return self._is_from(incoming, device_id, None)
+
+    def _moved(self, device_id: DeviceId, flow: Flow) -> None:
+        """NAT gave the device another port, or it opened a new connection."""
+        self._flows.bind(device_id, flow)
+        self._inventory.follow_transport(device_id, flow.transport)
 
     def _dispatch(
         self, incoming: IncomingRequest, device_id: DeviceId, message: Message | None
@@ -202,6 +246,7 @@ class Inbound:
         match message:
             case Keepalive():
                 self._answer(incoming, 200)
+                self._notifications.faults.noted(device_id, message)
             case None:
                 # A middlebox stripped the body: still a sign of life.
                 self._inventory.count_tolerance(device_id, "empty_body")
@@ -211,102 +256,31 @@ class Inbound:
                     self._answer(incoming, 200)
                 else:
                     self._spawn(incoming, self._catalog_unasked(incoming, device_id, message))
-            case DeviceInfoResponse() | DeviceStatusResponse():
+            case _ if self._pending.take(device_id, message):
                 self._answer(incoming, 200)
-                kind = "DeviceInfo" if isinstance(message, DeviceInfoResponse) else "DeviceStatus"
-                self._pending.offer(device_id, kind, message.sn, message)
-            case AlarmNotify():
-                self._spawn(incoming, self._alarm(incoming, device_id, message))
-            case CatalogNotify():
-                self._spawn(incoming, self._catalog_changes(incoming, device_id, message))
-            case Unknown(cmd_type=cmd_type):
-                self._inventory.count_tolerance(device_id, "unknown_command")
-                log.info("unknown command", device_id=device_id, cmd_type=cmd_type)
-                self._answer(incoming, 200)
+            case _ if self._notices.has_keeper(message):
+                self._notices.take(Told(incoming, device_id, message))
             case _:
                 self._answer(incoming, 200)
+
+    def _not_kept(self, told: Told) -> None:
+        """Came by NOTIFY, and is not one of those that are stored first."""
+        if isinstance(told.message, Keepalive) and told.message.device_id != told.device_id:
+            self._refuse(told.incoming, "foreign_body_id")
+            return
+        self._dispatch(told.incoming, told.device_id, told.message)
 
     async def _catalog_unasked(
         self, incoming: IncomingRequest, device_id: DeviceId, message: CatalogResponse
     ) -> None:
         """Nobody asked: it may add and change, never take away (some recorders do this)."""
-        if not self._is_part_of(device_id, message.device_id):
+        if not self._notices.is_part_of(device_id, message.device_id):
             self._refuse(incoming, "foreign_body_id")
             return
         self._inventory.count_tolerance(device_id, "unsolicited_catalog")
         channels = channels_of(device_id, message.items)
         await self._inventory.upsert_channels(device_id, channels)
         self._answer(incoming, 200)
-
-    async def _alarm(
-        self, incoming: IncomingRequest, device_id: DeviceId, alarm: AlarmNotify
-    ) -> None:
-        """Stored once, then answered, then confirmed by a Response of our own (9.4)."""
-        if not self._is_part_of(device_id, alarm.device_id):
-            self._refuse(incoming, "foreign_body_id")
-            return
-        request = incoming.request
-        await self._inventory.record_alarm(
-            device_id,
-            ReportedAlarm(
-                source_id=alarm.device_id,
-                sn=alarm.sn,
-                priority=alarm.priority,
-                method=alarm.method,
-                alarm_type=alarm.alarm_type,
-                occurred_at=alarm.occurred_at or self._clock.wall(),
-                description=alarm.description,
-                longitude=alarm.longitude,
-                latitude=alarm.latitude,
-                raw=request.body,
-                occasion="" if alarm.occurred_at else f"{request.call_id} {request.cseq.number}",
-            ),
-        )
-        self._answer(incoming, 200)
-        answer = AlarmResponse(alarm.sn, alarm.device_id)
-        self._run(self._logged(device_id, self._link.confirm_alarm(device_id, answer)))
-
-    async def _catalog_changes(
-        self, incoming: IncomingRequest, device_id: DeviceId, notify: CatalogNotify
-    ) -> None:
-        """Changes are stored as they come; what was deleted, the next catalogue shows."""
-        if not self._is_part_of(device_id, notify.device_id):
-            self._refuse(incoming, "foreign_body_id")
-            return
-        changed = [
-            channel
-            for change in notify.changes
-            if (channel := self._channel_after(device_id, change)) is not None
-        ]
-        await self._inventory.upsert_channels(device_id, changed)
-        self._answer(incoming, 200)
-
-    def _channel_after(self, device_id: DeviceId, change: CatalogChange) -> ReportedChannel | None:
-        match change.event:
-            case CatalogEvent.ADD | CatalogEvent.UPDATE:
-                return next(iter(channels_of(device_id, [change.item])), None)
-            case CatalogEvent.DELETE:
-                return None
-            case CatalogEvent.ON | CatalogEvent.OFF | CatalogEvent.VIDEO_LOST | CatalogEvent.DEFECT:
-                try:
-                    known = self._inventory.channel(device_id, change.item.channel_id).reported
-                except NotFoundError:
-                    return None
-                return replace(
-                    known,
-                    is_on=change.event is CatalogEvent.ON,
-                    status_text=change.event.value,
-                )
-
-    def _is_part_of(self, device_id: DeviceId, source_id: str) -> bool:
-        """Nobody speaks for another's channels."""
-        if source_id == device_id:
-            return True
-        try:
-            self._inventory.channel(device_id, source_id)
-        except NotFoundError:
-            return False
-        return True
 
     # Answers
 
@@ -321,6 +295,14 @@ class Inbound:
         self.refused[cause] += 1
         log.info("message refused", source=str(incoming.flow.remote), cause=cause)
         self._answer(incoming, 403)
+
+    def _refuse_sender(self, incoming: IncomingRequest, device_id: DeviceId, heard: Heard) -> None:
+        """Not from where the device is, or from nobody we know (S-06)."""
+        now = self._clock.monotonic()
+        if heard is Heard.FOREIGN_ADDRESS and not self._foreign.spend(device_id, now):
+            source = str(incoming.flow.remote)
+            self._events.publish(ForeignAddress(device_id, self._clock.wall(), source))
+        self._refuse(incoming, heard.name.lower())
 
     # Tasks
 
