@@ -329,6 +329,16 @@ class Agent:
         transaction.want_cancel()
         return self._cancel_if_due(transaction, now)
 
+    def abandon(self, key: ClientKey) -> None:
+        """Nobody waits for this answer any more: a request other than INVITE is not repeated.
+
+        What was sent may still arrive, and its answer is swallowed.
+        """
+        transaction = self._clients.get(key)
+        if isinstance(transaction, NonInviteClientTransaction):
+            transaction.fail()
+            self._settle_client(transaction)
+
     def _cancel_if_due(self, transaction: InviteClientTransaction, now: float) -> Sequence[Effect]:
         if not transaction.is_cancel_due:
             return _NOTHING

@@ -250,8 +250,9 @@ class Endpoint:
         """Send a request and wait for its final response, whatever its status.
 
         TransactionTimeoutError after `limit_s`, at the latest after 32 s; TransportError when the
-        connection cannot be opened or breaks. The same request may be sent again with changed
-        headers: Via and branch are added to a copy.
+        connection cannot be opened or breaks. Whoever is cancelled while waiting takes the request
+        back: it is not repeated. The same request may be sent again with changed headers: Via and
+        branch are added to a copy.
         """
         flow = await self._ready(flow)
         future: asyncio.Future[Response] = self._loop.create_future()
@@ -265,6 +266,9 @@ class Endpoint:
             raise TransactionTimeoutError(
                 f"no answer from {flow.remote} to {request.method} in {limit_s} s"
             ) from None
+        except asyncio.CancelledError:
+            self._agent.abandon(key)
+            raise
         finally:
             self._waiting.pop(key, None)
 
