@@ -8,7 +8,7 @@ from benchmarks.support import Answer, obey, run_child
 from config.settings import Settings, load
 from vms.inventory.queries import ChannelQuery, DeviceQuery
 from vms.server import Server
-from vms.signalling.device_queries import JobState
+from vms.signalling.jobs import JobState
 
 PASSWORD = "a-password-for-benchmarks"  # noqa: S105  known to the load generator
 

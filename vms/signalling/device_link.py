@@ -2,19 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
 
 from media.door import Transport
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.message import Address, Flow, Response
 from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest, InviteRefusedError, PendingInvite
 from sip.net.subscriptions import SubscribeRefusedError, Subscription
-from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
+from vms.errors import NoAnswerError, RejectedError
 from vms.gb28181 import sdp
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import ChannelId, DeviceId
-from vms.gb28181.manscdp.codec import encode
 from vms.gb28181.manscdp.messages import (
     AlarmResponse,
     CatalogQuery,
@@ -27,20 +24,11 @@ from vms.gb28181.manscdp.messages import (
 )
 from vms.gb28181.ssrc import ten_digits
 from vms.gb28181.subject import Subject
-from vms.inventory.inventory import Inventory
 from vms.sessions.calling import CallAnswer, Invitation, OnStage, Stage
-from vms.signalling.flows import Flows
 from vms.signalling.header_text import readable
-from vms.signalling.pending import Pending
+from vms.signalling.messenger import MANSCDP, MESSAGE_LIMIT_S, Identity, Messenger
 
-MANSCDP = "Application/MANSCDP+xml"
 SDP = "application/sdp"
-
-MESSAGE_LIMIT_S = 8.0
-"""For the SIP answer to a MESSAGE."""
-
-ANSWER_LIMIT_S = 10.0
-"""For the MANSCDP answer that follows it."""
 
 SILENT_INVITE_LIMIT_S = 8.0
 """An INVITE without any answer."""
@@ -53,18 +41,8 @@ BYE_LIMIT_S = 4.0
 LONG_NUMBER = 10
 """Digits beyond which a number of seconds is none."""
 
-Answer = TypeVar("Answer")
-
 STREAM_NUMBERS = {"main": None, "sub": 1}
 """`a=streamnumber` (2022); the main stream needs no attribute and older devices know none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who we are: the 20-digit ID and the domain of URIs."""
-
-    server_id: DeviceId
-    domain: str
 
 
 class DeviceCall:
@@ -114,16 +92,12 @@ class DeviceLink:
     def __init__(
         self,
         endpoint: Endpoint,
-        inventory: Inventory,
-        flows: Flows,
-        pending: Pending,
+        messenger: Messenger,
         identity: Identity,
         on_request: Callable[[IncomingRequest], None],
     ) -> None:
         self._endpoint = endpoint
-        self._inventory = inventory
-        self._flows = flows
-        self._pending = pending
+        self._messenger = messenger
         self._identity = identity
         self._on_request = on_request
         self._calls: dict[str, DeviceCall] = {}
@@ -132,7 +106,7 @@ class DeviceLink:
 
     async def invite(self, invitation: Invitation, on_stage: OnStage) -> DeviceCall:
         """A live INVITE with its SDP (9.2); the ACK goes out with the 200's arrival."""
-        flow = self._flow(invitation.device_id)
+        flow = self._messenger.flow(invitation.device_id)
         pending = self._send_invite(invitation, flow)
         on_stage(Stage.INVITE_SENT, f"to {flow.remote} over {flow.transport}")
         leg = await self._final(invitation, pending, on_stage)
@@ -155,38 +129,40 @@ class DeviceLink:
 
     async def request_key_picture(self, device_id: DeviceId, channel_id: ChannelId) -> None:
         """IFameCmd or IFrameCmd by edition (A.2.3.1.7)."""
-        await self._tell(
-            device_id, channel_id, KeyFrameControl(self._pending.next_sn(), DeviceId(channel_id))
-        )
+        sn = self._messenger.pending.spend_sn(device_id, "DeviceControl")
+        await self._messenger.tell(device_id, KeyFrameControl(sn, DeviceId(channel_id)))
 
     def media_host(self, device_id: DeviceId) -> str:
         """Our address as the device reaches it; raises `DeviceOfflineError`."""
-        return self._endpoint.local_address(self._flow(device_id).remote.host).host
+        return self._messenger.host_seen_by(device_id)
 
     # Queries
 
     async def query_device_info(self, device_id: DeviceId) -> DeviceInfoResponse:
         """Maker, model, firmware (A.2.4.2)."""
-        return await self._ask(
+        return await self._messenger.ask(
             device_id, "DeviceInfo", lambda sn: DeviceInfoQuery(sn, device_id), DeviceInfoResponse
         )
 
-    async def query_device_status(self, device_id: DeviceId) -> DeviceStatusResponse:
-        """How the device does (A.2.4.1)."""
-        return await self._ask(
+    async def query_device_status(
+        self, device_id: DeviceId, target: str = ""
+    ) -> DeviceStatusResponse:
+        """How the device, or the channel `target`, does (A.2.4.1)."""
+        return await self._messenger.ask(
             device_id,
             "DeviceStatus",
-            lambda sn: DeviceStatusQuery(sn, device_id),
+            lambda sn: DeviceStatusQuery(sn, DeviceId(target or device_id)),
             DeviceStatusResponse,
+            target=target,
         )
 
-    async def send_catalog_query(self, device_id: DeviceId, sn: int) -> None:
+    async def send_catalog_query(self, device_id: DeviceId, query: CatalogQuery) -> None:
         """Ask for the catalogue (A.2.4.3); the parts of the answer come by `Pending`."""
-        await self._tell(device_id, device_id, CatalogQuery(sn, device_id))
+        await self._messenger.tell(device_id, query)
 
     async def confirm_alarm(self, device_id: DeviceId, answer: AlarmResponse) -> None:
         """The business answer to a stored alarm (9.4)."""
-        await self._tell(device_id, device_id, answer)
+        await self._messenger.tell(device_id, answer)
 
     # Subscriptions
 
@@ -195,12 +171,12 @@ class DeviceLink:
     ) -> Subscription:
         """A SUBSCRIBE outside any dialog (9.11). A `RejectedError` has the device's Min-Expires as
         the fact `min_expires_s`, where it told one; otherwise raises as a query does."""
-        flow = self._flow(device_id)
+        flow = self._messenger.flow(device_id)
         request = self._endpoint.new_request(
             "SUBSCRIBE",
-            self._uri(device_id, flow),
-            from_=self._own_address(),
-            to=self._address_of(device_id),
+            self._messenger.uri(device_id, flow),
+            from_=self._messenger.own_address,
+            to=self._messenger.address_of(device_id),
             contact=f"<sip:{self._identity.server_id}@{self._endpoint.local_address(flow.remote.host)}>",
             headers=[("Event", event), ("Expires", str(expires_s))],
             body=self.body(device_id, query),
@@ -225,52 +201,7 @@ class DeviceLink:
 
     def body(self, device_id: DeviceId, message: Message) -> bytes:
         """A message as this device reads it."""
-        return encode(message, self._inventory.device(device_id).edition)
-
-    async def _ask(
-        self,
-        device_id: DeviceId,
-        cmd_type: str,
-        query: Callable[[int], Message],
-        expected: type[Answer],
-    ) -> Answer:
-        with self._pending.expect(device_id, cmd_type) as expectation:
-            await self._tell(device_id, device_id, query(expectation.sn))
-            try:
-                async with asyncio.timeout(ANSWER_LIMIT_S):
-                    while True:
-                        answer = await expectation.parts.get()
-                        if isinstance(answer, expected):
-                            return answer
-            except TimeoutError:
-                raise NoAnswerError(
-                    f"no {cmd_type} answer from {device_id} in {ANSWER_LIMIT_S:.0f} s",
-                    device_id=device_id,
-                ) from None
-
-    async def _tell(self, device_id: DeviceId, target: str, message: Message) -> None:
-        """A MESSAGE, and its 200; raises `RejectedError`, `NoAnswerError`, `DeviceOfflineError`."""
-        flow = self._flow(device_id)
-        request = self._endpoint.new_request(
-            "MESSAGE",
-            self._uri(target, flow),
-            from_=self._own_address(),
-            to=self._address_of(target),
-            body=encode(message, self._inventory.device(device_id).edition),
-            content_type=MANSCDP,
-        )
-        try:
-            response = await self._endpoint.request(request, flow, limit_s=MESSAGE_LIMIT_S)
-        except (TransactionTimeoutError, TransportError) as error:
-            raise NoAnswerError(
-                f"no answer from {device_id} to a MESSAGE: {error}", device_id=device_id
-            ) from error
-        if not response.is_success:
-            raise RejectedError(
-                f"{device_id} answered {response.status} {readable(response.reason)} to a MESSAGE",
-                response.status,
-                device_id=device_id,
-            )
+        return self._messenger.body(device_id, message)
 
     # INVITE
 
@@ -293,9 +224,9 @@ class DeviceLink:
         local = self._endpoint.local_address(flow.remote.host)
         request = self._endpoint.new_request(
             "INVITE",
-            self._uri(invitation.channel_id, flow),
-            from_=self._own_address(),
-            to=self._address_of(invitation.channel_id),
+            self._messenger.uri(invitation.channel_id, flow),
+            from_=self._messenger.own_address,
+            to=self._messenger.address_of(invitation.channel_id),
             call_id=invitation.call_id or None,
             contact=f"<sip:{self._identity.server_id}@{local}>",
             headers=[("Subject", str(subject))],
@@ -340,23 +271,6 @@ class DeviceLink:
 
     def _forget_call(self, call_id: str) -> None:
         self._calls.pop(call_id, None)
-
-    # Addresses
-
-    def _flow(self, device_id: DeviceId) -> Flow:
-        flow = self._flows.of(device_id)
-        if flow is None:
-            raise DeviceOfflineError(f"no way to {device_id} is known", device_id=device_id)
-        return flow
-
-    def _uri(self, target: str, flow: Flow) -> str:
-        return f"sip:{target}@{flow.remote}"
-
-    def _own_address(self) -> str:
-        return f"<sip:{self._identity.server_id}@{self._identity.domain}>"
-
-    def _address_of(self, target: str) -> str:
-        return f"<sip:{target}@{self._identity.domain}>"
 
 
 def _bargain(answer: Response | None, remote: Address) -> CallAnswer:

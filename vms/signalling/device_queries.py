@@ -4,48 +4,53 @@ A catalogue comes in many parts over minutes, so asking for one is a job with a 
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from itertools import islice
 
 from vms.clock import Clock
-from vms.errors import NotFoundError, VmsError
+from vms.errors import InvalidError, VmsError
 from vms.events import CatalogProgress, EventBus
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import (
+    CatalogQuery,
     CatalogResponse,
     DeviceInfoResponse,
     DeviceStatusResponse,
 )
 from vms.inventory.catalog import CatalogAssembly, Complete, Outcome, channels_of
 from vms.inventory.inventory import Inventory
+from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.device_link import DeviceLink
+from vms.signalling.jobs import JobBook, JobState
 from vms.signalling.pending import Expectation, Pending
 
 ATTEMPTS = 2
 """An incomplete answer is asked for once more; what came is kept either way."""
 
 PROGRESS_PERIOD_S = 0.5
-JOBS_KEPT = 1_000
 
 
-class JobState(StrEnum):
-    """How a job stands."""
+@dataclass(frozen=True, slots=True)
+class CatalogScope:
+    """Which part of a catalogue is asked for: what lies under `target` (a division, a group, an
+    organisation, a device below a platform), added between `start` and `end`. Nothing said: all.
+    """
 
-    RUNNING = "running"
-    COMPLETE = "complete"
-    INCOMPLETE = "incomplete"
-    FAILED = "failed"
+    target: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+WHOLE = CatalogScope()
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogJob:
     """A catalogue query: `received` of `announced` items; `announced` None until the device says.
 
-    `error` tells in a sentence why it failed or what is missing.
+    `error` tells in a sentence why it failed or what is missing. Only a query of the `WHOLE` may
+    take channels away.
     """
 
     job_id: str
@@ -56,6 +61,7 @@ class CatalogJob:
     started_at: datetime
     finished_at: datetime | None = None
     error: str = ""
+    scope: CatalogScope = WHOLE
 
     @property
     def finished(self) -> bool:
@@ -74,6 +80,7 @@ class DeviceQueries:
         events: EventBus,
         clock: Clock,
         new_id: Callable[[], str],
+        offsets: ClockOffsets,
     ) -> None:
         self._link = link
         self._pending = pending
@@ -81,8 +88,9 @@ class DeviceQueries:
         self._events = events
         self._clock = clock
         self._new_id = new_id
-        self._jobs: OrderedDict[str, CatalogJob] = OrderedDict()
-        self._running: dict[DeviceId, tuple[str, asyncio.Task[None]]] = {}
+        self._offsets = offsets
+        self._jobs: JobBook[CatalogJob] = JobBook()
+        self._running: dict[tuple[DeviceId, CatalogScope], tuple[str, asyncio.Task[None]]] = {}
 
     async def query_info(self, device_id: str) -> DeviceInfoResponse:
         """Maker, model, firmware (A.2.4.2); stored and returned."""
@@ -97,48 +105,67 @@ class DeviceQueries:
         )
         return answer
 
-    async def query_status(self, device_id: str) -> DeviceStatusResponse:
-        """How the device does (A.2.4.1)."""
-        return await self._link.query_device_status(self._inventory.device(device_id).device_id)
+    async def query_status(self, device_id: str, target: str = "") -> DeviceStatusResponse:
+        """How the device, or its channel `target`, does (A.2.4.1); tells its clock's offset too."""
+        known = self._inventory.device(device_id).device_id
+        asked_at = self._clock.wall()
+        answer = await self._link.query_device_status(known, target)
+        self._offsets.measured(known, answer.device_time, asked_at, self._clock.wall())
+        return answer
 
-    async def query_catalog(self, device_id: str) -> CatalogJob:
-        """Ask for the catalogue and return; `catalog_job` tells how it goes.
+    async def query_catalog(self, device_id: str, scope: CatalogScope = WHOLE) -> CatalogJob:
+        """Ask for the catalogue, or a part of it, and return; `catalog_job` tells how it goes.
 
-        Raises `NotFoundError` for an unknown device, `DeviceOfflineError` where none can be asked.
+        Raises `NotFoundError` for an unknown device, `DeviceOfflineError` where none can be asked,
+        `InvalidError` for a scope that makes no sense.
         """
         known = self._inventory.device(device_id).device_id
+        if scope.target and not (scope.target.isascii() and scope.target.isdigit()):
+            raise InvalidError("a part of a catalogue is named by digits", field="target")
+        if scope.start and scope.end and scope.start >= scope.end:
+            raise InvalidError("the start lies before the end", field="start")
         self._link.media_host(known)
-        return self._start(known)
+        return self._start(known, scope)
 
     def catalog_job(self, job_id: str) -> CatalogJob:
         """One of the last jobs; raises `NotFoundError`."""
-        try:
-            return self._jobs[job_id]
-        except KeyError:
-            raise NotFoundError(f"no job {job_id}") from None
+        return self._jobs.of(job_id)
 
     async def catalog_fetched(self, device_id: DeviceId) -> CatalogJob:
-        """Ask and wait for the end."""
-        job = self._start(device_id)
-        await asyncio.wait([self._running[device_id][1]])
-        return self._jobs[job.job_id]
+        """Ask for the whole and wait for the end."""
+        job = self._start(device_id, WHOLE)
+        await asyncio.wait([self._running[device_id, WHOLE][1]])
+        return self._jobs.of(job.job_id)
 
-    def _start(self, device_id: DeviceId) -> CatalogJob:
-        running = self._running.get(device_id)
-        if running is not None and not self._jobs[running[0]].finished:
-            return self._jobs[running[0]]
-        job = CatalogJob(self._new_id(), device_id, JobState.RUNNING, 0, None, self._clock.wall())
-        self._keep(job)
-        task = asyncio.get_running_loop().create_task(self._run(job.job_id, device_id))
-        self._running[device_id] = (job.job_id, task)
-        task.add_done_callback(lambda task: self._forget(device_id, task))
+    def sync_of(self, device_id: DeviceId) -> asyncio.Task[None] | None:
+        """The catalogue query that runs for a device; what it brought is stored when it ends."""
+        running = self._running.get((device_id, WHOLE))
+        return None if running is None or running[1].done() else running[1]
+
+    def _start(self, device_id: DeviceId, scope: CatalogScope) -> CatalogJob:
+        running = self._running.get((device_id, scope))
+        if running is not None and not (job := self._jobs.of(running[0])).finished:
+            return job
+        job = CatalogJob(
+            self._new_id(),
+            device_id,
+            JobState.RUNNING,
+            0,
+            None,
+            self._clock.wall(),
+            scope=scope,
+        )
+        self._jobs.put(job)
+        task = asyncio.get_running_loop().create_task(self._run(job))
+        self._running[device_id, scope] = (job.job_id, task)
+        task.add_done_callback(lambda task: self._forget((device_id, scope), task))
         return job
 
-    def _forget(self, device_id: DeviceId, task: asyncio.Task[None]) -> None:
-        """The task ended; the next query of that device may have begun already."""
-        running = self._running.get(device_id)
+    def _forget(self, key: tuple[DeviceId, CatalogScope], task: asyncio.Task[None]) -> None:
+        """The task ended; the next query of that kind may have begun already."""
+        running = self._running.get(key)
         if running is not None and running[1] is task:
-            del self._running[device_id]
+            del self._running[key]
 
     async def close(self) -> None:
         """Give up what runs."""
@@ -147,12 +174,13 @@ class DeviceQueries:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, job_id: str, device_id: DeviceId) -> None:
+    async def _run(self, job: CatalogJob) -> None:
+        job_id = job.job_id
         try:
             missing = ""
             for _ in range(ATTEMPTS):
-                outcome = await self._ask(job_id, device_id)
-                await self._apply(device_id, outcome)
+                outcome = await self._ask(job)
+                await self._apply(job, outcome)
                 if isinstance(outcome, Complete):
                     self._finish(job_id, JobState.COMPLETE, "")
                     return
@@ -167,16 +195,22 @@ class DeviceQueries:
             self._finish(job_id, JobState.FAILED, "a fault of this server; see its log")
             raise
 
-    async def _apply(self, device_id: DeviceId, outcome: Outcome) -> None:
-        channels = channels_of(device_id, outcome.items)
+    async def _apply(self, job: CatalogJob, outcome: Outcome) -> None:
+        channels = channels_of(job.device_id, outcome.items)
+        if job.scope != WHOLE:
+            await self._inventory.upsert_channels(job.device_id, channels)
+            return
         is_complete = isinstance(outcome, Complete)
-        await self._inventory.replace_channels(device_id, channels, complete=is_complete)
+        await self._inventory.replace_channels(job.device_id, channels, complete=is_complete)
 
-    async def _ask(self, job_id: str, device_id: DeviceId) -> Outcome:
-        with self._pending.expect(device_id, "Catalog") as expectation:
+    async def _ask(self, job: CatalogJob) -> Outcome:
+        scope = job.scope
+        with self._pending.expect(job.device_id, "Catalog", scope.target) as expectation:
             assembly = CatalogAssembly(expectation.sn, self._clock.monotonic())
-            await self._link.send_catalog_query(device_id, expectation.sn)
-            return await self._gather(job_id, expectation, assembly)
+            target = DeviceId(expectation.target)
+            query = CatalogQuery(expectation.sn, target, scope.start, scope.end)
+            await self._link.send_catalog_query(job.device_id, query)
+            return await self._gather(job.job_id, expectation, assembly)
 
     async def _gather(
         self, job_id: str, expectation: Expectation, assembly: CatalogAssembly
@@ -206,8 +240,10 @@ class DeviceQueries:
         return assembly.add(part, self._clock.monotonic())
 
     def _progress(self, job_id: str, assembly: CatalogAssembly, *, is_last: bool) -> None:
-        job = replace(self._jobs[job_id], received=assembly.received, announced=assembly.announced)
-        self._keep(job)
+        job = replace(
+            self._jobs.of(job_id), received=assembly.received, announced=assembly.announced
+        )
+        self._jobs.put(job)
         self._events.publish(
             CatalogProgress(
                 job.device_id,
@@ -219,15 +255,7 @@ class DeviceQueries:
         )
 
     def _finish(self, job_id: str, state: JobState, error: str) -> None:
-        job = self._jobs.get(job_id)
+        job = self._jobs.find(job_id)
         if job is not None:
-            self._keep(replace(job, state=state, error=error, finished_at=self._clock.wall()))
-
-    def _keep(self, job: CatalogJob) -> None:
-        """The oldest that are over give way; those that run are at most one a device."""
-        self._jobs[job.job_id] = job
-        surplus = len(self._jobs) - JOBS_KEPT
-        if surplus > 0:
-            over = (known.job_id for known in self._jobs.values() if known.finished)
-            for job_id in list(islice(over, surplus)):
-                del self._jobs[job_id]
+            done = replace(job, state=state, error=error, finished_at=self._clock.wall())
+            self._jobs.put(done)

@@ -18,6 +18,7 @@ from vms.gb28181.version import HEADER as VERSION_HEADER
 from vms.gb28181.version import Edition, edition_of, version_of
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Binding, Device
+from vms.inventory.profiling import profile_of
 from vms.inventory.registration import (
     ASSUMED_EXPIRY_S,
     SHORTEST_EXPIRY_S,
@@ -262,6 +263,9 @@ class Registrar:
 
     def _date(self, device_id: DeviceId) -> list[tuple[str, str]]:
         """Nothing for devices whose clock somebody else sets."""
+        device = self._inventory.find_device(device_id)
+        if device is not None and not profile_of(device).send_date:
+            return []
         return [("Date", write_date_header(self._clock.wall()))]
 
     async def _unregistered(self, request: Request, flow: Flow, device_id: DeviceId) -> Response:

@@ -25,8 +25,8 @@ from tests.vms.signalling.stage import (
 from vms.errors import RejectedError
 from vms.gb28181.manscdp.messages import DeviceInfoResponse
 from vms.server import Server
-from vms.signalling import device_queries, greeter
-from vms.signalling.device_queries import JobState
+from vms.signalling import greeter, jobs
+from vms.signalling.jobs import JobState
 
 GARBLED = "摄像机".encode("gb18030")
 PLACE = b"@@"
@@ -85,7 +85,7 @@ async def test_an_alarm_at_the_end_of_time_does_not_hide_the_others(
 async def test_a_slow_catalogue_outlives_the_memory_of_those_that_are_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_queries, "JOBS_KEPT", 2)
+    monkeypatch.setattr(jobs, "JOBS_KEPT", 2)
     async with stage(tmp_path) as server, registered(server) as slow:
         job = await server.link.query_catalog(DEVICE)
         sn = (await slow.asked("MESSAGE", "Catalog")).element("SN")

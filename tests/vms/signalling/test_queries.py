@@ -18,7 +18,8 @@ from tests.vms.signalling.stage import (
 from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
 from vms.inventory.queries import ChannelQuery
 from vms.server import Server
-from vms.signalling.device_queries import CatalogJob, JobState
+from vms.signalling.device_queries import CatalogJob
+from vms.signalling.jobs import JobState
 
 
 def channels(server: Server) -> list[str]:
@@ -170,7 +171,7 @@ async def test_a_refused_query_is_told_in_a_sentence(tmp_path: Path) -> None:
 async def test_a_query_without_any_answer_is_told_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.device_link.MESSAGE_LIMIT_S", 0.3)
+    monkeypatch.setattr("vms.signalling.messenger.MESSAGE_LIMIT_S", 0.3)
     async with stage(tmp_path) as server, registered(server) as camera:
         del camera.answers["MESSAGE"]
 
@@ -183,7 +184,7 @@ async def test_a_query_without_any_answer_is_told_in_a_sentence(
 async def test_a_query_that_is_only_received_is_told_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.device_link.ANSWER_LIMIT_S", 0.3)
+    monkeypatch.setattr("vms.signalling.messenger.ANSWER_LIMIT_S", 0.3)
     async with stage(tmp_path) as server, registered(server):
         with pytest.raises(NoAnswerError, match=f"no DeviceStatus answer from {DEVICE}"):
             await server.link.query_status(DEVICE)
@@ -200,7 +201,7 @@ async def test_a_device_that_left_cannot_be_asked(tmp_path: Path) -> None:
 async def test_a_query_that_takes_long_outlasts_many_that_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.device_queries.JOBS_KEPT", 2)
+    monkeypatch.setattr("vms.signalling.jobs.JOBS_KEPT", 2)
     async with (
         stage(tmp_path) as server,
         registered(server) as slow,

@@ -1,0 +1,86 @@
+"""What takes longer than a person waits: jobs, and the book in which the last ones stand."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
+
+from vms.errors import NotFoundError
+
+JOBS_KEPT = 1_000
+
+
+class JobState(StrEnum):
+    """How a job stands."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+
+
+class Job(Protocol):
+    """What every job has."""
+
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def state(self) -> JobState: ...
+
+
+JobT = TypeVar("JobT", bound=Job)
+
+
+class JobBook(Generic[JobT]):
+    """The last jobs of one kind. Those that run stay; the oldest that are over give way.
+
+    `weight` says what a job holds; the sum over those that are over stays below `weight_limit`.
+    """
+
+    def __init__(
+        self,
+        kept: int | None = None,
+        weight: Callable[[JobT], int] = lambda _job: 0,
+        weight_limit: int = 0,
+    ) -> None:
+        self._jobs: dict[str, JobT] = {}
+        self._kept = kept
+        self._weight = weight
+        self._weight_limit = weight_limit
+
+    def put(self, job: JobT) -> None:
+        """A new job, or a known one as it stands now."""
+        self._jobs[job.job_id] = job
+        surplus = len(self._jobs) - (self._kept or JOBS_KEPT)
+        if surplus > 0:
+            for job_id in list(islice(self._over(), surplus)):
+                del self._jobs[job_id]
+        if job.state is not JobState.RUNNING:
+            self._lighten(job.job_id)
+
+    def of(self, job_id: str) -> JobT:
+        """One of them; raises `NotFoundError`."""
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise NotFoundError(f"no job {job_id}") from None
+
+    def find(self, job_id: str) -> JobT | None:
+        """One of them, or None."""
+        return self._jobs.get(job_id)
+
+    def all(self) -> list[JobT]:
+        """In the order of their beginnings."""
+        return list(self._jobs.values())
+
+    def _over(self) -> list[str]:
+        return [each.job_id for each in self._jobs.values() if each.state is not JobState.RUNNING]
+
+    def _lighten(self, newest: str) -> None:
+        held = {job_id: self._weight(self._jobs[job_id]) for job_id in self._over()}
+        total = sum(held.values())
+        for job_id, weight in held.items():
+            if total <= self._weight_limit or job_id == newest:
+                return
+            total -= weight
+            del self._jobs[job_id]

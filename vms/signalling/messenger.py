@@ -1,0 +1,192 @@
+"""MESSAGEs to devices, and the answers that come as MESSAGEs of theirs (GB/T 28181-2022, 9.3)."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sip.errors import TransactionTimeoutError, TransportError
+from sip.message import Flow
+from sip.net.endpoint import Endpoint
+from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
+from vms.gb28181.ids import DeviceId
+from vms.gb28181.manscdp.codec import encode
+from vms.gb28181.manscdp.messages import Message
+from vms.gb28181.profiles import Charset
+from vms.inventory.inventory import Inventory
+from vms.signalling.flows import Flows
+from vms.signalling.header_text import readable
+from vms.signalling.pending import Delivered, Expectation, Pending, Undelivered, Unreadable
+
+MANSCDP = "Application/MANSCDP+xml"
+
+MESSAGE_LIMIT_S = 8.0
+"""For the SIP answer to a MESSAGE."""
+
+ANSWER_LIMIT_S = 10.0
+"""For the MANSCDP answer to a query that follows it."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are: the 20-digit ID and the domain of URIs."""
+
+    server_id: DeviceId
+    domain: str
+
+
+class Messenger:
+    """Reaches devices along the road of their last authenticated REGISTER, never by Contact.
+
+    Every method raises `DeviceOfflineError` where there is no road, `RejectedError` for a status
+    other than 2xx, `NoAnswerError` for silence.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        inventory: Inventory,
+        flows: Flows,
+        pending: Pending,
+        identity: Identity,
+    ) -> None:
+        self._endpoint = endpoint
+        self._inventory = inventory
+        self._flows = flows
+        self._identity = identity
+        self.pending = pending
+
+    def flow(self, device_id: DeviceId) -> Flow:
+        """The road to a device."""
+        flow = self._flows.of(device_id)
+        if flow is None:
+            raise DeviceOfflineError(f"no way to {device_id} is known", device_id=device_id)
+        return flow
+
+    def uri(self, target: str, flow: Flow) -> str:
+        """A Request-URI at the other end of `flow`."""
+        return f"sip:{target}@{flow.remote}"
+
+    @property
+    def own_address(self) -> str:
+        """Our From."""
+        return f"<sip:{self._identity.server_id}@{self._identity.domain}>"
+
+    def address_of(self, target: str) -> str:
+        """Its To."""
+        return f"<sip:{target}@{self._identity.domain}>"
+
+    def host_seen_by(self, device_id: DeviceId) -> str:
+        """Our address as the device reaches it."""
+        return self._endpoint.local_address(self.flow(device_id).remote.host).host
+
+    def body(self, device_id: DeviceId, message: Message) -> bytes:
+        """A message as this device reads it: by its edition, in its charset."""
+        profile = self._inventory.profile(device_id)
+        body = encode(message, profile.edition)
+        return in_utf_8(body) if profile.charset is Charset.UTF_8 else body
+
+    async def tell(self, device_id: DeviceId, message: Message) -> None:
+        """A MESSAGE, and its 200."""
+        flow = self.flow(device_id)
+        request = self._endpoint.new_request(
+            "MESSAGE",
+            self.uri(device_id, flow),
+            from_=self.own_address,
+            to=self.address_of(device_id),
+            body=self.body(device_id, message),
+            content_type=MANSCDP,
+        )
+        try:
+            response = await self._endpoint.request(request, flow, limit_s=MESSAGE_LIMIT_S)
+        except (TransactionTimeoutError, TransportError) as error:
+            raise NoAnswerError(
+                f"no answer from {device_id} to a MESSAGE: {error}", device_id=device_id
+            ) from error
+        if not response.is_success:
+            raise RejectedError(
+                f"{device_id} answered {response.status} {readable(response.reason)} to a MESSAGE",
+                response.status,
+                device_id=device_id,
+            )
+
+    @asynccontextmanager
+    async def asking(
+        self,
+        device_id: DeviceId,
+        cmd_type: str,
+        message: Callable[[int], Message],
+        target: str = "",
+    ) -> AsyncGenerator[Expectation]:
+        """Send what `message(sn)` makes; inside the block its answers come to the expectation.
+
+        They may come before the 200, and instead of it. A refusal is among the parts: see `part`.
+        """
+        self.flow(device_id)
+        with self.pending.expect(device_id, cmd_type, target) as expectation:
+            telling = asyncio.get_running_loop().create_task(
+                self._tell_of(expectation, message(expectation.sn))
+            )
+            try:
+                yield expectation
+            finally:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell_of(self, expectation: Expectation, message: Message) -> None:
+        try:
+            await self.tell(expectation.device_id, message)
+        except Exception as error:  # noqa: BLE001 - whoever reads the parts gets it raised
+            expectation.put(Undelivered(error))
+        else:
+            expectation.put(Delivered())
+
+    async def ask(
+        self,
+        device_id: DeviceId,
+        cmd_type: str,
+        message: Callable[[int], Message],
+        expected: type[Answer],
+        *,
+        target: str = "",
+        limit_s: float | None = None,
+    ) -> Answer:
+        """One question, one answer; `limit_s` counts from the 200."""
+        limit_s = ANSWER_LIMIT_S if limit_s is None else limit_s
+        async with self.asking(device_id, cmd_type, message, target) as expectation:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + MESSAGE_LIMIT_S + limit_s
+            while True:
+                answer = await part(expectation, deadline - loop.time())
+                if isinstance(answer, expected):
+                    return answer
+                if answer is None:
+                    raise NoAnswerError(
+                        f"no {cmd_type} answer from {device_id} in {limit_s:.0f} s",
+                        device_id=device_id,
+                    )
+                if isinstance(answer, Delivered):
+                    deadline = loop.time() + limit_s
+
+
+def in_utf_8(body: bytes) -> bytes:
+    """A body of ours in UTF-8, and labelled so: for the few devices that read nothing else."""
+    text = body.decode("gb18030")
+    return re.sub(r'encoding="[^"]*"', 'encoding="UTF-8"', text, count=1).encode()
+
+
+async def part(expectation: Expectation, wait_s: float) -> Message | Delivered | Unreadable | None:
+    """The next news of a query, None after `wait_s` of silence. Raises what kept our MESSAGE from
+    being taken."""
+    try:
+        async with asyncio.timeout(wait_s):
+            news = await expectation.parts.get()
+    except TimeoutError:
+        return None
+    if isinstance(news, Undelivered):
+        raise news.error
+    return news
