@@ -28,48 +28,13 @@ from vms.gb28181.manscdp.messages import (
     VideoRecordPlan,
     VideoStreamAttribute,
 )
+from vms.gb28181.manscdp.registry import CONFIG_TYPES
 from vms.gb28181.version import Edition
 
-_SVAC = ("SVACEncodeConfig", "SVACDecodeConfig")
-_SINCE_2022 = (
-    "VideoParamAttribute",
-    "VideoRecordPlan",
-    "VideoAlarmRecord",
-    "PictureMask",
-    "FrameMirror",
-    "AlarmReport",
-    "OSDConfig",
-    "SnapShotConfig",
-)
-TYPES: Mapping[Edition, frozenset[str]] = {
-    Edition.E2011: frozenset(),
-    Edition.E2014: frozenset(
-        {
-            "BasicParam",
-            "VideoParamOpt",
-            "VideoParamConfig",
-            "AudioParamOpt",
-            "AudioParamConfig",
-            *_SVAC,
-        }
-    ),
-    Edition.E2016: frozenset({"BasicParam", "VideoParamOpt", *_SVAC}),
-    Edition.E2022: frozenset({"BasicParam", "VideoParamOpt", *_SVAC, *_SINCE_2022}),
-}
-"""Which blocks each edition knows (4.2); those that end in Opt are only read."""
-
-_NAMES: Mapping[type, str] = {
-    OsdConfig: "OSDConfig",
-    SvacEncodeConfig: "SVACEncodeConfig",
-    SvacDecodeConfig: "SVACDecodeConfig",
-}
+_BY_NAME = {config_type.name: config_type for config_type in CONFIG_TYPES}
+_BY_CLASS = {config_type.cls: config_type for config_type in CONFIG_TYPES}
 _NO_BOX = PixelBox(0, 0, 0, 0)
 _ALWAYS = (0, 0, 0, 23, 59, 59)
-
-
-def type_of(block: ConfigBlock) -> str:
-    """The ConfigType a block is asked for by."""
-    return _NAMES.get(type(block), type(block).__name__)
 
 
 class Configuration:
@@ -84,7 +49,8 @@ class Configuration:
 
     def knows(self, config_type: str) -> bool:
         """Whether the device's edition has that block."""
-        return config_type in TYPES.get(self._edition, ())
+        known = _BY_NAME.get(config_type)
+        return known is not None and self._edition in known.editions
 
     def read(self, config_type: str) -> ConfigBlock | None:
         """The block of that name; None where the edition has none."""
@@ -99,15 +65,15 @@ class Configuration:
 
     def write(self, block: ConfigBlock) -> bool:
         """Take over a block; False for those that are only read, or unknown."""
-        config_type = type_of(block)
-        if not self.knows(config_type) or config_type.endswith("Opt"):
+        config_type = _BY_CLASS[type(block)]
+        if not self.knows(config_type.name) or config_type.control_form is None:
             return False
-        before = self.read(config_type)
+        before = self.read(config_type.name)
         if isinstance(block, BasicParam) and isinstance(before, BasicParam):
             block = _merged(before, block)
         elif isinstance(block, PictureMask) and isinstance(before, PictureMask):
             block = _patched(before, block)
-        self._blocks[config_type] = block
+        self._blocks[config_type.name] = block
         return True
 
 

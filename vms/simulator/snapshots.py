@@ -1,9 +1,9 @@
 """Snapshots a simulated camera takes on demand, and brings to where it was told (2022, 4.2)."""
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 from datetime import datetime
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from media.outputs.snapshot import jpeg_of
@@ -36,8 +36,8 @@ async def take_and_upload(
 
     Only to `server_host` and to this machine: a simulator sends nothing to strangers.
     """
-    target = urlsplit(order.upload_url)
-    if not _may_upload(target, server_host):
+    target = _target_of(order.upload_url, server_host)
+    if target is None:
         note_error(f"{channel_id}: no snapshots go to {order.upload_url[:200]!r}")
         return ()
     arrived: list[str] = []
@@ -70,19 +70,20 @@ def picture_of(channel_id: str, at: datetime, caption: str) -> bytes:
     return jpeg_of(AccessUnit(Codec.H264, 0, picture.data, is_key=True, received_s=0))
 
 
-def _may_upload(target: SplitResult, server_host: str) -> bool:
+def _target_of(url: str, server_host: str) -> SplitResult | None:
+    """Where an upload goes; None where it must not, or where the URL is none."""
     try:
+        target = urlsplit(url)
         host, _ = target.hostname, target.port
     except ValueError:
-        return False
+        return None
     if target.scheme != "http" or not host:
-        return False
-    if host in (server_host, "localhost"):
-        return True
+        return None
     try:
-        return ipaddress.ip_address(host).is_loopback
+        is_here = ip_address(host).is_loopback
     except ValueError:
-        return False
+        is_here = host == "localhost"
+    return target if is_here or host == server_host else None
 
 
 async def _post(target: SplitResult, name: str, jpeg: bytes) -> None:

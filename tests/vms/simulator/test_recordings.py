@@ -1,6 +1,7 @@
 """What a simulated camera has recorded."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from vms.simulator.recordings import RETENTION, segments
 
@@ -24,7 +25,7 @@ def test_recordings_follow_each_other_without_overlap_and_not_into_the_future() 
     found = list(segments(CHANNEL, NOW - 3 * DAY, NOW + DAY, NOW))
 
     assert all(one.start < one.end for one in found)
-    assert all(one.end <= two.start for one, two in zip(found, found[1:], strict=False))
+    assert all(one.end <= two.start for one, two in pairwise(found))
     assert found[-1].end == NOW
     assert {one.kind for one in found} == {"time", "alarm", "manual"}
     assert len({one.path for one in found}) == len(found)
