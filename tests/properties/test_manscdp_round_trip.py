@@ -161,8 +161,8 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     elif isinstance(value, tuple):
         many = cast("tuple[object, ...]", value)
         yield f"{path}.count", len(many)
-        for number, one in enumerate(many):
-            yield from leaves(one, f"{path}.{number}")
+        for number, item in enumerate(many):
+            yield from leaves(item, f"{path}.{number}")
     else:
         yield path, value
 

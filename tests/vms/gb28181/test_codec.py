@@ -9,7 +9,7 @@ import pytest
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.codec import Decoded, decode, encode
-from vms.gb28181.manscdp.document import LONGEST_TAG, LONGEST_TEXT
+from vms.gb28181.manscdp.document import LONGEST_TAG
 from vms.gb28181.manscdp.items import MAX_EXTRA
 from vms.gb28181.manscdp.messages import (
     AlarmInputStatus,
@@ -33,6 +33,7 @@ from vms.gb28181.manscdp.messages import (
     Result,
     Unknown,
 )
+from vms.gb28181.manscdp.node import LONGEST_TEXT
 from vms.gb28181.manscdp.tolerances import Tolerance
 from vms.gb28181.version import Edition
 

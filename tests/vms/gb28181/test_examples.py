@@ -115,9 +115,9 @@ def test_the_controls_that_are_answered_are_those_of_the_standard() -> None:
         (Edition.E2016, "IFrameCmd HomePosition MobilePosition"),
         (
             Edition.E2022,
-            "PTZPreciseCtrl DeviceUpgrade FormatSDCard TargetTrack HomePositionQuery "
-            "CruiseTrackListQuery CruiseTrackQuery PTZPosition SDCardStatus "
-            "UploadSnapShotFinished VideoUploadNotify DeviceUpgradeResult",
+            """PTZPreciseCtrl DeviceUpgrade FormatSDCard TargetTrack HomePositionQuery
+            CruiseTrackListQuery CruiseTrackQuery PTZPosition SDCardStatus
+            UploadSnapShotFinished VideoUploadNotify DeviceUpgradeResult""",
         ),
     ],
 )

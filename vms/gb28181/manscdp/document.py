@@ -44,7 +44,12 @@ _KNOWN_TAGS = (
         Longitude Latitude BusinessGroupID PTZType Event DeviceName Firmware Channel Online
         Reason Encode Record DeviceTime Alarmstatus DutyStatus AlarmPriority AlarmMethod
         AlarmTime AlarmDescription AlarmType AlarmTypeParam EventType NotifyType IFameCmd
-        IFrameCmd
+        IFrameCmd SourceID TargetID PositionType RoomType UseType SupplyLightType DirectionType
+        Resolution DownloadSpeed SVCSpaceSupportMode SVCTimeSupportMode
+        PhotoelectricImagingType CapturePositionType StreamNumberList SSVCRatioSupportList
+        MobileDeviceType HorizontalFieldAngle VerticalFieldAngle MaxViewDistance GrassrootsCode
+        PointType PointCommonName MAC FunctionType EncodeType InstallTime ManagementUnit
+        ContactInfo RecordSaveDays IndustrialClassification
         """,
         )
     )

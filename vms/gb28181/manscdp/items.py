@@ -60,6 +60,50 @@ _AFTER_PARENT = (
 _AFTER_SECRECY = ("IPAddress", "Port")
 _ITEM_LEVEL = frozenset(("Block", *_AFTER_PARENT, *_AFTER_SECRECY))
 _REMOVED_IN_2022 = frozenset({"SafetyWay", "CertNum", "Certifiable", "ErrCode", "EndTime"})
+_NEW_IN_2022 = frozenset({"SecurityLevelCode"})
+_INFO_UP_TO_2016 = (
+    "PTZType",
+    "PositionType",
+    "RoomType",
+    "UseType",
+    "SupplyLightType",
+    "DirectionType",
+    "Resolution",
+    "BusinessGroupID",
+    "DownloadSpeed",
+    "SVCSpaceSupportMode",
+    "SVCTimeSupportMode",
+)
+_INFO_SINCE_2022 = (
+    "PTZType",
+    "PhotoelectricImagingType",
+    "CapturePositionType",
+    "RoomType",
+    "SupplyLightType",
+    "DirectionType",
+    "Resolution",
+    "StreamNumberList",
+    "DownloadSpeed",
+    "SVCSpaceSupportMode",
+    "SVCTimeSupportMode",
+    "SSVCRatioSupportList",
+    "MobileDeviceType",
+    "HorizontalFieldAngle",
+    "VerticalFieldAngle",
+    "MaxViewDistance",
+    "GrassrootsCode",
+    "PointType",
+    "PointCommonName",
+    "MAC",
+    "FunctionType",
+    "EncodeType",
+    "InstallTime",
+    "ManagementUnit",
+    "ContactInfo",
+    "RecordSaveDays",
+    "IndustrialClassification",
+)
+_OF_SOME_EDITION = frozenset((*_ITEM_LEVEL, *_INFO_UP_TO_2016, *_INFO_SINCE_2022))
 _NODES = frozenset({Kind.DIVISION, Kind.BUSINESS_GROUP, Kind.VIRTUAL_ORGANISATION})
 
 
@@ -171,7 +215,7 @@ def write_item(item: CatalogItem, edition: Edition, event: str = "") -> Iterator
     yield "Parental", _write_flag(item.parental, is_optional=is_node)
     yield "ParentID", "/".join(item.parent_ids)
     for name in _AFTER_PARENT:
-        if not (is_2022 and name in _REMOVED_IN_2022):
+        if name not in (_REMOVED_IN_2022 if is_2022 else _NEW_IN_2022):
             yield name, item.extra.get(name, "")
     yield "Secrecy", _write_flag(item.secrecy, is_optional=is_node)
     for name in _AFTER_SECRECY:
@@ -184,12 +228,20 @@ def write_item(item: CatalogItem, edition: Edition, event: str = "") -> Iterator
 
 
 def write_item_info(item: CatalogItem, edition: Edition) -> Iterator[tuple[str, str]]:
-    """The elements of the item's Info block; up to 2016 a device's group is named there."""
-    yield "PTZType", "" if item.ptz_type is None else str(item.ptz_type)
-    if edition is not Edition.E2022 and kind_of(item.channel_id) not in _NODES:
-        yield "BusinessGroupID", item.business_group_id
+    """The elements of the item's Info block in the schema's order; 2011 knows no such block.
+
+    Up to 2016 a device's group is named there. What no edition knows comes last, as it was read.
+    """
+    if edition is Edition.E2011:
+        return
+    is_2022 = edition is Edition.E2022
+    own = {"PTZType": "" if item.ptz_type is None else str(item.ptz_type)}
+    if not is_2022 and kind_of(item.channel_id) not in _NODES:
+        own["BusinessGroupID"] = item.business_group_id
+    for name in _INFO_SINCE_2022 if is_2022 else _INFO_UP_TO_2016:
+        yield name, own.get(name) or item.extra.get(name, "")
     for name, text in item.extra.items():
-        if name not in _ITEM_LEVEL:
+        if name not in _OF_SOME_EDITION:
             yield name, text
 
 
