@@ -356,7 +356,7 @@ class Nonces:
         """A nonce for this user; `now_s` is wall time in seconds."""
         self._counter = (self._counter + 1) & 0xFFFFFF
         if now_s < self._first_s - 1:
-            # The clock was set back. Nonces of an earlier life now lie in the future, and are stale.
+            # The clock was set back: nonces of an earlier life lie in the future, and are stale.
             self._first_s = self._floor_s = int(now_s)
         # Up to a second early, which `judge` allows for.
         issued_s = max(int(now_s), self._first_s)

@@ -18,7 +18,10 @@ MAX_STRANGER_CONNECTIONS: Final = 1_024
 MAX_ACCEPTED_UNWATCHED: Final = 3 * MAX_STRANGER_CONNECTIONS
 """After so many new ones nobody waits for the next watch: open files are finite."""
 MAX_UNSENT_BYTES: Final = 1024 * 1024
+MAX_STRANGERS_PER_HOST: Final = 128
+"""Connections of one host that has no registered device; each device there adds one."""
 _BACKLOG: Final = 1_024
+_ACCEPTS_PER_WAKE: Final = 32
 _SWEEP_S: Final = 5.0
 _CLOSE_LIMIT_S: Final = 2.0
 
@@ -39,6 +42,9 @@ class Connections:
         is_trusted: Callable[[Flow], bool],
         on_frame: Callable[[bytes, Flow], None],
         on_lost: Callable[[Flow], None],
+        registered_at: Callable[[str], int],
+        bars: Callable[[Flow], bool],
+        on_broken: Callable[[Flow, str], None],
         stats: EndpointStats,
         silence_limit_s: float,
     ) -> None:
@@ -47,12 +53,19 @@ class Connections:
         self._is_trusted = is_trusted
         self._on_frame = on_frame
         self._on_lost = on_lost
+        self._registered_at = registered_at
+        self._bars = bars
+        self._on_broken = on_broken
         self._stats = stats
-        self._silence_limit_s = silence_limit_s
+        self._pause_s = min(_SWEEP_S, silence_limit_s / 4)
+        # Looked at once in a while, a peer has to go before its time rather than after it.
+        self._silence_limit_s = silence_limit_s - self._pause_s
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._open: dict[int, TcpConnection] = {}
         self._by_remote: dict[Address, int] = {}
+        # Of each host the connections that were strangers' when last looked at, the oldest first.
+        self._strangers: dict[str, dict[int, None]] = {}
         self._opening: dict[Address, asyncio.Task[Flow]] = {}
         self._count = 0
         self._watched_count = 0
@@ -63,8 +76,10 @@ class Connections:
     async def listen(self, sock: socket.socket) -> None:
         """Accept on a bound socket, and keep watch."""
         self._server = await self._loop.create_server(
-            lambda: TcpConnection(self, is_outgoing=False), sock=sock, backlog=_BACKLOG
+            lambda: TcpConnection(self, is_outgoing=False), sock=sock, backlog=_ACCEPTS_PER_WAKE
         )
+        # The loop takes the backlog for how many it accepts in one go: that was meant to be few.
+        sock.listen(_BACKLOG)
         self._sweep()
 
     def __len__(self) -> int:
@@ -120,6 +135,12 @@ class Connections:
             raise TransportError(f"the connection to {host}:{port} broke at once")
         return connection.flow
 
+    def cut(self, flow: Flow, cause: str) -> None:
+        """Close a connection at once; nothing happens when it is gone."""
+        connection = self._open.get(flow.connection)
+        if connection is not None:
+            self._cut(connection, cause)
+
     def disconnect(self, flow: Flow) -> None:
         """Close a connection after what is queued; nothing happens when it is gone."""
         connection = self._open.get(flow.connection)
@@ -154,11 +175,34 @@ class Connections:
     def connection_opened(self, connection: TcpConnection, remote: Address) -> Flow:
         """A connection stands."""
         self._count += 1
+        flow = Flow("TCP", self._local, remote, self._count)
+        if not connection.is_outgoing and self._bars(flow):
+            self._stats.connections_barred += 1
+            connection.abort()
+            return flow
         self._open[self._count] = connection
         self._by_remote[remote] = self._count
+        if not connection.is_outgoing:
+            self._crowd(flow)
         if self._count - self._watched_count > MAX_ACCEPTED_UNWATCHED:
             self._cut_off()
-        return Flow("TCP", self._local, remote, self._count)
+        return flow
+
+    def _crowd(self, flow: Flow) -> None:
+        """One more of that host; when there are too many, its oldest stranger goes."""
+        host = flow.remote.host
+        strangers = self._strangers.setdefault(host, {})
+        strangers[flow.connection] = None
+        if len(strangers) <= MAX_STRANGERS_PER_HOST:
+            return
+        limit = MAX_STRANGERS_PER_HOST + self._registered_at(host)
+        while len(strangers) > limit:
+            number = next(iter(strangers))
+            del strangers[number]
+            connection = self._open.get(number)
+            if connection is None or connection.flow is None or self._is_trusted(connection.flow):
+                continue
+            self._cut(connection, "too many of one host")
 
     def stream_limit_bytes(self, flow: Flow) -> int:
         """How large a message may be."""
@@ -168,8 +212,10 @@ class Connections:
         """One message out of a stream."""
         self._on_frame(frame, flow)
 
-    def stream_broken(self, error: ProtocolError) -> None:
+    def stream_broken(self, error: ProtocolError, flow: Flow) -> None:
         """The peer sent no SIP, or too much of it; its connection is closed."""
+        if not self._is_trusted(flow):
+            self._on_broken(flow, error.reason)
         self._stats.count_error(error.reason)
         self._stats.count_closed("no SIP")
 
@@ -180,14 +226,18 @@ class Connections:
             return
         if self._by_remote.get(flow.remote) == flow.connection:
             del self._by_remote[flow.remote]
+        strangers = self._strangers.get(flow.remote.host)
+        if strangers is not None:
+            strangers.pop(flow.connection, None)
+            if not strangers:
+                del self._strangers[flow.remote.host]
         if not self._open and self._emptied is not None:
             self._emptied.set()
         self._on_lost(flow)
 
     def _sweep(self) -> None:
         self._cut_off()
-        pause_s = min(_SWEEP_S, self._silence_limit_s / 4)
-        self._sweeper = self._loop.call_later(pause_s, self._sweep)
+        self._sweeper = self._loop.call_later(self._pause_s, self._sweep)
 
     def _cut_off(self) -> None:
         self._watched_count = self._count

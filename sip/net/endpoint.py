@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Final, Literal
 
 from sip.agent import Agent
-from sip.allowance import Allowance
+from sip.bans import Ban
 from sip.dialog import Dialog
 from sip.effects import (
     Acknowledged,
@@ -31,6 +31,14 @@ from sip.message import Address, Flow, Request, Response, response_to, tag_to
 from sip.net.binding import LocalAddress, bind_pair
 from sip.net.calls import CallLeg, IncomingRequest, InviteRefusedError, PendingInvite
 from sip.net.connections import Connections
+from sip.net.gate import (
+    DEFAULT_POLICY,
+    REFLECTION_LIMIT,
+    STRANGER_ANSWERS_PER_S,
+    STRANGER_BYTES_PER_S,
+    Gate,
+    PeerPolicy,
+)
 from sip.net.stats import EndpointStats
 from sip.net.subscriptions import (
     Notifier,
@@ -42,22 +50,22 @@ from sip.net.udp import UdpTransport
 from sip.parser import parse_message
 
 __all__ = [
+    "REFLECTION_LIMIT",
+    "STRANGER_ANSWERS_PER_S",
+    "STRANGER_BYTES_PER_S",
+    "Ban",
     "CallLeg",
     "Endpoint",
     "EndpointStats",
     "IncomingRequest",
     "InviteRefusedError",
     "Notifier",
+    "PeerPolicy",
     "PendingInvite",
     "SubscribeRefusedError",
     "Subscription",
 ]
 
-PEER_SILENCE_LIMIT_S: Final = 30.0
-STRANGER_ANSWERS_PER_S: Final = 10
-STRANGER_BYTES_PER_S: Final = 8 * 1024
-REFLECTION_LIMIT: Final = 1.6
-"""How much longer than its datagram an answer to a stranger may be: the source may be forged."""
 
 _SHORTEST_SLEEP_S: Final = 0.01
 _PINGS: Final = b"\r\n\0 \t"
@@ -86,7 +94,7 @@ class Endpoint:
         user_agent: str,
         receive_buffer_bytes: int,
         advertised: Callable[[str], str | None] | None,
-        silence_limit_s: float,
+        policy: PeerPolicy,
     ) -> None:
         """Use `open`."""
         bound = udp_socket.getsockname()
@@ -100,21 +108,24 @@ class Endpoint:
         self._user_agent = user_agent
         self._loop = asyncio.get_running_loop()
         self._agent = Agent(token)
-        self._allowance = Allowance(STRANGER_ANSWERS_PER_S, STRANGER_BYTES_PER_S)
         self._local = LocalAddress(self.address, advertised)
         self._udp = UdpTransport(udp_socket, self._datagram_received, receive_buffer_bytes)
         self._stats = EndpointStats(
             wanted_receive_buffer_bytes=receive_buffer_bytes,
             granted_receive_buffer_bytes=self._udp.granted_receive_buffer_bytes,
         )
+        self._gate = Gate(self._stats, now=now, policy=policy)
         self._connections = Connections(
             self.address,
             now=now,
             is_trusted=is_trusted,
+            registered_at=policy.registered_at,
+            bars=self._gate.bars,
+            on_broken=self.note_failure,
             on_frame=self._message_received,
             on_lost=self._connection_lost,
             stats=self._stats,
-            silence_limit_s=silence_limit_s,
+            silence_limit_s=policy.silence_limit_s,
         )
         self._waiting: dict[ClientKey, asyncio.Future[Response] | PendingInvite] = {}
         self._unanswered_invites: dict[ServerKey, IncomingRequest] = {}
@@ -138,7 +149,7 @@ class Endpoint:
         user_agent: str,
         receive_buffer_bytes: int = 32 * 2**20,
         advertised: Callable[[str], str | None] | None = None,
-        silence_limit_s: float = PEER_SILENCE_LIMIT_S,
+        policy: PeerPolicy = DEFAULT_POLICY,
     ) -> "Endpoint":
         """Bind both sockets; port 0 picks a number that is free on both. OSError when taken.
 
@@ -156,7 +167,7 @@ class Endpoint:
             user_agent=user_agent,
             receive_buffer_bytes=receive_buffer_bytes,
             advertised=advertised,
-            silence_limit_s=silence_limit_s,
+            policy=policy,
         )
         await endpoint._connections.listen(tcp)
         return endpoint
@@ -172,7 +183,29 @@ class Endpoint:
         stats.connections = len(self._connections)
         stats.send_errors = self._udp.send_errors
         stats.socket_drops = self._udp.kernel_drops()
+        self._gate.count()
         return stats
+
+    # Who is kept out
+
+    def note_failure(self, flow: Flow, why: str, weight: float = 1.0) -> None:
+        """A stranger's message was of no use: wrong password, not on file, ... (`sip.bans`).
+
+        Too many, and its host is not read for a while. `why` comes from a bounded set.
+        """
+        self._gate.note_failure(flow, why, weight)
+
+    def note_success(self, flow: Flow) -> None:
+        """The peer proved to be a device; its failures are forgotten."""
+        self._gate.note_success(flow)
+
+    def bans(self) -> Sequence[Ban]:
+        """Hosts and networks whose messages are dropped unread now."""
+        return self._gate.bans()
+
+    def lift(self, host: str) -> bool:
+        """End a ban of an address or a network before its time; False where there is none."""
+        return self._gate.lift(host)
 
     async def close(self) -> None:
         """Close all sockets; whoever waits for an answer gets TransportError. Twice is fine."""
@@ -392,23 +425,14 @@ class Endpoint:
         stats = self._stats
         now = self._now()
         is_trusted = self._is_trusted(flow)
-        # Responses to our own requests come from strangers too: a device not registered yet.
-        if (
-            not is_trusted
-            and data[:4] != b"SIP/"
-            and not self._allowance.has_room(flow.remote, now)
-        ):
-            stats.strangers_ignored += 1
+        if not is_trusted and not self._gate.admits(data, flow, now):
+            if flow.connection and self._gate.bars(flow):
+                self._connections.cut(flow, "banned")
             return
         try:
             message = parse_message(data)
         except ProtocolError as error:
-            if not data.strip(_PINGS):
-                stats.pings += 1
-            else:
-                if self.on_wire is not None:
-                    self.on_wire(data, flow, False)
-                self._stats.count_error(error.reason)
+            self._unreadable(data, flow, error, is_trusted)
             return
         stats.received += 1
         if self.on_wire is not None:
@@ -416,13 +440,30 @@ class Endpoint:
         try:
             effects = self._agent.receive(message, flow, now, may_repeat=is_trusted)
         except ProtocolError as error:
-            self._stats.count_error(error.reason)
-            if is_trusted and isinstance(message, Request) and message.method != "ACK":
-                self._refuse(message, error, flow)
+            self._unusable(message, flow, error, is_trusted)
             return
         if effects:
             self._perform(effects, is_trusted=is_trusted, request_bytes=len(data))
         self._arm(now)
+
+    def _unreadable(self, data: bytes, flow: Flow, error: ProtocolError, is_trusted: bool) -> None:
+        if not data.strip(_PINGS):
+            self._stats.pings += 1
+            return
+        if self.on_wire is not None:
+            self.on_wire(data, flow, False)
+        self._stats.count_error(error.reason)
+        if not is_trusted:
+            self._gate.note_failure(flow, error.reason)
+
+    def _unusable(
+        self, message: Request | Response, flow: Flow, error: ProtocolError, is_trusted: bool
+    ) -> None:
+        self._stats.count_error(error.reason)
+        if not is_trusted:
+            self._gate.note_failure(flow, error.reason)
+        elif isinstance(message, Request) and message.method != "ACK":
+            self._refuse(message, error, flow)
 
     def _refuse(self, request: Request, error: ProtocolError, flow: Flow) -> None:
         """Answer what can be answered, without a transaction: the request does not name one."""
@@ -459,16 +500,7 @@ class Endpoint:
             return True
         if effect.is_repeat:
             return False
-        is_reflector = (
-            effect.flow.transport == "UDP"
-            and 0 < REFLECTION_LIMIT * request_bytes < len(effect.data)
-        )
-        if not is_reflector and self._allowance.spend(
-            effect.flow.remote, len(effect.data), self._now()
-        ):
-            return True
-        self._stats.strangers_unanswered += 1
-        return False
+        return self._gate.answers(effect.data, effect.flow, request_bytes)
 
     def _put(self, data: bytes, flow: Flow) -> None:
         self._stats.sent += 1

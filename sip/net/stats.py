@@ -19,9 +19,23 @@ class EndpointStats:
     repeats_absorbed: int = 0
     """Requests that came again and did not reach the application."""
     strangers_ignored: int = 0
-    """Requests of strangers dropped unread, because their allowance was used up."""
+    """Messages of strangers dropped unread, because their allowance was used up."""
+    strangers_ignored_bytes: int = 0
+    strangers_answered: int = 0
+    """Answers that strangers got, within their allowance."""
+    strangers_answered_bytes: int = 0
     strangers_unanswered: int = 0
     """Answers to strangers not sent, for the same reason or because they were too long."""
+    strangers_unanswered_bytes: int = 0
+    bans: int = 0
+    """Sources banned now."""
+    bans_imposed: int = 0
+    """Bans since the endpoint opened."""
+    banned_dropped: int = 0
+    """Messages of banned sources, dropped unread."""
+    banned_dropped_bytes: int = 0
+    connections_barred: int = 0
+    """Connections of banned sources, closed at once."""
     connections: int = 0
     """TCP connections open now."""
     connections_closed: dict[str, int] = field(default_factory=dict[str, int])

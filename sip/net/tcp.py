@@ -9,9 +9,9 @@ from sip.errors import ProtocolError
 from sip.message import Address, Flow
 from sip.stream import StreamFramer
 
-# A camera whose power was pulled sends no FIN: ask after 30 s of silence, thrice, 10 s apart.
-_PROBE_IDLE_S: Final = 30
-_PROBE_INTERVAL_S: Final = 10
+# A camera whose power was pulled sends no FIN: ask after 15 s of silence, thrice, 5 s apart.
+_PROBE_IDLE_S: Final = 15
+_PROBE_INTERVAL_S: Final = 5
 _PROBES: Final = 3
 
 
@@ -21,7 +21,7 @@ class ConnectionOwner(Protocol):
     def connection_opened(self, connection: "TcpConnection", remote: Address) -> Flow: ...
     def stream_limit_bytes(self, flow: Flow) -> int: ...
     def frame_received(self, frame: bytes, flow: Flow) -> None: ...
-    def stream_broken(self, error: ProtocolError) -> None: ...
+    def stream_broken(self, error: ProtocolError, flow: Flow) -> None: ...
     def connection_closed(self, connection: "TcpConnection") -> None: ...
     def now(self) -> float: ...
 
@@ -64,7 +64,7 @@ class TcpConnection(asyncio.Protocol):
             frames = framer.feed(data)
         except ProtocolError as error:
             self.abort()
-            owner.stream_broken(error)
+            owner.stream_broken(error, flow)
             return
         if frames:
             self.heard_at = now

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from sip.message import Flow, Request, response_to
-from sip.net.endpoint import Endpoint, IncomingRequest
+from sip.net.endpoint import Endpoint, IncomingRequest, PeerPolicy
 
 SERVER = "<sip:34020000002000000001@3402000000>"
 DEVICE = "<sip:34020000001320000001@3402000000>"
@@ -27,11 +27,14 @@ async def opened(
     *,
     is_trusted: Callable[[Flow], bool] = lambda _: True,
     silence_limit_s: float = 30.0,
+    registered_at: Callable[[str], int] = lambda _: 0,
+    ban_after_failures: int = 60,
+    host: str = "127.0.0.1",
     name: str = "a",
 ) -> AsyncGenerator[Endpoint]:
     counter = itertools.count(1)
     endpoint = await Endpoint.open(
-        "127.0.0.1",
+        host,
         0,
         on_request=on_request,
         is_trusted=is_trusted,
@@ -39,7 +42,11 @@ async def opened(
         token=lambda: f"{name}{next(counter):015d}",
         user_agent="test",
         receive_buffer_bytes=1 << 20,
-        silence_limit_s=silence_limit_s,
+        policy=PeerPolicy(
+            registered_at=registered_at,
+            ban_after_failures=ban_after_failures,
+            silence_limit_s=silence_limit_s,
+        ),
     )
     try:
         yield endpoint

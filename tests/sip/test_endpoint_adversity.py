@@ -39,8 +39,9 @@ def raw(number: int, *, method: str = "MESSAGE", padding: int = 0) -> bytes:
     ).encode()
 
 
-def plain_udp(endpoint: Endpoint) -> socket.socket:
+def plain_udp(endpoint: Endpoint, host: str = "127.0.0.1") -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((host, 0))
     sock.connect(endpoint.address)
     sock.setblocking(False)
     return sock
@@ -108,7 +109,7 @@ async def test_an_ignored_request_costs_no_memory_and_is_delivered_again(method:
 
 async def test_one_stranger_s_flood_does_not_silence_another() -> None:
     async with opened(is_trusted=lambda _: False) as server:
-        with plain_udp(server) as flood, plain_udp(server) as other:
+        with plain_udp(server) as flood, plain_udp(server, "127.0.0.2") as other:
             for number in range(100):
                 flood.send(raw(number))
             other.send(raw(1_000))
