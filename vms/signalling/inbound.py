@@ -1,7 +1,6 @@
 """Method and CmdType -> one call -> one response: what devices ask and tell."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Coroutine
 
 import structlog
@@ -75,7 +74,7 @@ class Inbound:
         self._notices.otherwise = self._not_kept
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
-        self.refused: Counter[str] = Counter()
+        self.refused = self._notices.refused
 
     def handle(self, incoming: IncomingRequest) -> None:
         """One request; raises `sip.errors.ProtocolError` for the endpoint to answer 400."""

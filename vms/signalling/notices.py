@@ -89,6 +89,7 @@ class Notices:
         self.otherwise: Callable[[Told], None] | None = None
         """Gets what came by NOTIFY and has no keeper."""
         self.refused: Counter[str] = Counter()
+        """By cause; what `Inbound` refuses is counted here too."""
         self.stored = 0
         self._inventory = inventory
         self._clock = clock

@@ -274,7 +274,12 @@ async def test_changes_of_channels_are_followed(tmp_path: Path) -> None:
         assert await notified("ADD") is State.ONLINE_SIGNALLED
         assert await notified("OFF") is State.OFFLINE
         assert await notified("ON") is State.ONLINE_SIGNALLED
-        assert await notified("DEL") is State.ONLINE_SIGNALLED  # a catalogue has to say so too
+        assert await notified("VLOST") is State.OFFLINE
+        assert server.inventory.channel(DEVICE, CHANNEL).reported.status_text == "VLOST"
+        assert await notified("ON") is State.ONLINE_SIGNALLED
+        assert await notified("DEL") is State.OFFLINE  # and a catalogue has to say so too
+        assert server.notifications.catalog.puzzles == (DEVICE,)
+        assert await notified("UPDATE") is State.ONLINE_SIGNALLED
 
 
 def notification(device_id: str, event: str) -> str:

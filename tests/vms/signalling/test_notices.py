@@ -240,7 +240,7 @@ async def test_positions_of_others_cameras_are_left_out_and_counted(tmp_path: Pa
                 "failed_reason": "02",
             },
         ),
-        (PTZ_POSITION, "PTZPosition", {"pan": 12.5, "tilt": -3.0, "zoom": 4.0}),
+        (PTZ_POSITION, "PTZPosition", {"pan_deg": 12.5, "tilt_deg": -3.0, "zoom": 4.0}),
         (MEDIA_STATUS, "MediaStatus", {"notify_type": 121}),
         (TIME_SYNC, "TimeSync", {}),
     ],

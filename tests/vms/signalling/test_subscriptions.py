@@ -250,8 +250,10 @@ async def test_a_device_that_ends_a_subscription_is_asked_again_after_a_pause(
 async def test_a_device_that_registers_anew_may_have_forgotten_and_is_asked(
     tmp_path: Path,
 ) -> None:
-    async with stage(tmp_path) as server, subscribed(server) as (peer, _):
+    clock = FakeClock()
+    async with stage(tmp_path, clock) as server, subscribed(server) as (peer, _):
         await until_active(server)
+        clock.advance(60)
         peer.call_id = "restarted@127.0.0.1"
         assert (await peer.register()).status == 200
 
