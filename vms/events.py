@@ -10,11 +10,15 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class DeviceCameOnline:
-    """A device registered, or was heard again after a silence. `cause` is a ledger cause."""
+    """A device registered, or was heard again after a silence. `cause` is a ledger cause.
+
+    `is_flapping`: it comes and goes; that is told to people once, by `DeviceFlaps`.
+    """
 
     device_id: str
     at: datetime
     cause: str
+    is_flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class DeviceWentOffline:
     at: datetime
     cause: str
     silent_s: float
+    is_flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +247,11 @@ class DuplicateDevice:
 @dataclass(frozen=True, slots=True)
 class DeviceFlaps:
     """A device fell silent so often within an hour that its comings and goings are told no more
-    until it has settled; the ledger has them all."""
+    until it has settled (`is_over`); the ledger has them all."""
 
     device_id: str
     at: datetime
+    is_over: bool = False
 
 
 Event = (

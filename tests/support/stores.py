@@ -18,6 +18,7 @@ from vms.inventory.model import (
     Subject,
     SubjectKind,
     Transition,
+    TreeNode,
     Waiting,
 )
 from vms.inventory.store import ClockStep, Stored
@@ -45,6 +46,7 @@ class InMemoryDeviceStore(InMemoryReportStore):
         self.last_life_s: int | None = None
         self._alarms: dict[tuple[DeviceKey, str], Alarm] = {}
         self._waiting: dict[tuple[str, str], Waiting] = {}
+        self._nodes: dict[DeviceKey, dict[str, TreeNode]] = {}
 
     async def load_all(self) -> Stored:
         self._require()
@@ -66,6 +68,12 @@ class InMemoryDeviceStore(InMemoryReportStore):
             last_life_s=self.last_life_s,
             next_device_key=self._next(self._devices, SubjectKind.DEVICE),
             next_channel_key=self._next(self._channels, SubjectKind.CHANNEL),
+            nodes=tuple(
+                node
+                for key, nodes in self._nodes.items()
+                if key not in self._removed_devices
+                for node in nodes.values()
+            ),
         )
 
     async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
@@ -112,6 +120,13 @@ class InMemoryDeviceStore(InMemoryReportStore):
         self._channels.update((channel.key, channel) for channel in saved)
         self._removed_channels.update(removed)
 
+    async def save_nodes(
+        self, key: DeviceKey, nodes: Sequence[TreeNode], *, replaces: bool
+    ) -> None:
+        await self._commit()
+        kept = {} if replaces else self._nodes.get(key, {})
+        self._nodes[key] = {**kept, **{node.node_id: node for node in nodes}}
+
     async def append(self, transitions: Sequence[Transition]) -> None:
         await self._commit()
         self._write_ledger(transitions)
@@ -148,6 +163,11 @@ class InMemoryDeviceStore(InMemoryReportStore):
         for row in evicted:
             self._waiting.pop((row.device_id, row.source_host), None)
         self._waiting[waiting.device_id, waiting.source_host] = waiting
+
+    async def drop_waiting(self, rows: Sequence[Waiting]) -> None:
+        await self._commit()
+        for row in rows:
+            self._waiting.pop((row.device_id, row.source_host), None)
 
     async def delete_waiting(self, device_id: DeviceId) -> None:
         await self._commit()

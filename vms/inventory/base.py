@@ -12,6 +12,7 @@ from vms.errors import NotFoundError
 from vms.events import (
     EventBus,
 )
+from vms.inventory.anomalies import Anomalies
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.journal import Journal
 from vms.inventory.ledger import LedgerClock
@@ -56,6 +57,7 @@ class InventoryBase:
         self._under_way: set[asyncio.Task[object]] = set()
         self._touched: set[Record] = set()
         self._positions = LatestPositions()
+        self._anomalies = Anomalies()
         self._unpruned: Counter[tuple[DeviceKey, str]] = Counter()
         """Rows of a device stored since the surplus was last looked for."""
         self._asked_again: dict[tuple[str, str], Waiting] = {}

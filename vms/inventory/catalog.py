@@ -116,6 +116,12 @@ def channels_of(device_id: DeviceId, items: Iterable[CatalogItem]) -> list[Catal
     return found
 
 
+def nodes_of(items: Iterable[CatalogItem], channels: Iterable[CatalogItem]) -> list[CatalogItem]:
+    """The items that are no channels: what builds the tree, and what only holds cameras."""
+    known = {channel.channel_id for channel in channels}
+    return [item for item in items if item.channel_id not in known]
+
+
 def _is_channel(item: CatalogItem, parents: set[str]) -> bool:
     kind = kind_of(item.channel_id)
     if kind is Kind.MAIN_DEVICE:

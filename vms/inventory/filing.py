@@ -3,6 +3,7 @@
 Everything is committed before it returns.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from vms.errors import ConflictError, NotFoundError
@@ -11,6 +12,7 @@ from vms.events import (
     DeviceChanged,
     DeviceRemoved,
     DeviceWaits,
+    DuplicateDevice,
 )
 from vms.gb28181.ids import DeviceId
 from vms.inventory.changes import patched, patched_channel
@@ -27,6 +29,7 @@ from vms.inventory.model import (
     Waiting,
     WaitingVerdict,
 )
+from vms.inventory.quarantine import address_text, is_over
 from vms.inventory.reads import InventoryReads
 from vms.inventory.roster import Record
 from vms.inventory.waiting_room import asking
@@ -51,6 +54,7 @@ class Filing(InventoryReads):
         await self._store.save_device(plan.device, plan.transitions)
         self._roster.add(record)
         self._journal.apply(record, plan)
+        self._look_at_device(record)
         self._events.publish(DeviceAdded(device.device_id, self._ledger_clock.moment()))
         return plan.device
 
@@ -85,6 +89,7 @@ class Filing(InventoryReads):
                 [removal_of_device(record.device, at_s), *removals(channels, at_s)],
             )
             self._roster.remove(record)
+            self._anomalies.forget_device(device_id, [channel.channel_id for channel in channels])
             self._positions.drop(record.device.key)
             for name in ("known", "unknown", "positions"):
                 self._unpruned.pop((record.device.key, name), None)
@@ -137,8 +142,7 @@ class Filing(InventoryReads):
             await self._store.save_waiting(row, evicted)
             self._room.put(row, evicted)
             if row.attempts == 1:
-                source = f"{row.source_host}:{row.source_port}"
-                self._events.publish(DeviceWaits(row.device_id, row.last_seen_at, source))
+                self._tell_who_asks(row)
 
     async def approve(self, device_id: str, secret: str | None, trust: bool) -> Device:
         """Let a waiting device in at its next REGISTER.
@@ -177,6 +181,45 @@ class Filing(InventoryReads):
         if not rows:
             raise NotFoundError(f"device {device_id} does not wait")
         return rows
+
+    def _tell_who_asks(self, row: Waiting) -> None:
+        source = address_text(row.source_host, row.source_port)
+        record = self._roster.records.get(row.device_id)
+        if record is None:
+            self._events.publish(DeviceWaits(row.device_id, row.last_seen_at, source))
+            return
+        binding = record.device.binding
+        bound = "" if binding is None else address_text(binding.host, binding.port)
+        self._events.publish(DuplicateDevice(row.device_id, row.last_seen_at, bound, source))
+
+    async def clear_duplicates(self, device_id: str) -> None:
+        """Forget the units that were refused for this ID; those that ask again are shown again.
+
+        Raises `NotFoundError` where there are none.
+        """
+        await self._to_the_end(self._clear_duplicates(device_id))
+
+    async def _clear_duplicates(self, device_id: str) -> None:
+        async with self._alone(device_id):
+            self._record(device_id)
+            rows = self._waiting_rows(device_id)
+            await self._store.drop_waiting(rows)
+            self._forget_rows(rows)
+
+    def _duplicates_over(self) -> list[Waiting]:
+        """Refused units that are gone, or have become the one that holds the ID."""
+        records, now = self._roster.records, self._ledger_clock.moment()
+        return [
+            row
+            for row in self._room.rows()
+            if (record := records.get(row.device_id)) is not None
+            and is_over(row, record.device, now)
+        ]
+
+    def _forget_rows(self, rows: Sequence[Waiting]) -> None:
+        for row in rows:
+            self._asked_again.pop((row.device_id, row.source_host), None)
+            self._room.take_out(row)
 
     def _forget_waiting(self, device_id: str) -> None:
         for row in self._room.of(device_id):

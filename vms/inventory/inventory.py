@@ -24,6 +24,7 @@ import structlog
 from vms.errors import UnavailableError
 from vms.events import (
     DeviceAdded,
+    DeviceFlaps,
 )
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
@@ -133,6 +134,11 @@ class Inventory(Filing, Reports, Notices, Measurements):
             )
         for device_key, own in channels.items():
             self._roster.fill_channels(records[device_key], own)
+        for node in stored.nodes:
+            record = records[node.device_key]
+            record.nodes = record.nodes or {}
+            record.nodes[node.node_id] = node
+        self._look_at_everything()
 
     async def run(self) -> None:
         """Watch the deadlines, write what was observed, mark that we live; until cancelled."""
@@ -200,6 +206,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 continue
             changes = record.presence.tick(now)
             if changes:
+                self._note_flapping(record, now)
                 self._observe(record, changes[-1].cause)
             self._schedule(record)
         for record, channel_id in proofs:
@@ -253,6 +260,10 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 key, row = next(iter(self._asked_again.items()))
                 await self._store.save_waiting(row)
                 self._asked_again.pop(key, None)
+            over = self._duplicates_over()
+            if over:
+                await self._store.drop_waiting(over)
+                self._forget_rows(over)
         except UnavailableError:
             self._touched.update(waiting)
             raise
@@ -260,6 +271,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
     def _to_touch(self, record: Record, now: float) -> Device:
         """A device as it is to be stored; a longer rhythm than the one on file is remembered."""
         presence = record.presence
+        self._note_flapping(record, now)
         if presence.is_expired(now) and record.flagged_expiry != presence.expires_at:
             record.flagged_expiry = presence.expires_at
             self.count_tolerance(record.device.device_id, "registration_expired")
@@ -269,6 +281,15 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 record, replace(record.device, keepalive_interval_s=presence.interval_s)
             )
         return record.seen(self._ledger_clock)
+
+    def _note_flapping(self, record: Record, now: float) -> None:
+        """While a device flaps its comings and goings are one event: that it does."""
+        is_flapping = record.presence.is_flapping(now)
+        if is_flapping is not record.is_flapping:
+            record.is_flapping = is_flapping
+            record.forget_seen()
+            at = self._ledger_clock.moment()
+            self._events.publish(DeviceFlaps(record.device.device_id, at, is_over=not is_flapping))
 
     # What signalling asks before it answers
 
@@ -426,6 +447,8 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 self._roster.add(record)
                 self._events.publish(DeviceAdded(device_id, self._ledger_clock.moment()))
             self._journal.apply(record, plan)
+            if is_new or known.user_agent != device.user_agent:
+                self._look_at_device(record)
             lasts = binding.expires_at - binding.registered_at
             record.presence.registered(self._clock.monotonic(), lasts.total_seconds())
             self._schedule(record)

@@ -165,11 +165,13 @@ class Journal:
         plan.transitions.append(step)
         plan.device = replace(device, state=state, state_since=at)
         if state is State.ONLINE_SIGNALLED:
-            plan.events.append(DeviceCameOnline(device.device_id, at, cause))
+            plan.events.append(DeviceCameOnline(device.device_id, at, cause, record.is_flapping))
         elif state is State.OFFLINE:
             heard_at = record.presence.heard_at
             silent_s = 0.0 if heard_at is None else self._clock.monotonic() - heard_at
-            plan.events.append(DeviceWentOffline(device.device_id, at, cause, silent_s))
+            plan.events.append(
+                DeviceWentOffline(device.device_id, at, cause, silent_s, record.is_flapping)
+            )
 
     def _move_channel(
         self,

@@ -153,6 +153,18 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeNode:
+    """What a device reported to build its tree, or to hold cameras, and is no channel (4.5.1):
+    a system, a business group, a virtual organisation, a division, a recorder."""
+
+    device_key: DeviceKey
+    node_id: str
+    name: str
+    parent_id: str = ""
+    business_group_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewDevice:
     """What a person says of a device beforehand. None: the policy's figure, the derived secret."""
 

@@ -135,6 +135,15 @@ class Presence:
         """Its registration ran out, and it is online by its keepalives alone."""
         return self.expires_at is not None and now >= self.expires_at
 
+    def is_flapping(self, now: float) -> bool:
+        """It fell silent so often within the hour that it has to prove itself."""
+        falls = self._falls
+        return (
+            falls is not None
+            and len(falls) == FLAPS_BEFORE_SETTLING
+            and now - falls[0] <= FLAP_MEMORY_S
+        )
+
     def is_alive(self, now: float) -> bool:
         """Heard so recently that a second unit cannot be the same one on a new address."""
         return (
@@ -245,13 +254,8 @@ class Presence:
 
     def _is_settled(self, now: float) -> bool:
         """A device that flaps comes back at its second sign of life within the limit."""
-        falls = self._falls
-        if (
-            falls is None
-            or len(falls) < FLAPS_BEFORE_SETTLING
-            or now - falls[0] > FLAP_MEMORY_S
-            or (self._settling_since is not None and now - self._settling_since <= self.limit_s)
-        ):
+        since = self._settling_since
+        if not self.is_flapping(now) or (since is not None and now - since <= self.limit_s):
             return True
         self._settling_since = now
         return False

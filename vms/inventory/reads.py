@@ -7,7 +7,6 @@ from datetime import datetime
 from vms.errors import InvalidError, NotFoundError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.profiles import Profile
-from vms.inventory.base import InventoryBase
 from vms.inventory.ledger import Breach, breaches
 from vms.inventory.model import (
     Alarm,
@@ -28,6 +27,7 @@ from vms.inventory.online_rate import (
     windows,
 )
 from vms.inventory.profiling import profile_of
+from vms.inventory.quarantine import Duplicate, grouped
 from vms.inventory.queries import (
     LARGEST_PAGE,
     ChannelQuery,
@@ -38,10 +38,11 @@ from vms.inventory.queries import (
     status_of,
 )
 from vms.inventory.roster import channel_cursor, channels_of
-from vms.inventory.tree import DivisionNode, division_tree
+from vms.inventory.tree import DivisionNode, GroupNode, division_tree, group_tree
+from vms.inventory.vigilance import Vigilance
 
 
-class InventoryReads(InventoryBase):
+class InventoryReads(Vigilance):
     """Everything here changes nothing."""
 
     def device(self, device_id: str) -> Device:
@@ -103,8 +104,26 @@ class InventoryReads(InventoryBase):
         return len(record.channels), record.online_channels
 
     def waiting(self) -> list[Waiting]:
-        """The waiting room, the latest first; units refused for a double ID stand here too."""
-        return self._room.rows()
+        """The waiting room, the latest first; units refused for a double ID are `duplicates`."""
+        records = self._roster.records
+        return [row for row in self._room.rows() if row.device_id not in records]
+
+    def duplicates(self) -> list[Duplicate]:
+        """IDs on file that another unit claims as well (T19), the latest first."""
+        records = self._roster.records
+        rows = (row for row in self._room.rows() if row.device_id in records)
+        return [
+            Duplicate(records[device_id].seen(self._ledger_clock), tuple(refused))
+            for device_id, refused in grouped(rows).items()
+        ]
+
+    def groups(self) -> list[GroupNode]:
+        """The trees of business groups and virtual organisations with live counts."""
+        records = self._roster.records.values()
+        return group_tree(
+            (node for record in records for node in (record.nodes or {}).values()),
+            self._roster.channels_after(None),
+        )
 
     def profile(self, device_id: str) -> Profile:
         """How a device is to be spoken to: the profile set for it, else the one chosen for its
@@ -125,7 +144,7 @@ class InventoryReads(InventoryBase):
         return Summary(
             devices={state: self._roster.device_states[state] for state in State},
             channels={state: self._roster.channel_states[state] for state in State},
-            waiting=sum(not row.refused for row in self._room.rows()),
+            waiting=sum(not row.refused for row in self.waiting()),
         )
 
     def divisions(self) -> list[DivisionNode]:

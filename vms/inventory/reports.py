@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from vms.events import (
     AlarmRaised,
     CatalogChanged,
     DeviceChanged,
 )
-from vms.inventory.base import InventoryBase
 from vms.inventory.catalog import ABSENT_SYNCS, CatalogDiff
 from vms.inventory.changes import fingerprint
 from vms.inventory.journal import removals
@@ -22,9 +22,11 @@ from vms.inventory.model import (
     ReportedChannel,
 )
 from vms.inventory.roster import Record
+from vms.inventory.tree import MOST_NODES, tree_nodes
+from vms.inventory.vigilance import Vigilance
 
 
-class Reports(InventoryBase):
+class Reports(Vigilance):
     """Descriptions, catalogues, alarms."""
 
     async def set_device_info(
@@ -51,18 +53,25 @@ class Reports(InventoryBase):
             is_news = device != record.seen(self._ledger_clock)
             saved = await self._save(record, device)
             if is_news:
+                self._look_at_device(record)
                 self._events.publish(DeviceChanged(device_id, self._ledger_clock.moment()))
             return saved
 
     async def replace_channels(
-        self, device_id: str, items: Sequence[ReportedChannel], *, complete: bool
+        self,
+        device_id: str,
+        items: Sequence[ReportedChannel],
+        *,
+        complete: bool,
+        nodes: Sequence[ReportedChannel] = (),
     ) -> None:
         """The answer to a catalogue query of ours.
 
         A complete one replaces: what it leaves out is absent, and is removed when two more complete
         ones have left it out as well. One that is complete and empty takes nothing away: whatever
-        was there is off. An incomplete one only adds.
+        was there is off. An incomplete one only adds. `nodes` are the items that are no channels.
         """
+        await self._to_the_end(self._take_nodes(device_id, nodes, complete=complete))
         await self._to_the_end(self._take_catalog(device_id, items, complete=complete))
 
     async def upsert_channels(
@@ -113,6 +122,7 @@ class Reports(InventoryBase):
             self._journal.apply(record, plan)
             for channel in diff.removed:
                 self._roster.drop_channel(record, channel.channel_id)
+            self._look_at_channels(record, plan.channels, diff.removed)
             self._journal.tell(plan.events)
             self._events.publish(
                 CatalogChanged(
@@ -123,6 +133,25 @@ class Reports(InventoryBase):
                     changed=len(plan.channels) - diff.added,
                 )
             )
+
+    async def _take_nodes(
+        self, device_id: str, items: Sequence[ReportedChannel], *, complete: bool
+    ) -> None:
+        """What builds the tree: a complete catalogue replaces it, any other adds."""
+        async with self._alone(device_id):
+            record = self._record(device_id)
+            known = record.nodes or {}
+            reported = {
+                node.node_id: node
+                for node in tree_nodes(record.device.key, islice(items, MOST_NODES))
+            }
+            merged = reported if complete else {**known, **reported}
+            if merged == known or len(merged) > MOST_NODES:
+                return
+            await self._store.save_nodes(
+                record.device.key, list(reported.values()), replaces=complete
+            )
+            record.nodes = merged or None
 
     def _compare(
         self, record: Record, items: Sequence[ReportedChannel], *, complete: bool

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vms.errors import InvalidError
 from vms.inventory.ledger import LedgerClock, is_online
-from vms.inventory.model import Cause, Channel, Device, State
+from vms.inventory.model import Cause, Channel, Device, State, TreeNode
 from vms.inventory.presence import Presence
 
 
@@ -31,6 +31,7 @@ class Record:
         "is_flapping",
         "is_removed",
         "missed",
+        "nodes",
         "online_channels",
         "order",
         "presence",
@@ -53,6 +54,8 @@ class Record:
         """The last few measured, of which `clock_offset_s` is the median."""
         self.faulty: tuple[str, ...] = ()
         self.is_flapping = False
+        self.nodes: dict[str, TreeNode] | None = None
+        """What the device reported to build its tree."""
         self.is_removed = False
         self.flagged_expiry: float | None = None
         """The registration whose end was already counted as a tolerance."""

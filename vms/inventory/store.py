@@ -21,6 +21,7 @@ from vms.inventory.model import (
     Subject,
     SubjectKind,
     Transition,
+    TreeNode,
     Waiting,
 )
 from vms.inventory.reported import Notice, Position
@@ -41,6 +42,7 @@ class Stored:
     last_life_s: int | None
     next_device_key: int
     next_channel_key: int
+    nodes: tuple[TreeNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,12 @@ class DeviceStore(ReportStore, Protocol):
         """Insert or update by key; hide the removed."""
         ...
 
+    async def save_nodes(
+        self, key: DeviceKey, nodes: Sequence[TreeNode], *, replaces: bool
+    ) -> None:
+        """Insert or update the nodes of a device's tree; with `replaces` the others go."""
+        ...
+
     async def append(self, transitions: Sequence[Transition]) -> None:
         """Ledger steps alone."""
         ...
@@ -142,6 +150,10 @@ class DeviceStore(ReportStore, Protocol):
 
     async def save_waiting(self, waiting: Waiting, evicted: Sequence[Waiting] = ()) -> None:
         """Insert or update by (device_id, source_host)."""
+        ...
+
+    async def drop_waiting(self, rows: Sequence[Waiting]) -> None:
+        """These rows, by (device_id, source_host)."""
         ...
 
     async def delete_waiting(self, device_id: DeviceId) -> None:

@@ -61,6 +61,10 @@ class WaitingRoom:
         self._rows.pop(key, None)
         self._rows[key] = row
 
+    def take_out(self, row: Waiting) -> None:
+        """One row."""
+        self._rows.pop((row.device_id, row.source_host), None)
+
     def drop(self, device_id: str) -> None:
         """All rows of one ID."""
         for row in self.of(device_id):

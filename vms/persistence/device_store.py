@@ -17,6 +17,7 @@ from vms.inventory.model import (
     Subject,
     SubjectKind,
     Transition,
+    TreeNode,
     Waiting,
 )
 from vms.inventory.store import ClockStep, Stored
@@ -31,13 +32,15 @@ from vms.persistence.rows import (
     device_of,
     fetched,
     liveness_of,
+    node_of,
     row_of_alarm,
     row_of_channel,
     row_of_device,
+    row_of_node,
     row_of_waiting,
     waiting_of,
 )
-from vms.persistence.tables import alarms, channels, devices, runs, waiting
+from vms.persistence.tables import alarms, channels, devices, runs, tree_nodes, waiting
 
 
 class SqlDeviceStore(SqlReportStore):
@@ -63,6 +66,11 @@ class SqlDeviceStore(SqlReportStore):
                 _channels().where(channels.c.removed == false()).order_by(channels.c.key)
             )
             waiting_rows = await connection.execute(select(waiting).order_by(*waiting.primary_key))
+            node_rows = await connection.execute(
+                select(tree_nodes)
+                .join_from(tree_nodes, devices, tree_nodes.c.device_key == devices.c.key)
+                .where(devices.c.removed == false())
+            )
             open_intervals = await presence_log.open_intervals(connection)
             last_life_s = await connection.scalar(select(func.max(runs.c.last_life_s)))
             device_key = await connection.scalar(select(func.max(devices.c.key)))
@@ -77,6 +85,7 @@ class SqlDeviceStore(SqlReportStore):
                 last_life_s=last_life_s,
                 next_device_key=max(device_key or 0, ledger_device) + 1,
                 next_channel_key=max(channel_key or 0, ledger_channel) + 1,
+                nodes=tuple(node_of(row) for row in node_rows),
             )
 
     async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
@@ -122,6 +131,20 @@ class SqlDeviceStore(SqlReportStore):
             )
         )
 
+    async def save_nodes(
+        self, key: DeviceKey, nodes: Sequence[TreeNode], *, replaces: bool
+    ) -> None:
+        """Insert or update the nodes of a device's tree; with `replaces` the others go."""
+        forgotten: list[Row] = [{"b_device_key": key}] if replaces else []
+        await self._write(
+            Change(
+                [
+                    (Operation.FORGET_TREE, forgotten),
+                    (Operation.SAVE_TREE_NODE, [row_of_node(node) for node in nodes]),
+                ]
+            )
+        )
+
     async def append(self, transitions: Sequence[Transition]) -> None:
         """Ledger steps alone."""
         if transitions:
@@ -155,17 +178,18 @@ class SqlDeviceStore(SqlReportStore):
 
     async def save_waiting(self, waiting: Waiting, evicted: Sequence[Waiting] = ()) -> None:
         """Insert or update by (device_id, source_host)."""
-        evictions: list[Row] = [
-            {"b_device_id": str(row.device_id), "b_source_host": row.source_host} for row in evicted
-        ]
         await self._write(
             Change(
                 [
-                    (Operation.EVICT_WAITING, evictions),
+                    (Operation.EVICT_WAITING, _evictions(evicted)),
                     (Operation.SAVE_WAITING, [row_of_waiting(waiting)]),
                 ]
             )
         )
+
+    async def drop_waiting(self, rows: Sequence[Waiting]) -> None:
+        """These rows, by (device_id, source_host)."""
+        await self._write(Change([(Operation.EVICT_WAITING, _evictions(rows))]))
 
     async def delete_waiting(self, device_id: DeviceId) -> None:
         """All rows of one ID."""
@@ -192,6 +216,10 @@ class SqlDeviceStore(SqlReportStore):
 
     async def _write(self, change: Change) -> None:
         await self._database.write(change)
+
+
+def _evictions(rows: Sequence[Waiting]) -> list[Row]:
+    return [{"b_device_id": str(row.device_id), "b_source_host": row.source_host} for row in rows]
 
 
 def _channels() -> Select[*tuple[Any, ...]]:

@@ -22,6 +22,7 @@ from vms.inventory.model import (
     State,
     Subject,
     SubjectKind,
+    TreeNode,
     Waiting,
     WaitingVerdict,
 )
@@ -261,6 +262,28 @@ def alarm_of(row: Fetched) -> Alarm:
         latitude=row.latitude,
         fingerprint=row.fingerprint,
         raw=row.raw,
+    )
+
+
+def row_of_node(node: TreeNode) -> Row:
+    """Every column of `tree_nodes`."""
+    return {
+        "device_key": node.device_key,
+        "node_id": node.node_id,
+        "name": node.name,
+        "parent_id": node.parent_id,
+        "business_group_id": node.business_group_id,
+    }
+
+
+def node_of(row: Fetched) -> TreeNode:
+    """A row of `tree_nodes`."""
+    return TreeNode(
+        device_key=DeviceKey(row.device_key),
+        node_id=row.node_id,
+        name=row.name,
+        parent_id=row.parent_id,
+        business_group_id=row.business_group_id,
     )
 
 

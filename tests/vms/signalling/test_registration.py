@@ -403,7 +403,9 @@ async def test_a_second_unit_with_the_same_id_is_shown_and_refused(tmp_path: Pat
         assert (await double.register()).status == 403
 
         assert bound_port(server) == camera.port
-        assert [row.source_host for row in server.inventory.waiting()] == [OTHER_HOST]
+        [double_id] = server.inventory.duplicates()
+        assert [row.source_host for row in double_id.refused] == [OTHER_HOST]
+        assert server.inventory.waiting() == []
 
 
 # TCP
