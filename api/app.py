@@ -15,12 +15,14 @@ from api import (
     alarms,
     channels,
     devices,
+    diagnosis,
     events,
     figures,
     health,
     metrics,
     pages,
     sessions,
+    traces,
     webrtc,
 )
 from api.authentication import signed_in
@@ -94,7 +96,18 @@ def _routes() -> FastAPI:
     # WHEP takes the token of its URL as well: it judges by itself.
     app.include_router(webrtc.router, prefix=PREFIX)
     guarded = APIRouter(prefix=PREFIX, dependencies=[Depends(signed_in)])
-    for module in (accounts, devices, channels, sessions, metrics, alarms, events, health):
+    for module in (
+        accounts,
+        devices,
+        channels,
+        sessions,
+        diagnosis,
+        traces,
+        metrics,
+        alarms,
+        events,
+        health,
+    ):
         guarded.include_router(module.router)
     app.include_router(guarded)
     return app

@@ -3,17 +3,17 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
 from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
 from starlette.requests import Request
 
-from api.authentication import Reader, TheServer
+from api.authentication import Caller, Reader, TheServer
 from api.ports import Server
 from api.schemas import PROBLEMS
 from vms.errors import ExhaustedError, InvalidError
@@ -27,6 +27,8 @@ STREAMS_A_USER = 100
 
 JUDGED_EVERY_S = 5.0
 """So often a stream's credential is judged again."""
+
+Item = TypeVar("Item")
 
 RETRY_MS = 3_000
 PING_S = 15
@@ -70,14 +72,21 @@ async def stream_events(
     unknown = set(types or ()) - set(NAMES)
     if unknown:
         raise InvalidError(f"no such kind of event: {', '.join(sorted(unknown))}", field="types")
+    wanted = {NAMES[name] for name in types} if types else None
+    run_id = str(request.app.state.run_id)
+    stream = _stream(server, caller.credential, wanted, run_id, last_event_id)
+    return EventSourceResponse(counted(stream, request, caller), ping=PING_S)
+
+
+def counted(
+    stream: AsyncGenerator[ServerSentEvent], request: Request, caller: Caller
+) -> AsyncIterator[ServerSentEvent]:
+    """The stream, as one of its user's; raises `ExhaustedError` where they have too many."""
     streams = cast("Counter[str]", request.app.state.event_streams)
     user_id = caller.principal.user_id
     if streams[user_id] >= STREAMS_A_USER:
         raise ExhaustedError(f"{STREAMS_A_USER} event streams are open already", what="streams")
-    wanted = {NAMES[name] for name in types} if types else None
-    run_id = str(request.app.state.run_id)
-    stream = _stream(server, caller.credential, wanted, run_id, last_event_id)
-    return EventSourceResponse(_counted(stream, streams, user_id), ping=PING_S)
+    return _counted(stream, streams, user_id)
 
 
 async def _counted(
@@ -102,36 +111,46 @@ async def _stream(
     last_event_id: str | None,
 ) -> AsyncGenerator[ServerSentEvent]:
     events = server.events
-    after, has_gap = _place(last_event_id, run_id, events.last_number, events.first_number)
+    after, has_gap = place(last_event_id, run_id, events.last_number, events.first_number)
     with events.subscribe(QUEUE, after) as subscription:
         yield ServerSentEvent(comment="events", retry=RETRY_MS)
         if has_gap:
-            yield _resync(run_id, events.last_number)
+            yield resync(run_id, events.last_number)
         missed = 0
-        judged_at = server.clock.monotonic()
-        upcoming: asyncio.Task[Numbered] | None = None
-        try:
-            while True:
-                upcoming = upcoming or asyncio.create_task(subscription.next())
-                done, _ = await asyncio.wait({upcoming}, timeout=JUDGED_EVERY_S)
-                if server.clock.monotonic() - judged_at >= JUDGED_EVERY_S:
-                    judged_at = server.clock.monotonic()
-                    if await server.accounts.authenticate(credential) is None:
-                        return
-                if not done:
-                    continue
-                numbered, upcoming = upcoming.result(), None
+        async with aclosing(while_it_counts(server, credential, subscription.next)) as upcoming:
+            async for numbered in upcoming:
                 if subscription.missed > missed:
                     missed = subscription.missed
-                    yield _resync(run_id, numbered.number - 1)
-                if wanted is None or type(numbered.event) in wanted:
+                    yield resync(run_id, numbered.number - 1)
+                is_wanted = wanted is None or type(numbered.event) in wanted
+                # A device that flaps is told once, by `DeviceFlaps`.
+                if is_wanted and not getattr(numbered.event, "is_flapping", False):
                     yield _shown(numbered, run_id)
-        finally:
-            if upcoming is not None:
-                upcoming.cancel()
 
 
-def _place(
+async def while_it_counts(
+    server: Server, credential: str, upcoming: Callable[[], Coroutine[None, None, Item]]
+) -> AsyncGenerator[Item]:
+    """What comes, as long as the credential counts."""
+    judged_at = server.clock.monotonic()
+    awaited: asyncio.Task[Item] | None = None
+    try:
+        while True:
+            awaited = awaited or asyncio.create_task(upcoming())
+            done, _ = await asyncio.wait({awaited}, timeout=JUDGED_EVERY_S)
+            if server.clock.monotonic() - judged_at >= JUDGED_EVERY_S:
+                judged_at = server.clock.monotonic()
+                if await server.accounts.authenticate(credential) is None:
+                    return
+            if done:
+                item, awaited = awaited.result(), None
+                yield item
+    finally:
+        if awaited is not None:
+            awaited.cancel()
+
+
+def place(
     last_event_id: str | None, run_id: str, newest: int, oldest: int
 ) -> tuple[int | None, bool]:
     """Behind which number to go on, and whether something in between is lost."""
@@ -144,7 +163,8 @@ def _place(
     return after, after + 1 < oldest
 
 
-def _resync(run_id: str, number: int) -> ServerSentEvent:
+def resync(run_id: str, number: int) -> ServerSentEvent:
+    """Something is missing from here on back."""
     return JSONServerSentEvent({}, event="resync", id=f"{run_id}-{number}")
 
 

@@ -13,7 +13,10 @@ from api.media_tokens import OPEN_LIMIT_S
 from api.pagination import Cursor, Limit, PageOf, cut, link_next
 from api.ports import SessionView
 from api.schemas import JPEG, PROBLEMS, ChannelIdPath, DeviceIdPath, StreamName
+from vms.diagnosis.causes import Cause
+from vms.diagnosis.explainer import ExplainedPlay
 from vms.errors import NotFoundError
+from vms.sessions.calling import Stage
 
 MAX_WAIT_S = 15.0
 
@@ -75,6 +78,19 @@ class ViewerOut(BaseModel):
     pictures_dropped: int = Field(description="Left out because the viewer was too slow.")
 
 
+class SourceFiguresOut(BaseModel):
+    """What came to a stream's port from one sender with one SSRC."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    remote_address: str
+    ssrc: int
+    payload_type: int | None
+    packets: int
+    bytes: int
+    is_taken: bool = Field(description="Its packets are what plays.")
+
+
 class StreamFiguresOut(BaseModel):
     """The incoming stream: counts since it was opened, rates over the last seconds."""
 
@@ -83,16 +99,21 @@ class StreamFiguresOut(BaseModel):
     transport: str
     remote_address: str | None
     ssrc: int | None
-    container: str | None = Field(description="`ps`, `h264` or `h265`.")
+    sources: list[SourceFiguresOut] = Field(description="The first few senders to its port.")
+    container: str | None = Field(description="`ps`, `h264`, `h265`, or `ts`: not played.")
     video_codec: str | None
     width: int | None
     height: int | None
     audio_codec: str | None
     packets: int
+    bytes: int
     lost: int
     reordered: int
     duplicates: int
     foreign: int = Field(description="Packets of another source or SSRC, not used.")
+    malformed: int = Field(description="What is no RTP.")
+    connections: int = Field(description="TCP connections that were let in.")
+    unsupported: list[str] = Field(description="Codecs it announces that nobody here understands.")
     jitter_ms: float
     bitrate_bps: int
     frames_per_s: float
@@ -114,6 +135,8 @@ class TraceEntryOut(BaseModel):
     )
     at: datetime
     detail: str
+    since_s: float = Field(description="Seconds since the click.")
+    attempt: int = Field(description="Which INVITE; a second one goes out where TCP was refused.")
 
 
 class Session(BaseModel):
@@ -131,6 +154,7 @@ class Session(BaseModel):
     error: str = Field(description="The cause in words, empty without one.")
     transport: str | None
     ssrc: str | None = Field(description="Ten digits.")
+    sip_status: int | None = Field(description="Of a refused INVITE; null where it was not.")
     codec: str | None
     width: int | None
     height: int | None
@@ -140,14 +164,69 @@ class Session(BaseModel):
     figures: StreamFiguresOut | None
 
 
+class DiagnosisOut(BaseModel):
+    """One cause, in words, and what it was concluded from."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    cause: Cause = Field(description="A stable word; `none` where all is well.")
+    stage: str | None = Field(description="The last stage that a play reached.")
+    sentence_en: str
+    sentence_zh: str
+    next_step_en: str
+    next_step_zh: str
+    evidence: list[str]
+
+
 class Trace(BaseModel):
-    """What happened between the click and the picture."""
+    """What happened between the click and the picture, and what to do where it stopped."""
 
     session_id: str
+    device_id: str
+    channel_id: str
+    started_at: datetime | None
     state: str
     reason: str
     error: str
-    stages: list[TraceEntryOut]
+    transport: str | None
+    told_address: str | None = Field(description="Where the device was asked to send.")
+    ssrc: str | None = Field(description="Agreed, ten digits.")
+    sip_status: int | None = Field(description="Of a refused INVITE.")
+    fallback: str = Field(description="Why the first attempt was followed by another.")
+    stages: list[TraceEntryOut] = Field(description="Those reached, of every attempt.")
+    missing: list[str] = Field(description="Those the last attempt has not reached, in order.")
+    figures: StreamFiguresOut | None = Field(description="The last ones, when it has ended.")
+    diagnosis: DiagnosisOut
+
+
+Shows = Annotated[
+    list[Literal["h264", "h265"]] | None,
+    Query(description="Codecs that the asking browser shows; may be repeated."),
+]
+
+
+def trace_of(play: ExplainedPlay) -> Trace:
+    """A play as the API tells it."""
+    view = play.view
+    reached = {entry.stage for entry in view.trace if entry.attempt == view.attempt}
+    return Trace(
+        session_id=view.session_id,
+        device_id=view.device_id,
+        channel_id=view.channel_id,
+        started_at=view.started_at,
+        state=view.state,
+        reason=view.reason,
+        error=view.error,
+        transport=view.transport,
+        told_address=view.told_address,
+        ssrc=view.ssrc,
+        sip_status=view.sip_status,
+        fallback=view.fallback,
+        stages=[TraceEntryOut.model_validate(entry) for entry in view.trace],
+        missing=[stage.value for stage in Stage if stage.value not in reached],
+        figures=StreamFiguresOut.model_validate(view.figures) if view.figures else None,
+        diagnosis=DiagnosisOut.model_validate(play.diagnosis),
+    )
 
 
 def _session(view: SessionView) -> Session:
@@ -260,17 +339,13 @@ async def get_session(session_id: str, server: TheServer, caller: Reader) -> Ses
     summary="The play trace",
     responses=PROBLEMS,
 )
-async def get_session_trace(session_id: str, server: TheServer, caller: Reader) -> Trace:
-    """Stage by stage, so that the one that is missing tells the cause."""
+async def get_session_trace(
+    session_id: str, server: TheServer, caller: Reader, shows: Shows = None
+) -> Trace:
+    """Stage by stage, what arrived, where it stopped and what to do about that."""
     _ = caller
-    view = await server.viewing.session(session_id)
-    return Trace(
-        session_id=view.session_id,
-        state=view.state,
-        reason=view.reason,
-        error=view.error,
-        stages=[TraceEntryOut.model_validate(entry) for entry in view.trace],
-    )
+    wanted = frozenset(shows) if shows is not None else None
+    return trace_of(await server.explainer.play(session_id, wanted))
 
 
 @router.delete(

@@ -20,6 +20,9 @@ from sip.digest import Nonces
 from sip.net.endpoint import Endpoint
 from vms.accounts.service import Accounts
 from vms.clock import Clock, SystemClock
+from vms.diagnosis.causes import Identity as OurIdentity
+from vms.diagnosis.explainer import Explainer
+from vms.diagnosis.wire_log import WireLog
 from vms.errors import VmsError
 from vms.events import EventBus
 from vms.gb28181.ids import DeviceId
@@ -95,6 +98,8 @@ class Server:
         self.inbound: Inbound
         self.notifications: Notifications
         self.registrar: Registrar
+        self.wire_log: WireLog
+        self.explainer: Explainer
         self._secrets: Secrets
         self._self_check = ""
 
@@ -197,6 +202,8 @@ class Server:
             advertised=book.seen_from,
         )
         stack.push_async_callback(endpoint.close)
+        self.wire_log = WireLog(self.clock, flows.is_known)
+        endpoint.on_wire = self.wire_log.note
         stats = endpoint.stats
         if stats.granted_receive_buffer_bytes < stats.wanted_receive_buffer_bytes:
             log.warning(
@@ -272,6 +279,16 @@ class Server:
         stack.push_async_callback(self.inbound.close)
         endpoint.on_connection_closed = self.inbound.connection_closed
         entrance.inbound = self.inbound
+        self.explainer = Explainer(
+            self.inventory,
+            self.viewing,
+            self.wire_log,
+            clock=self.clock,
+            history=self.registrar.history.of,
+            roads=flows,
+            local=endpoint.local_address,
+            us=self._as_devices_see_us,
+        )
 
     def _restore(self, flows: Flows) -> None:
         """Devices bound over UDP are where they were before we went."""
@@ -322,6 +339,10 @@ class Server:
         if device.secret is None and self._secrets.is_shared:
             return None
         return self._secrets.of(device)
+
+    def _as_devices_see_us(self) -> OurIdentity:
+        site = self.site()
+        return OurIdentity(site.server_id, site.domain, site.addresses[0], site.sip_port)
 
     def site(self) -> Site:
         """Who this server is."""

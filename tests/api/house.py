@@ -11,11 +11,23 @@ import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from media.door import (
+    SourceFigures,
+    StreamFigures,
+    StreamId,
+    Transport,
+    ViewerFigures,
+    ViewerId,
+)
+from sip.message import Address
 from tests.support.clock import FakeClock
 from tests.support.stores import InMemoryDeviceStore
 from vms.accounts.model import Actor, Role
 from vms.accounts.passwords import Passwords
 from vms.accounts.service import Accounts
+from vms.diagnosis.causes import Identity
+from vms.diagnosis.explainer import Explainer
+from vms.diagnosis.wire_log import WireLog
 from vms.errors import DeviceOfflineError, NotFoundError
 from vms.events import EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
@@ -27,6 +39,10 @@ from vms.inventory.policy import InventoryPolicy
 from vms.metrics.collector import VmsCollector, build_source
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
+from vms.sessions.session import TraceEntry
+from vms.sessions.viewing import SessionView
+from vms.signalling.flows import Flows
+from vms.signalling.registration_history import RegistrationHistory
 from vms.site import Site
 
 GATE = DeviceId("34020000001110000001")
@@ -40,77 +56,36 @@ SECRET = "canary-device-secret"  # noqa: S105  sought in answers where it must n
 SETUP_SOURCE = "127.0.0.1"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A stage of a trace."""
-
-    stage: str
-    at: datetime
-    detail: str
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Figures of a viewer."""
-
-    viewer_id: str
-    protocol: str = "whep"
-    remote_address: str = "127.0.0.1:50000"
-    connected_s: float = 2.0
-    packets_sent: int = 100
-    bytes_sent: int = 100_000
-    lost_percent: float = 0.0
-    pictures_dropped: int = 0
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures of a stream."""
-
-    viewers: tuple[Viewer, ...]
-    transport: str = "tcp_passive"
-    remote_address: str | None = "127.0.0.9:15060"
-    ssrc: int | None = 200000001
-    container: str | None = "ps"
-    video_codec: str | None = "h264"
-    width: int | None = 1280
-    height: int | None = 720
-    audio_codec: str | None = None
-    packets: int = 1000
-    lost: int = 1
-    reordered: int = 2
-    duplicates: int = 0
-    foreign: int = 0
-    jitter_ms: float = 1.5
-    bitrate_bps: int = 2_000_000
-    frames_per_s: float = 25.0
-    key_pictures: int = 4
-    damaged_units: int = 0
-    last_packet_age_s: float | None = 0.02
-    transcoding: str | None = None
-
-
-@dataclass(frozen=True)
-class Running:
-    """A live session as it stands."""
-
-    session_id: str
-    device_id: str
-    channel_id: str
-    started_at: datetime | None
-    figures: Figures | None = None
-    state: str = "inviting"
-    stream: str = "main"
-    transport: str | None = "tcp_passive"
-    codec: str | None = None
-    width: int | None = None
-    height: int | None = None
-    viewers: int = 0
-    kind: str = "live"
-    reason: str = ""
-    error: str = ""
-    ssrc: str | None = "0200000001"
-    trace: tuple[Entry, ...] = ()
+def figures_of(viewer_ids: Sequence[str]) -> StreamFigures:
+    """A stream that does well, and who watches it."""
+    return StreamFigures(
+        stream_id=StreamId("stream"),
+        transport=Transport.TCP_PASSIVE,
+        remote_address="127.0.0.9:15060",
+        ssrc=200000001,
+        container="ps",
+        video_codec="h264",
+        width=1280,
+        height=720,
+        audio_codec=None,
+        packets=1000,
+        lost=1,
+        reordered=2,
+        duplicates=0,
+        foreign=0,
+        jitter_ms=1.5,
+        bitrate_bps=2_000_000,
+        frames_per_s=25.0,
+        key_pictures=4,
+        damaged_units=0,
+        last_packet_age_s=0.02,
+        transcoding=None,
+        viewers=tuple(
+            ViewerFigures(ViewerId(name), "whep", "127.0.0.1:50000", 2.0, 100, 100_000, 0.0, 0)
+            for name in viewer_ids
+        ),
+        sources=(SourceFigures("127.0.0.9:15060", 200000001, 96, 1000, 1_000_000, True),),
+    )
 
 
 @dataclass(frozen=True)
@@ -128,7 +103,7 @@ class Viewing:
     def __init__(self, inventory: Inventory, clock: FakeClock) -> None:
         self._inventory = inventory
         self._clock = clock
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, SessionView] = {}
         self.viewers: dict[str, tuple[str, str]] = {}
         self.offers: list[str] = []
 
@@ -140,7 +115,7 @@ class Viewing:
         stream: str = "main",
         transport: str | None = None,
         wait_s: float = 0.0,
-    ) -> Running:
+    ) -> SessionView:
         device = self._inventory.device(device_id)
         self._inventory.channel(device_id, channel_id)
         if device.binding is None:
@@ -149,14 +124,27 @@ class Viewing:
         session = (
             found[0]
             if found
-            else Running(
-                f"session-{len(self._running) + 1}",
-                device_id,
-                channel_id,
-                self._clock.wall(),
+            else SessionView(
+                session_id=f"session-{len(self._running) + 1}",
+                device_id=device_id,
+                channel_id=channel_id,
+                kind="live",
                 stream=stream,
+                state="inviting",
+                reason="",
+                error="",
                 transport=transport or "tcp_passive",
-                trace=(Entry("invite_sent", self._clock.wall(), "tcp_passive"),),
+                ssrc="0200000001",
+                codec=None,
+                width=None,
+                height=None,
+                started_at=self._clock.wall(),
+                viewers=0,
+                trace=(TraceEntry("invite_sent", self._clock.wall(), "tcp_passive"),),
+                figures=None,
+                attempt=1,
+                call_ids=(f"call-{len(self._running) + 1}",),
+                told_address="127.0.0.1:30000",
             )
         )
         if wait_s > 0:
@@ -187,23 +175,31 @@ class Viewing:
         held = any(each.channel_id == channel_id for each in self._running.values())
         return JPEG if held else None
 
-    async def sessions(self) -> Sequence[Running]:
+    async def sessions(self) -> Sequence[SessionView]:
         return [self._seen(session) for session in self._running.values()]
 
-    async def session(self, session_id: str) -> Running:
+    async def session(self, session_id: str) -> SessionView:
         try:
             return self._seen(self._running[session_id])
         except KeyError:
             raise NotFoundError(f"no session {session_id}") from None
 
+    async def last_play(self, device_id: str, channel_id: str) -> SessionView:
+        for play in await self.last_plays(device_id):
+            if play.channel_id == channel_id:
+                return play
+        raise NotFoundError(f"{channel_id} was not played")
+
+    async def last_plays(self, device_id: str) -> list[SessionView]:
+        return [each for each in await self.sessions() if each.device_id == device_id]
+
     async def end(self, session_id: str) -> None:
         await self.session(session_id)
         del self._running[session_id]
 
-    def _seen(self, session: Running) -> Running:
+    def _seen(self, session: SessionView) -> SessionView:
         own = [name for name, (_, of) in self.viewers.items() if of == session.session_id]
-        figures = Figures(tuple(Viewer(name) for name in own))
-        return replace(session, viewers=len(own), figures=figures)
+        return replace(session, viewers=len(own), figures=figures_of(own))
 
 
 @dataclass(frozen=True)
@@ -265,6 +261,8 @@ class House:
     events: EventBus
     collector: VmsCollector
     setup_code: str
+    wire_log: WireLog
+    explainer: Explainer
     wrong: dict[str, str] = field(default_factory=dict[str, str])
 
     def site(self) -> Site:
@@ -332,16 +330,29 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
         setup_code = await accounts.start(None)
         inventory = Inventory(InMemoryDeviceStore(), clock, events, InventoryPolicy())
         await inventory.start()
+        viewing, wire_log = Viewing(inventory, clock), WireLog(clock, lambda _flow: True)
+        explainer = Explainer(
+            inventory,
+            viewing,
+            wire_log,
+            clock=clock,
+            history=RegistrationHistory().of,
+            roads=Flows(),
+            local=lambda _host: Address("192.0.2.1", 5060),
+            us=lambda: Identity("34020000002000000001", "3402000000", "192.0.2.1", 5060),
+        )
         try:
             yield House(
                 clock,
                 accounts,
                 inventory,
-                Viewing(inventory, clock),
+                viewing,
                 Link(inventory, clock),
                 events,
                 VmsCollector([build_source("1.2.3")]),
                 setup_code or "",
+                wire_log,
+                explainer,
             )
         finally:
             await inventory.stop()

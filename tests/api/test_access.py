@@ -62,6 +62,15 @@ NEEDS: dict[str, Action | None] = {
     "getSession": Action.READ,
     "getSessionTrace": Action.READ,
     "endSession": Action.CONTROL,
+    "getDeviceDiagnosis": Action.READ,
+    "getLastPlay": Action.READ,
+    "getDeviceSipTrace": Action.CONTROL,
+    "streamDeviceSipTrace": Action.CONTROL,
+    "downloadDeviceSipTrace": Action.CONTROL,
+    "watchDevice": Action.CONTROL,
+    "unwatchDevice": Action.CONTROL,
+    "getSessionSipTrace": Action.CONTROL,
+    "downloadSessionSipTrace": Action.CONTROL,
     "getSummary": Action.READ,
     "getOnlineRate": Action.READ,
     "getLedger": Action.READ,
@@ -71,8 +80,8 @@ NEEDS: dict[str, Action | None] = {
 }
 """The right each operation asks for; None: any who signed in, or whose thing it is."""
 
-ENDLESS = {"streamEvents"}
-"""Tried on a real server in test_events.py."""
+ENDLESS = {"streamEvents", "streamDeviceSipTrace"}
+"""Tried on a real server in test_events.py and test_traces.py."""
 
 
 def _filled(path: str) -> str:

@@ -685,9 +685,173 @@ export interface paths {
         };
         /**
          * The play trace
-         * @description Stage by stage, so that the one that is missing tells the cause.
+         * @description Stage by stage, what arrived, where it stopped and what to do about that.
          */
         get: operations["getSessionTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a device is not there
+         * @description Of any ID, on file or not: a device that never came has a cause too.
+         */
+        get: operations["getDeviceDiagnosis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/last-play": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The play trace of a channel's last play
+         * @description The session that runs, else the one that ended last; 404 where none is remembered.
+         */
+        get: operations["getLastPlay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/sip-trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The SIP messages of a device
+         * @description The oldest kept first; of any ID, on file or not. Answered keepalives only while watched.
+         */
+        get: operations["getDeviceSipTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/sip-trace/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The SIP messages of a device, as they come
+         * @description Stays open. A reader that comes back with the last `id` misses nothing that is kept.
+         */
+        get: operations["streamDeviceSipTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/sip-trace.pcap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The SIP messages of a device as a capture
+         * @description UDP and TCP as they were; secrets are overwritten, lengths are kept.
+         */
+        get: operations["downloadDeviceSipTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/sip-trace/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a device's keepalives too
+         * @description For an hour at most; asked again, it begins anew.
+         */
+        post: operations["watchDevice"];
+        /**
+         * Leave a device's keepalives out again
+         * @description Nothing happens where it is not watched.
+         */
+        delete: operations["unwatchDevice"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}/sip-trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The SIP messages of a session
+         * @description Of all its calls, the oldest first.
+         */
+        get: operations["getSessionSipTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}/sip-trace.pcap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The SIP messages of a session as a capture
+         * @description Of all its calls.
+         */
+        get: operations["downloadSessionSipTrace"];
         put?: never;
         post?: never;
         delete?: never;
@@ -949,12 +1113,6 @@ export interface components {
             };
         };
         /**
-         * Cause
-         * @description Why a ledger interval began.
-         * @enum {string}
-         */
-        Cause: "added" | "registered" | "keepalive" | "unregistered" | "silent" | "connection_lost" | "catalog" | "picture" | "proof_expired" | "server_absent" | "grace_passed" | "device" | "removed";
-        /**
          * ChannelOut
          * @description A channel: what was reported, what was set here, what follows from both.
          * @example {
@@ -1042,6 +1200,20 @@ export interface components {
             name?: string | null;
             /** Division */
             division?: string | null;
+        };
+        /**
+         * DeviceDiagnosis
+         * @description A device, and those of its channels that were played lately.
+         */
+        DeviceDiagnosis: {
+            /** Device Id */
+            device_id: string;
+            diagnosis: components["schemas"]["DiagnosisOut"];
+            /**
+             * Plays
+             * @description The latest first.
+             */
+            plays: components["schemas"]["PlayFinding"][];
         };
         /**
          * DeviceInfo
@@ -1376,6 +1548,29 @@ export interface components {
             secret: string | null;
         };
         /**
+         * DiagnosisOut
+         * @description One cause, in words, and what it was concluded from.
+         */
+        DiagnosisOut: {
+            /** @description A stable word; `none` where all is well. */
+            cause: components["schemas"]["vms__diagnosis__causes__Cause"];
+            /**
+             * Stage
+             * @description The last stage that a play reached.
+             */
+            stage: string | null;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** Next Step En */
+            next_step_en: string;
+            /** Next Step Zh */
+            next_step_zh: string;
+            /** Evidence */
+            evidence: string[];
+        };
+        /**
          * Division
          * @description A region with the channels in it and below it.
          */
@@ -1553,7 +1748,7 @@ export interface components {
             end: string | null;
             state: components["schemas"]["State"];
             /** @description Why it began. */
-            cause: components["schemas"]["Cause"];
+            cause: components["schemas"]["vms__inventory__model__Cause"];
         };
         /**
          * LiveSession
@@ -1927,6 +2122,24 @@ export interface components {
              */
             total?: number | null;
         };
+        /** PageOf[SipMessageOut] */
+        PageOf_SipMessageOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["SipMessageOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
         /** PageOf[UserOut] */
         PageOf_UserOut_: {
             /**
@@ -1962,6 +2175,17 @@ export interface components {
              * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
+        };
+        /**
+         * PlayFinding
+         * @description The last play of one channel.
+         */
+        PlayFinding: {
+            /** Channel Id */
+            channel_id: string;
+            /** Session Id */
+            session_id: string;
+            diagnosis: components["schemas"]["DiagnosisOut"];
         };
         /**
          * Readiness
@@ -2027,6 +2251,11 @@ export interface components {
              * @description Ten digits.
              */
             ssrc: string | null;
+            /**
+             * Sip Status
+             * @description Of a refused INVITE; null where it was not.
+             */
+            sip_status: number | null;
             /** Codec */
             codec: string | null;
             /** Width */
@@ -2061,6 +2290,48 @@ export interface components {
              * @description Never logged.
              */
             password: string;
+        };
+        /**
+         * SipMessageOut
+         * @description A message as it went over the wire, without passwords, digests and tokens.
+         */
+        SipMessageOut: {
+            /**
+             * Number
+             * @description Rises from message to message.
+             */
+            number: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Direction
+             * @description `in` or `out`.
+             */
+            direction: string;
+            /**
+             * Transport
+             * @description `UDP` or `TCP`.
+             */
+            transport: string;
+            /** From Address */
+            from_address: string;
+            /** To Address */
+            to_address: string;
+            /**
+             * Summary
+             * @description What it is, in a line.
+             */
+            summary: string;
+            /** Call Id */
+            call_id: string;
+            /**
+             * Raw
+             * @description The text; what was secret is overwritten with `*`.
+             */
+            raw: string;
         };
         /**
          * Site
@@ -2129,6 +2400,27 @@ export interface components {
             text: string;
         };
         /**
+         * SourceFiguresOut
+         * @description What came to a stream's port from one sender with one SSRC.
+         */
+        SourceFiguresOut: {
+            /** Remote Address */
+            remote_address: string;
+            /** Ssrc */
+            ssrc: number;
+            /** Payload Type */
+            payload_type: number | null;
+            /** Packets */
+            packets: number;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Is Taken
+             * @description Its packets are what plays.
+             */
+            is_taken: boolean;
+        };
+        /**
          * State
          * @description The states of the ledger (definitions in docs/figures.md).
          * @enum {string}
@@ -2152,8 +2444,13 @@ export interface components {
             /** Ssrc */
             ssrc: number | null;
             /**
+             * Sources
+             * @description The first few senders to its port.
+             */
+            sources: components["schemas"]["SourceFiguresOut"][];
+            /**
              * Container
-             * @description `ps`, `h264` or `h265`.
+             * @description `ps`, `h264`, `h265`, or `ts`: not played.
              */
             container: string | null;
             /** Video Codec */
@@ -2166,6 +2463,8 @@ export interface components {
             audio_codec: string | null;
             /** Packets */
             packets: number;
+            /** Bytes */
+            bytes: number;
             /** Lost */
             lost: number;
             /** Reordered */
@@ -2177,6 +2476,21 @@ export interface components {
              * @description Packets of another source or SSRC, not used.
              */
             foreign: number;
+            /**
+             * Malformed
+             * @description What is no RTP.
+             */
+            malformed: number;
+            /**
+             * Connections
+             * @description TCP connections that were let in.
+             */
+            connections: number;
+            /**
+             * Unsupported
+             * @description Codecs it announces that nobody here understands.
+             */
+            unsupported: string[];
             /** Jitter Ms */
             jitter_ms: number;
             /** Bitrate Bps */
@@ -2199,19 +2513,58 @@ export interface components {
         };
         /**
          * Trace
-         * @description What happened between the click and the picture.
+         * @description What happened between the click and the picture, and what to do where it stopped.
          */
         Trace: {
             /** Session Id */
             session_id: string;
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /** Started At */
+            started_at: string | null;
             /** State */
             state: string;
             /** Reason */
             reason: string;
             /** Error */
             error: string;
-            /** Stages */
+            /** Transport */
+            transport: string | null;
+            /**
+             * Told Address
+             * @description Where the device was asked to send.
+             */
+            told_address: string | null;
+            /**
+             * Ssrc
+             * @description Agreed, ten digits.
+             */
+            ssrc: string | null;
+            /**
+             * Sip Status
+             * @description Of a refused INVITE.
+             */
+            sip_status: number | null;
+            /**
+             * Fallback
+             * @description Why the first attempt was followed by another.
+             */
+            fallback: string;
+            /**
+             * Stages
+             * @description Those reached, of every attempt.
+             */
             stages: components["schemas"]["TraceEntryOut"][];
+            /**
+             * Missing
+             * @description Those the last attempt has not reached, in order.
+             */
+            missing: string[];
+            /** @description The last ones, when it has ended. */
+            figures: components["schemas"]["StreamFiguresOut"] | null;
+            diagnosis: components["schemas"]["DiagnosisOut"];
         };
         /**
          * TraceEntryOut
@@ -2230,6 +2583,16 @@ export interface components {
             at: string;
             /** Detail */
             detail: string;
+            /**
+             * Since S
+             * @description Seconds since the click.
+             */
+            since_s: number;
+            /**
+             * Attempt
+             * @description Which INVITE; a second one goes out where TCP was refused.
+             */
+            attempt: number;
         };
         /**
          * UserOut
@@ -2332,6 +2695,40 @@ export interface components {
          * @enum {string}
          */
         WaitingVerdict: "right" | "wrong" | "unknowable";
+        /**
+         * Watch
+         * @description A device whose keepalives are kept too.
+         */
+        Watch: {
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * WatchRequest
+         * @description For how long.
+         */
+        WatchRequest: {
+            /**
+             * Limit S
+             * @default 3600
+             */
+            limit_s: number;
+        };
+        /**
+         * Cause
+         * @description Twelve causes and the thirteenth, loss; then what is no fault or none of the device's.
+         * @enum {string}
+         */
+        vms__diagnosis__causes__Cause: "no_register" | "other_address" | "challenge_unanswered" | "wrong_password" | "id_not_allowed" | "clock_off" | "keepalives_stopped" | "invite_unanswered" | "invite_refused" | "no_rtp" | "rtp_unusable" | "codec_not_shown" | "loss" | "none" | "pending" | "unregistered" | "expiry_too_brief" | "device_offline" | "no_key_picture" | "hung_up" | "server";
+        /**
+         * Cause
+         * @description Why a ledger interval began.
+         * @enum {string}
+         */
+        vms__inventory__model__Cause: "added" | "registered" | "keepalive" | "unregistered" | "silent" | "connection_lost" | "catalog" | "picture" | "proof_expired" | "server_absent" | "grace_passed" | "device" | "removed";
         /**
          * FieldProblem
          * @description One value that was refused.
@@ -2717,6 +3114,105 @@ export interface components {
             at: string;
             /** Why */
             why: string;
+        };
+        /**
+         * NoticeReceived
+         * @description A notification of a device was stored; `cmd_type` as the standard names it, or the device.
+         */
+        NoticeReceived: {
+            /** Notice Id */
+            notice_id: string;
+            /** Device Id */
+            device_id: string;
+            /** Source Id */
+            source_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cmd Type */
+            cmd_type: string;
+        };
+        /**
+         * PositionChanged
+         * @description The latest position of a device or channel; told once a second at most for each.
+         */
+        PositionChanged: {
+            /** Device Id */
+            device_id: string;
+            /** Source Id */
+            source_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Longitude */
+            longitude: number;
+            /** Latitude */
+            latitude: number;
+        };
+        /**
+         * AnomalyFound
+         * @description Something is odd about an ID or a parent; `kind` as in the list of anomalies.
+         */
+        AnomalyFound: {
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Kind */
+            kind: string;
+        };
+        /**
+         * DuplicateDevice
+         * @description A second unit asked to register with the ID of one that is there, and was refused.
+         */
+        DuplicateDevice: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Bound Address */
+            bound_address: string;
+            /** Refused Address */
+            refused_address: string;
+        };
+        /**
+         * DeviceFlaps
+         * @description A device fell silent so often within an hour that its comings and goings are told no more
+         *     until it has settled; the ledger has them all.
+         */
+        DeviceFlaps: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /**
+         * DeviceChanged
+         * @description What is on file of a device was changed by a person, or the device said who it is.
+         */
+        DeviceChanged: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
         };
     };
     responses: never;
@@ -4066,7 +4562,10 @@ export interface operations {
     };
     getSessionTrace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Codecs that the asking browser shows; may be repeated. */
+                shows?: ("h264" | "h265")[] | null;
+            };
             header?: never;
             path: {
                 session_id: string;
@@ -4082,6 +4581,315 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeviceDiagnosis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceDiagnosis"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLastPlay: {
+        parameters: {
+            query?: {
+                /** @description Codecs that the asking browser shows; may be repeated. */
+                shows?: ("h264" | "h265")[] | null;
+            };
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeviceSipTrace: {
+        parameters: {
+            query?: {
+                /** @description Nothing from before; with an offset. */
+                since?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_SipMessageOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamDeviceSipTrace: {
+        parameters: {
+            query?: never;
+            header?: {
+                "last-event-id"?: string | null;
+            };
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `event:` is `sip_message`, `data:` a `SipMessageOut`; or `resync` when messages were missed: read the list again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadDeviceSipTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A capture that Wireshark and tshark open. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.tcpdump.pcap": string;
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WatchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Watch"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unwatchDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSessionSipTrace: {
+        parameters: {
+            query?: {
+                /** @description Nothing from before; with an offset. */
+                since?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_SipMessageOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadSessionSipTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A capture that Wireshark and tshark open. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.tcpdump.pcap": string;
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -4255,7 +5063,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, `devices_went_offline`, `fault_reported`, `foreign_address`, `subscription_changed`, `registration_failed`, `job_progress`, `movement_not_stopped`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
+            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, `devices_went_offline`, `fault_reported`, `foreign_address`, `subscription_changed`, `registration_failed`, `job_progress`, `movement_not_stopped`, `notice_received`, `position_changed`, `anomaly_found`, `duplicate_device`, `device_flaps`, `device_changed`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
             200: {
                 headers: {
                     [name: string]: unknown;
