@@ -14,7 +14,7 @@ from typing import Literal
 from media.rtp.framing import Deframer
 from media.rtp.packet import RtpPacket, parse
 from sip.digest import challenge_header, is_right, parse_credentials
-from sip.message import Flow, Request, response_to
+from sip.message import Address, Flow, Request, response_to
 from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest, PendingInvite
 from vms.gb28181 import sdp
 from vms.gb28181.manscdp import codec
@@ -36,6 +36,8 @@ class Seen:
     flows: dict[str, Flow] = field(default_factory=dict[str, Flow])
     messages: list[codec.Decoded] = field(default_factory=list[codec.Decoded])
     bodies: list[bytes] = field(default_factory=list[bytes])
+    sources: list[Address] = field(default_factory=list[Address])
+    """Where the bodies came from."""
 
 
 class LittlePlatform:
@@ -107,6 +109,7 @@ class LittlePlatform:
             self._register(incoming)
             return
         self.seen.bodies.append(incoming.request.body)
+        self.seen.sources.append(incoming.flow.remote)
         self.seen.messages.append(codec.decode(incoming.request.body))
         status = 403 if self.refuses_messages else 200
         incoming.respond(response_to(incoming.request, status))

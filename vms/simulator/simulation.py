@@ -129,6 +129,8 @@ def _sockets_for(options: SimulatorOptions, plans: Sequence[DevicePlan]) -> int:
         endpoints = min(devices, MAX_ENDPOINTS)
     else:
         endpoints = -(-devices // options.devices_per_socket)
+    if any(plan.is_twin for plan in plans):
+        endpoints = max(endpoints, 2)
     connections = devices if options.transport == "TCP" else 0
     # An endpoint has a UDP and a TCP socket.
     wanted = 2 * endpoints + connections + _SOCKETS_BESIDES
@@ -161,7 +163,7 @@ class _Switchboard:
     def seats(self, plans: Sequence[DevicePlan]) -> Iterator[tuple[DevicePlan, Endpoint]]:
         """Each device's endpoint in turn; a twin never sits where its other half does."""
         for index, plan in enumerate(plans):
-            place = index + 1 if plan.is_twin else index
+            place = plan.number if plan.is_twin else index
             yield plan, self._endpoints[place % len(self._endpoints)]
 
     def add(self, camera: Camera) -> None:

@@ -33,6 +33,9 @@ class WirePlatform:
     peer: SipPeer
     registers: list[Message] = field(default_factory=list[Message])
     register_headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    expires: str = "3600"
+    challenge: str = ""
+    redirect_to: str = ""
     _sn: "itertools.count[int]" = field(default_factory=lambda: itertools.count(17430))
 
     @classmethod
@@ -56,7 +59,15 @@ class WirePlatform:
                 continue
             self.registers.append(register)
             self.peer.server = _source(register)
-            self.peer.respond(register, 200, headers=[*self.register_headers, ("Expires", "3600")])
+            if self.challenge and "Authorization" not in register:
+                headers = [("WWW-Authenticate", self.challenge)]
+                self.peer.respond(register, 401, "Unauthorized", headers=headers)
+            elif self.redirect_to:
+                headers = [("Contact", self.redirect_to)]
+                self.peer.respond(register, 302, "Moved Temporarily", headers=headers)
+            else:
+                headers = [*self.register_headers, ("Expires", self.expires)]
+                self.peer.respond(register, 200, headers=headers)
 
     def options(self, *faults: str) -> SimulatorOptions:
         """One device of the 2022 edition that registers here."""
@@ -117,6 +128,23 @@ class WirePlatform:
             answer = await self.peer.asked("MESSAGE", cmd_type)
             if answer.element("SN") == str(sn):
                 return answer
+
+    async def invite(self, channel_id: str) -> Message:
+        """Call a channel, media to nobody's port; the final answer, acknowledged by nothing."""
+        host = self.peer.host
+        body = (
+            f"v=0\r\no={SERVER_ID} 0 0 IN IP4 {host}\r\ns=Play\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            "m=video 9 RTP/AVP 96\r\na=recvonly\r\na=rtpmap:96 PS/90000\r\ny=0200000001\r\n"
+        )
+        headers = [("Contact", self.peer.contact), ("Content-Type", "application/sdp")]
+        request = self.peer.request(
+            "INVITE",
+            body=body.encode(),
+            headers=headers,
+            to_id=channel_id,
+            uri=f"sip:{channel_id}@{self.peer.server[0]}:{self.peer.server[1]}",
+        )
+        return await self.peer.ask(request)
 
     async def subscribe(
         self,

@@ -92,9 +92,8 @@ async def test_basic_parameters_change_as_far_as_they_are_written() -> None:
 async def test_what_is_only_read_cannot_be_written() -> None:
     async with one_device() as (platform, _):
         told = await platform.query("ConfigDownload", asked("VideoParamOpt"), target=DEVICE)
-        refused = await platform.configure(
-            "<BasicParam></BasicParam><OddBlock>1</OddBlock>", DEVICE
-        )
+        written = "<VideoParamOpt><DownloadSpeed>8</DownloadSpeed></VideoParamOpt>"
+        refused = await platform.configure(written, DEVICE)
 
     assert told.element("DownloadSpeed") == "1/2/4"
     assert refused == "ERROR"

@@ -85,6 +85,18 @@ def test_a_key_picture_can_be_shown_by_whoever_joins_there(codec: Codec) -> None
     assert len(decoded(codec, pictures[7:])) == 3
 
 
+def test_where_the_camera_points_is_shown_and_changes_nothing_that_is_read_back() -> None:
+    captions = iter(("", "P123.4 T-12.5 Z1.0"))
+    card = TestCard(CHANNEL, Codec.H264, lambda: next(captions))
+
+    bare, shown = decoded(Codec.H264, shoot(card, 2))
+
+    before, after = (frame.to_ndarray()[:360].astype(int) for frame in (bare, shown))
+    assert abs(after[120:168] - before[120:168]).max() > 100
+    assert abs(after[168:192] - before[168:192]).max() < 30
+    assert read_test_card(luma_of(shown)).identifier == CHANNEL
+
+
 def test_h264_is_of_the_profile_every_browser_decodes() -> None:
     pictures = shoot(TestCard(CHANNEL, Codec.H264), 1)
 

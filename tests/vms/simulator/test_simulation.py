@@ -10,6 +10,7 @@ import pytest
 
 from media.ffmpeg import decode_picture, open_video_decoder
 from media.ps.demux import PsDemuxer
+from media.ps.mux import crc32_mpeg
 from media.rtp.packet import RtpPacket
 from media.unit import AccessUnit, Codec
 from sip.net.endpoint import InviteRefusedError
@@ -23,6 +24,7 @@ from tests.support.little_platform import (
     RtpCatcher,
 )
 from tests.support.waiting import until
+from vms.errors import InvalidError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import (
     AlarmNotify,
@@ -322,6 +324,38 @@ async def test_a_stream_may_lack_its_map() -> None:
     assert key_pictures(catcher.packets) == 0
 
 
+async def test_a_stream_maps_check_sum_may_be_wrong() -> None:
+    async with one_device("wrong-psm-crc") as (platform, _), RtpCatcher.open("UDP") as catcher:
+        await platform.invite(CHANNEL, DEVICE, catcher.offer(SSRC))
+        await until(lambda: len(frames_in(catcher.packets)) >= 3)
+    sent = b"".join(packet.payload for packet in catcher.packets)
+    start = sent.index(b"\x00\x00\x01\xbc")
+    length = int.from_bytes(sent[start + 4 : start + 6], "big")
+    stream_map = sent[start : start + 6 + length]
+    assert crc32_mpeg(stream_map[:-4]) != int.from_bytes(stream_map[-4:], "big")
+
+
+async def test_a_private_stream_may_lie_beside_the_pictures() -> None:
+    async with one_device("private-stream") as (platform, _), RtpCatcher.open("UDP") as catcher:
+        await platform.invite(CHANNEL, DEVICE, catcher.offer(SSRC))
+        await until(lambda: len(frames_in(catcher.packets)) >= 3)
+    assert b"\x00\x00\x01\xbd" in b"".join(packet.payload for packet in catcher.packets)
+
+
+async def test_bare_pictures_may_come_under_the_type_of_program_streams() -> None:
+    async with one_device("not-ps") as (platform, _), RtpCatcher.open("UDP") as catcher:
+        await platform.invite(CHANNEL, DEVICE, catcher.offer(SSRC))
+        await until(lambda: len(catcher.packets) >= 5)
+    assert catcher.packets[0].payload.startswith((b"\x00\x00\x00\x01\x67", b"\x00\x00\x01\x67"))
+    assert frames_in(catcher.packets) == []
+
+
+async def test_one_device_may_send_h265_among_others() -> None:
+    async with one_device("h265@1") as (platform, _), RtpCatcher.open("UDP") as catcher:
+        await platform.invite(CHANNEL, DEVICE, catcher.offer(SSRC))
+        await until(lambda: Codec.H265 in {codec for codec, _ in frames_in(catcher.packets)})
+
+
 async def test_lost_packets_leave_holes_in_the_sequence() -> None:
     async with one_device("loss=50") as (platform, simulation), RtpCatcher.open("UDP") as catcher:
         await platform.invite(CHANNEL, DEVICE, catcher.offer(SSRC))
@@ -384,6 +418,14 @@ async def test_a_device_invited_again_within_a_call_sends_to_the_new_address() -
     assert {packet.ssrc for packet in second.packets} == {SSRC + 1}
 
 
+async def test_behind_a_restless_nat_every_keepalive_has_another_port() -> None:
+    async with one_device("nat-rebinding") as (platform, simulation):
+        await until(lambda: simulation.summary.keepalives_answered >= 3)
+        assert len(set(platform.seen.sources)) >= 3
+        last = platform.seen.sources[-1]
+        assert last != platform.seen.flows[DEVICE].remote
+
+
 async def test_over_tcp_a_lost_connection_is_opened_again() -> None:
     async with (
         LittlePlatform.open() as platform,
@@ -419,4 +461,43 @@ async def test_a_simulation_ends_with_what_it_saw() -> None:
     facts = json.loads(summary.as_json())
     assert facts["devices"] == facts["channels"] == facts["registered"] == 1
     assert facts["keepalives_sent"] >= 1
+    assert facts["unregistered"] == 1
+    assert facts["register_latency"]["count"] == 4
+    assert 0 < facts["keepalive_latency"]["p50_ms"] <= facts["keepalive_latency"]["max_ms"]
+    assert facts["commands_received"] == facts["commands_answered"] == {}
     assert facts["errors"] == []
+
+
+async def test_a_call_is_ended_with_a_bye_when_the_simulation_stops() -> None:
+    async with LittlePlatform.open() as platform, RtpCatcher.open("UDP") as catcher:
+        async with running(options(platform)) as simulation:
+            await until(lambda: simulation.cameras[0].is_registered)
+            leg = await platform.invite(CHANNEL, DEVICE, catcher.offer(SSRC))
+            ended: list[str] = []
+            leg.on_ended = ended.append
+        assert ended == ["bye"]
+    assert (simulation.summary.byes_sent, simulation.summary.unregistered) == (1, 1)
+
+
+async def test_hundreds_of_devices_share_one_socket_and_are_idle_cheaply() -> None:
+    async with LittlePlatform.open() as platform:
+        crowd = replace(
+            options(platform),
+            devices=500,
+            devices_per_socket=500,
+            keepalive_s=0.5,
+            rate_per_s=5000,
+        )
+        async with running(crowd) as simulation:
+            await until(lambda: simulation.summary.keepalives_answered >= 1000, limit_s=30)
+            assert len({flow.remote for flow in platform.seen.flows.values()}) == 1
+            # A device that keeps alive has no task of its own.
+            assert len(asyncio.all_tasks()) < 400
+
+
+async def test_more_sockets_than_the_process_may_open_are_refused_before_the_start() -> None:
+    async with LittlePlatform.open() as platform:
+        too_many = replace(options(platform), devices=900_000, devices_per_socket=1)
+        with pytest.raises(InvalidError, match="open files"):
+            async with running(too_many):
+                pass
