@@ -108,8 +108,11 @@ def _close(opened: list[ET.Element], name: str) -> None:
         return
     at = len(names) - 1 - names[::-1].index(name)
     for parent, unended in reversed(list(zip(opened[at:], opened[at + 1 :], strict=False))):
-        if len(unended) == 0:
+        is_leaf = len(unended) == 0 or bool((unended.text or "").strip())
+        if is_leaf:
+            # What came after its text was never in it.
             parent.remove(unended)
+            parent.extend(unended)
     del opened[at:]
 
 
