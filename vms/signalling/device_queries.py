@@ -18,7 +18,7 @@ from vms.gb28181.manscdp.messages import (
     DeviceInfoResponse,
     DeviceStatusResponse,
 )
-from vms.inventory.catalog import CatalogAssembly, Complete, Outcome, channels_of
+from vms.inventory.catalog import CatalogAssembly, Complete, Outcome, channels_of, nodes_of
 from vms.inventory.inventory import Inventory
 from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.device_link import DeviceLink
@@ -201,7 +201,12 @@ class DeviceQueries:
             await self._inventory.upsert_channels(job.device_id, channels)
             return
         is_complete = isinstance(outcome, Complete)
-        await self._inventory.replace_channels(job.device_id, channels, complete=is_complete)
+        await self._inventory.replace_channels(
+            job.device_id,
+            channels,
+            complete=is_complete,
+            nodes=nodes_of(outcome.items, channels),
+        )
 
     async def _ask(self, job: CatalogJob) -> Outcome:
         scope = job.scope
