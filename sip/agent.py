@@ -89,6 +89,10 @@ class Agent:
         """How many calls are established."""
         return sum(map(len, self._dialogs.values()))
 
+    def is_in_dialog(self, call_id: str) -> bool:
+        """Whether a call with this Call-ID is established."""
+        return call_id in self._dialogs
+
     # Requests of the peer
 
     def receive(

@@ -278,6 +278,7 @@ class Server:
         )
         stack.push_async_callback(self.inbound.close)
         endpoint.on_connection_closed = self.inbound.connection_closed
+        endpoint.take_plain(self.inbound.take_plain)
         entrance.inbound = self.inbound
         self.explainer = Explainer(
             self.inventory,

@@ -48,6 +48,7 @@ from sip.net.subscriptions import (
 )
 from sip.net.udp import UdpTransport
 from sip.parser import parse_message
+from sip.plain import PlainMessages
 
 __all__ = [
     "REFLECTION_LIMIT",
@@ -108,6 +109,7 @@ class Endpoint:
         self._user_agent = user_agent
         self._loop = asyncio.get_running_loop()
         self._agent = Agent(token)
+        self._plain: PlainMessages | None = None
         self._local = LocalAddress(self.address, advertised)
         self._udp = UdpTransport(udp_socket, self._datagram_received, receive_buffer_bytes)
         self._stats = EndpointStats(
@@ -172,6 +174,14 @@ class Endpoint:
         await endpoint._connections.listen(tcp)
         return endpoint
 
+    def take_plain(self, take: Callable[[str, bytes, Flow], bool]) -> None:
+        """From now on `take` is asked first about MESSAGEs of the usual shape (`sip.plain`).
+
+        It gets the user of From, the body and the flow; where it says True it has taken note, and
+        200 is answered. It must be quick.
+        """
+        self._plain = PlainMessages(take, self._agent.is_in_dialog, self._is_trusted)
+
     @property
     def stats(self) -> EndpointStats:
         """The counts, as of now; the kernel is asked for its drops."""
@@ -180,6 +190,8 @@ class Endpoint:
         stats.dialogs = self._agent.dialogs
         stats.subscriptions = len(self._subscriptions)
         stats.repeats_absorbed = self._agent.absorbed
+        if self._plain is not None:
+            stats.repeats_absorbed += self._plain.absorbed
         stats.connections = len(self._connections)
         stats.send_errors = self._udp.send_errors
         stats.socket_drops = self._udp.kernel_drops()
@@ -422,8 +434,15 @@ class Endpoint:
         self._message_received(data, Flow("UDP", self.address, source))
 
     def _message_received(self, data: bytes, flow: Flow) -> None:
+        """Everything that comes in passes here, as everything that goes out passes `_put`."""
         stats = self._stats
         now = self._now()
+        if self._plain is not None:
+            answer = self._plain.answer(data, flow, now)
+            if answer is not None:
+                stats.received += 1
+                self._put(answer, flow)
+                return
         is_trusted = self._is_trusted(flow)
         if not is_trusted and not self._gate.admits(data, flow, now):
             if flow.connection and self._gate.bars(flow):

@@ -1,4 +1,9 @@
-"""The UDP socket: drained many datagrams at a wake-up, its losses counted."""
+"""The UDP socket: drained many datagrams at a wake-up, its losses counted.
+
+Waking up costs several times what a short datagram does. So the loop wakes for the first one of a
+quiet socket, and at once; where they keep coming quickly the socket is looked at every `TICK_S`
+instead, until a few looks have found next to nothing.
+"""
 
 import asyncio
 import contextlib
@@ -12,6 +17,21 @@ from sip.parser import MAX_DATAGRAM_BYTES
 
 DATAGRAMS_PER_WAKE: Final = 64
 """After so many, others on the event loop get their turn."""
+
+TICK_S: Final = 0.008
+"""Between two looks at a busy socket; a peer waits 500 ms before it repeats (T1)."""
+
+BUSY_GAP_S: Final = 0.002
+"""Wake-ups that follow each other more closely than this are too many."""
+
+BUSY_WAKES: Final = 8
+"""So many of them in a row, and the socket is busy."""
+
+RUSH: Final = 16
+"""Where a look found so many, the next one follows as soon as others have had their turn."""
+
+QUIET_TICKS: Final = 5
+"""So many looks in a row that found one datagram or none, and it is no longer."""
 
 # Linux numbers, absent from the `socket` module (asm-generic/socket.h).
 _SO_RCVBUFFORCE: Final = 33
@@ -38,7 +58,16 @@ def ask_for_receive_buffer(sock: socket.socket, size_bytes: int) -> int:
 class UdpTransport:
     """Owns a bound, non-blocking socket; hands each datagram and its source on."""
 
-    __slots__ = ("_loop", "_on_datagram", "_socket", "granted_receive_buffer_bytes", "send_errors")
+    __slots__ = (
+        "_in_a_row",
+        "_loop",
+        "_on_datagram",
+        "_socket",
+        "_tick",
+        "_woken_at",
+        "granted_receive_buffer_bytes",
+        "send_errors",
+    )
 
     def __init__(
         self,
@@ -51,22 +80,51 @@ class UdpTransport:
         self.granted_receive_buffer_bytes = ask_for_receive_buffer(sock, receive_buffer_bytes)
         self.send_errors = 0
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._drain)
+        self._tick: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._woken_at = 0.0
+        self._in_a_row = 0  # wake-ups in quick succession, or looks that found nothing
+        self._loop.add_reader(sock.fileno(), self._woken)
 
-    def _drain(self) -> None:
+    def _woken(self) -> None:
+        now = self._loop.time()
+        self._in_a_row = self._in_a_row + 1 if now - self._woken_at < BUSY_GAP_S else 0
+        self._woken_at = now
+        self._drain()
+        if self._in_a_row >= BUSY_WAKES and self._socket.fileno() >= 0:
+            self._in_a_row = 0
+            self._loop.remove_reader(self._socket.fileno())
+            self._tick = self._loop.call_later(TICK_S, self._look)
+
+    def _look(self) -> None:
+        taken = self._drain()
+        if self._socket.fileno() < 0:
+            return
+        self._in_a_row = self._in_a_row + 1 if taken <= 1 else 0
+        if taken >= RUSH:
+            self._tick = self._loop.call_soon(self._look)
+        elif self._in_a_row < QUIET_TICKS:
+            self._tick = self._loop.call_later(TICK_S, self._look)
+        else:
+            self._tick = None
+            self._in_a_row = 0
+            self._loop.add_reader(self._socket.fileno(), self._woken)
+
+    def _drain(self) -> int:
+        """Take what has come, `DATAGRAMS_PER_WAKE` at most; how many there were."""
         receive = self._socket.recvfrom
         on_datagram = self._on_datagram
-        for _ in range(DATAGRAMS_PER_WAKE):
+        for taken in range(DATAGRAMS_PER_WAKE):
             try:
                 data, source = receive(MAX_DATAGRAM_BYTES)
             except (BlockingIOError, InterruptedError):
-                return
+                return taken
             except OSError:
                 # An ICMP complaint about an earlier datagram; the socket itself is well.
                 continue
             on_datagram(data, Address(source[0], source[1]))
             if self._socket.fileno() < 0:
-                return
+                return taken
+        return DATAGRAMS_PER_WAKE
 
     def send(self, data: bytes, remote: Address) -> bool:
         """Send at once or not at all; what gets lost, timers repeat. False when lost here."""
@@ -90,6 +148,9 @@ class UdpTransport:
 
     def close(self) -> None:
         """Closing twice is fine."""
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()

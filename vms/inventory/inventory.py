@@ -327,6 +327,16 @@ class Inventory(Filing, Reports, Notices, Measurements):
         """A Keepalive (9.6). In memory only: costs microseconds, whatever the database does."""
         return self._hear(device_id, host, port, is_keepalive=True)
 
+    def usual_keepalive(self, device_id: str, host: str, port: int) -> bool:
+        """A Keepalive of a device that speaks from where it is bound; False, and nothing has
+        happened, for any other: `keepalive` judges those."""
+        record = self._roster.records.get(device_id)
+        binding = None if record is None else record.device.binding
+        if record is None or binding is None or binding.port != port or binding.host != host:
+            return False
+        self._note_sign_of_life(record, is_keepalive=True)
+        return True
+
     def heard(self, device_id: str, host: str, port: int) -> Heard:
         """Any other request of a device."""
         return self._hear(device_id, host, port, is_keepalive=False)
@@ -348,6 +358,10 @@ class Inventory(Filing, Reports, Notices, Measurements):
         if (binding.port != port or binding.host != host) and not self._follow(record, host, port):
             self.figures.foreign_addresses += 1
             return Heard.FOREIGN_ADDRESS
+        self._note_sign_of_life(record, is_keepalive=is_keepalive)
+        return Heard.KNOWN
+
+    def _note_sign_of_life(self, record: Record, *, is_keepalive: bool) -> None:
         now = self._clock.monotonic()
         presence = record.presence
         if is_keepalive:
@@ -360,7 +374,6 @@ class Inventory(Filing, Reports, Notices, Measurements):
         if changes:
             self._observe(record, changes[-1].cause)
             self._schedule(record)
-        return Heard.KNOWN
 
     def _follow(self, record: Record, host: str, port: int) -> bool:
         """The device speaks from elsewhere: go there too, where the policy allows it."""

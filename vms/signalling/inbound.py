@@ -29,6 +29,7 @@ from vms.signalling.flows import Flows
 from vms.signalling.notices import Told
 from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
+from vms.signalling.quick_keepalive import QuickKeepalive
 from vms.signalling.registrar import OUR_VERSION, RETRY_AFTER_S, Registrar
 
 log = structlog.get_logger(__name__)
@@ -72,6 +73,7 @@ class Inbound:
         self._notices = notifications.notices
         self._foreign = Buckets(1 / FOREIGN_EVERY_S, 1)
         self._notices.otherwise = self._not_kept
+        self._quick = QuickKeepalive(inventory, flows)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self.refused = self._notices.refused
@@ -98,6 +100,10 @@ class Inbound:
                 self._answer(incoming, 489)
             case _:
                 incoming.respond(response_to(incoming.request, 405, headers=[("Allow", ALLOW)]))
+
+    def take_plain(self, user: str, body: bytes, flow: Flow) -> bool:
+        """A MESSAGE of the usual shape: True where it was taken note of, and is to get its 200."""
+        return not self._is_closing and self._quick.take(user, body, flow)
 
     @property
     def is_idle(self) -> bool:

@@ -23,11 +23,13 @@ from vms.gb28181.version import Edition
 
 CONTENT_TYPE = "Application/MANSCDP+xml"
 
-_EXACT_KEEPALIVE = re.compile(
+EXACT_KEEPALIVE = re.compile(
     rb"(?:<\?xml [\x20-\x3b=\x40-\x7e]{1,60}\?>)?\s*+<Notify>\s*+<CmdType>Keepalive</CmdType>\s*+"
     rb"<SN>([1-9][0-9]{0,9})</SN>\s*+<DeviceID>([0-9]{20})</DeviceID>\s*+<Status>OK</Status>\s*+"
     rb"(?:<Info>\s*+</Info>\s*+|<Info\s?/>\s*+)?</Notify>\s*+\Z"
 )
+"""A Keepalive of the usual shape, with nothing to forgive: its SN and its device ID."""
+
 _CMD_TYPE_OF_LOWER: Mapping[str, str] = {
     **{command.cmd_type.lower(): command.cmd_type for command in COMMANDS},
     # The schema of the 2014 supplement prints it so.
@@ -50,7 +52,7 @@ def decode(body: bytes) -> Decoded:
     sub-command is `Unknown`. Items of lists are read one by one.
     """
     # One body in a hundred is no keepalive: the bulk is told apart without an XML parser.
-    keepalive = _EXACT_KEEPALIVE.match(body)
+    keepalive = EXACT_KEEPALIVE.match(body)
     if keepalive:
         return Decoded(Keepalive(int(keepalive[1]), DeviceId(keepalive[2].decode("ascii"))))
 
