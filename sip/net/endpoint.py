@@ -437,12 +437,9 @@ class Endpoint:
         """Everything that comes in passes here, as everything that goes out passes `_put`."""
         stats = self._stats
         now = self._now()
-        if self._plain is not None:
-            answer = self._plain.answer(data, flow, now)
-            if answer is not None:
-                stats.received += 1
-                self._put(answer, flow)
-                return
+        if self._plain is not None and (answer := self._plain.answer(data, flow, now)):
+            self._answered_in_short(data, answer, flow)
+            return
         is_trusted = self._is_trusted(flow)
         if not is_trusted and not self._gate.admits(data, flow, now):
             if flow.connection and self._gate.bars(flow):
@@ -483,6 +480,12 @@ class Endpoint:
             self._gate.note_failure(flow, error.reason)
         elif isinstance(message, Request) and message.method != "ACK":
             self._refuse(message, error, flow)
+
+    def _answered_in_short(self, data: bytes, answer: bytes, flow: Flow) -> None:
+        self._stats.received += 1
+        if self.on_wire is not None:
+            self.on_wire(data, flow, False)
+        self._put(answer, flow)
 
     def _refuse(self, request: Request, error: ProtocolError, flow: Flow) -> None:
         """Answer what can be answered, without a transaction: the request does not name one."""
