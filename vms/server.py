@@ -17,7 +17,7 @@ from config.settings import Settings, Tls
 from media.door import MediaEvent
 from media.relay import Relay, RelayLimits
 from sip.digest import Nonces
-from sip.net.endpoint import Endpoint
+from sip.net.endpoint import Endpoint, PeerPolicy
 from vms.accounts.service import Accounts
 from vms.clock import Clock, SystemClock
 from vms.diagnosis.causes import Identity as OurIdentity
@@ -49,6 +49,7 @@ from vms.sessions.viewing import Viewing
 from vms.signalling.addresses import AddressBook
 from vms.signalling.authentication import Authenticator
 from vms.signalling.clock_offsets import ClockOffsets
+from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.device_queries import DeviceQueries
 from vms.signalling.entrance import Entrance
@@ -93,6 +94,7 @@ class Server:
         self.viewing: Viewing
         self.broker: SessionBroker
         self.link: DeviceQueries
+        self.commands: DeviceCommands
         self.endpoint: Endpoint
         self.relay: Relay
         self.inbound: Inbound
@@ -200,6 +202,11 @@ class Server:
             token=lambda: secrets.token_hex(8),
             user_agent=f"gb28181-vms/{product_version()}",
             advertised=book.seen_from,
+            policy=PeerPolicy(
+                registered_at=flows.registered_at,
+                ban_after_failures=settings.sip.ban_after_failures,
+                ban_s=settings.sip.ban_s,
+            ),
         )
         stack.push_async_callback(endpoint.close)
         self.wire_log = WireLog(self.clock, flows.is_known)
@@ -216,6 +223,7 @@ class Server:
 
         messenger = Messenger(endpoint, self.inventory, flows, pending, identity)
         link = DeviceLink(endpoint, messenger, identity, entrance.handle)
+        offsets = ClockOffsets(self.inventory)
         self.link = DeviceQueries(
             link,
             pending,
@@ -223,9 +231,21 @@ class Server:
             self.events,
             self.clock,
             new_id,
-            ClockOffsets(self.inventory),
+            offsets,
         )
         stack.push_async_callback(self.link.close)
+        self.commands = DeviceCommands(
+            messenger,
+            self.link,
+            self.inventory,
+            offsets,
+            self.events,
+            self.clock,
+            new_id,
+            snapshot_folder=settings.storage.root / "snapshots",
+            token=lambda: secrets.token_urlsafe(24),
+        )
+        stack.push_async_callback(self.commands.close)
         self.broker = SessionBroker(
             caller=link,
             relay=self.relay,
@@ -266,6 +286,7 @@ class Server:
             dice=secrets.SystemRandom().random,
             on_notify=entrance.notified,
         )
+        self.notifications.reports.jobs = self.commands
         self.inbound = Inbound(
             self.registrar,
             self.inventory,
@@ -275,6 +296,7 @@ class Server:
             self.clock,
             events=self.events,
             notifications=self.notifications,
+            note_failure=endpoint.note_failure,
         )
         stack.push_async_callback(self.inbound.close)
         endpoint.on_connection_closed = self.inbound.connection_closed

@@ -24,7 +24,7 @@ class Faults:
         self._inventory = inventory
         self._events = events
         self._clock = clock
-        self._unwell: dict[DeviceId, tuple[bool, tuple[str, ...]]] = {}
+        self._unwell: dict[str, tuple[bool, tuple[str, ...]]] = {}
         """Of devices that are not well, or whose recovery has not been told yet."""
         self._told: dict[DeviceId, tuple[bool, tuple[str, ...]]] = {}
         """What the last event said of them."""
@@ -32,7 +32,11 @@ class Faults:
 
     def works(self, device_id: str) -> bool:
         """Whether its last keepalive said so (`Status`)."""
-        return self._unwell.get(DeviceId(device_id), _WELL)[0]
+        return self._unwell.get(device_id, _WELL)[0]
+
+    def is_waiting_for(self, device_id: str) -> bool:
+        """Whether a keepalive that tells of no fault would be news."""
+        return device_id in self._unwell
 
     def noted(self, device_id: DeviceId, keepalive: Keepalive) -> None:
         """A keepalive came from where the device is. Others' channels are left out (S-10)."""

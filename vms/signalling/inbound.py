@@ -1,12 +1,13 @@
 """Method and CmdType -> one call -> one response: what devices ask and tell."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 
 import structlog
 
 from sip.message import Flow, response_to
 from sip.net.endpoint import IncomingRequest
+from sip.oddities import oddities_of
 from vms.clock import Clock
 from vms.errors import ExhaustedError, UnavailableError, VmsError
 from vms.events import EventBus, ForeignAddress
@@ -26,6 +27,7 @@ from vms.inventory.policy import Heard
 from vms.signalling.buckets import Buckets
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.flows import Flows
+from vms.signalling.header_text import readable
 from vms.signalling.notices import Told
 from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
@@ -41,6 +43,9 @@ TASKS_LIMIT = 20_000
 
 FOREIGN_EVERY_S = 60.0
 """Between two events about one device's ID being used from elsewhere."""
+
+FAILURE_WEIGHTS = {Heard.UNKNOWN_DEVICE: 0.2, Heard.FOREIGN_ADDRESS: 1.0}
+"""A device that we do not know (any more) will register, and may be one of many behind one NAT."""
 
 
 class Inbound:
@@ -61,7 +66,9 @@ class Inbound:
         *,
         events: EventBus,
         notifications: Notifications,
+        note_failure: Callable[[Flow, str, float], None],
     ) -> None:
+        """`note_failure` is told of strangers who ask in vain, and how much that weighs."""
         self._registrar = registrar
         self._inventory = inventory
         self._link = link
@@ -69,8 +76,10 @@ class Inbound:
         self._flows = flows
         self._clock = clock
         self._events = events
+        self._note_failure = note_failure
         self._notifications = notifications
         self._notices = notifications.notices
+        self._faults = notifications.faults
         self._foreign = Buckets(1 / FOREIGN_EVERY_S, 1)
         self._notices.otherwise = self._not_kept
         self._quick = QuickKeepalive(inventory, flows)
@@ -103,7 +112,9 @@ class Inbound:
 
     def take_plain(self, user: str, body: bytes, flow: Flow) -> bool:
         """A MESSAGE of the usual shape: True where it was taken note of, and is to get its 200."""
-        return not self._is_closing and self._quick.take(user, body, flow)
+        if self._is_closing or self._faults.is_waiting_for(user):
+            return False
+        return self._quick.take(user, body, flow)
 
     @property
     def is_idle(self) -> bool:
@@ -146,7 +157,12 @@ class Inbound:
         before = self._inventory.find_device(device_id)
         await self._registrar.register(incoming, device_id)
         after = self._inventory.find_device(device_id)
-        if before is None or after is None or before.binding is None or after.binding is None:
+        if after is None or after.binding is None:
+            return
+        if after.binding.call_id == readable(incoming.request.call_id):
+            # All of a REGISTER is looked at; it comes seldom.
+            self._count_oddities(device_id, oddities_of(incoming.request))
+        if before is None or before.binding is None:
             return
         if before.binding.call_id != after.binding.call_id:
             self._notifications.subscriptions.device_restarted(device_id)
@@ -168,6 +184,7 @@ class Inbound:
             self._answer(incoming, 400, reason="From is no device ID")
             return
         if self._is_heard(incoming, device_id):
+            self._count_oddities(device_id, incoming.request.oddities)
             self._notices.take(Told(incoming, device_id, None))
 
     def _message(self, incoming: IncomingRequest) -> None:
@@ -201,7 +218,13 @@ class Inbound:
         if decoded is not None:
             for tolerance in decoded.tolerances:
                 self._inventory.count_tolerance(device_id, tolerance.value)
+        self._count_oddities(device_id, request.oddities)
         self._dispatch(incoming, device_id, message)
+
+    def _count_oddities(self, device_id: DeviceId, names: Iterable[str]) -> None:
+        """What the parser put up with (T3, T4, T6)."""
+        for name in names:
+            self._inventory.count_tolerance(device_id, name)
 
     def _is_worth_reading(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
         """Refuses strangers before their bodies cost anything: XML can be made expensive."""
@@ -251,7 +274,7 @@ class Inbound:
         match message:
             case Keepalive():
                 self._answer(incoming, 200)
-                self._notifications.faults.noted(device_id, message)
+                self._faults.noted(device_id, message)
             case None:
                 # A middlebox stripped the body: still a sign of life.
                 self._inventory.count_tolerance(device_id, "empty_body")
@@ -304,10 +327,12 @@ class Inbound:
     def _refuse_sender(self, incoming: IncomingRequest, device_id: DeviceId, heard: Heard) -> None:
         """Not from where the device is, or from nobody we know (S-06)."""
         now = self._clock.monotonic()
+        cause = heard.name.lower()
+        self._note_failure(incoming.flow, cause, FAILURE_WEIGHTS[heard])
         if heard is Heard.FOREIGN_ADDRESS and not self._foreign.spend(device_id, now):
             source = str(incoming.flow.remote)
             self._events.publish(ForeignAddress(device_id, self._clock.wall(), source))
-        self._refuse(incoming, heard.name.lower())
+        self._refuse(incoming, cause)
 
     # Tasks
 
