@@ -2814,6 +2814,8 @@ export interface components {
         /**
          * DeviceCameOnline
          * @description A device registered, or was heard again after a silence. `cause` is a ledger cause.
+         *
+         *     `is_flapping`: it comes and goes; that is told to people once, by `DeviceFlaps`.
          */
         DeviceCameOnline: {
             /** Device Id */
@@ -2825,6 +2827,11 @@ export interface components {
             at: string;
             /** Cause */
             cause: string;
+            /**
+             * Is Flapping
+             * @default false
+             */
+            is_flapping: boolean;
         };
         /**
          * DeviceWentOffline
@@ -2842,6 +2849,11 @@ export interface components {
             cause: string;
             /** Silent S */
             silent_s: number;
+            /**
+             * Is Flapping
+             * @default false
+             */
+            is_flapping: boolean;
         };
         /**
          * DeviceAdded
@@ -3190,7 +3202,7 @@ export interface components {
         /**
          * DeviceFlaps
          * @description A device fell silent so often within an hour that its comings and goings are told no more
-         *     until it has settled; the ledger has them all.
+         *     until it has settled (`is_over`); the ledger has them all.
          */
         DeviceFlaps: {
             /** Device Id */
@@ -3200,6 +3212,11 @@ export interface components {
              * Format: date-time
              */
             at: string;
+            /**
+             * Is Over
+             * @default false
+             */
+            is_over: boolean;
         };
         /**
          * DeviceChanged
