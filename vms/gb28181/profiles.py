@@ -67,7 +67,9 @@ class Profile:
 
     `edition` is assumed where the device does not tell its own. `record_info_slice_s` is the
     longest span asked in one RecordInfo query. `ssrc_check` False: the first sender at a session's
-    port is taken, whatever its SSRC. `ptz_address` is the 12-bit address in a PTZ word,
+    port is taken, whatever its SSRC. `config_at_device`: configurations name the device where a
+    channel is meant; `presets_at_device`: so do questions for the presets of a lone camera.
+    `ptz_address` is the 12-bit address in a PTZ word,
     `ptz_max_speed` what a speed of 100 % becomes in it. `auto_guard`: set guard when the device
     registers, where it tells no alarm else.
     """
@@ -84,6 +86,8 @@ class Profile:
     record_info_slice_s: int = 86_400
     record_info_type: RecordType = RecordType.ALL
     config_one_type_per_query: bool = False
+    config_at_device: bool = False
+    presets_at_device: bool = False
     ssrc_check: bool = True
     sdp_offer: SdpOffer = SdpOffer.STANDARD
     stream_selector: StreamSelector = StreamSelector.STREAM_NUMBER
@@ -118,7 +122,13 @@ PROFILES: Final[Mapping[str, Profile]] = {
             # Tells no alarm before guard is set.
             auto_guard=True,
         ),
-        Profile("dahua", stream_selector=StreamSelector.STREAM_PROFILE),
+        Profile(
+            "dahua",
+            # Answers to these only under its own ID.
+            config_at_device=True,
+            presets_at_device=True,
+            stream_selector=StreamSelector.STREAM_PROFILE,
+        ),
         Profile(
             "uniview",
             # Drops the connection over a type it does not know, and the known ones with it.

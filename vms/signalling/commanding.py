@@ -86,6 +86,10 @@ class Commanding:
         profile = self._inventory.profile(device_id)
         return Addressee(device, target, profile)
 
+    def is_lone_camera(self, to: Addressee) -> bool:
+        """A device of one channel: what its ID names is the camera."""
+        return self._inventory.channel_counts(to.device_id)[0] <= 1
+
     def require(
         self, to: Addressee, name: str, editions: frozenset[Edition], *, force: bool
     ) -> None:

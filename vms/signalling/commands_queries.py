@@ -72,6 +72,8 @@ class QueryCommands:
     ) -> tuple[Preset, ...]:
         """The presets of a camera."""
         to = self._commanding.addressee(device_id, channel_id)
+        if to.profile.presets_at_device and self._commanding.is_lone_camera(to):
+            to = self._commanding.addressee(device_id)
         answer = await self._commanding.ask(
             to, lambda sn: PresetQuery(sn, to.target), PresetResponse, force=force
         )

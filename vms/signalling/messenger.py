@@ -90,8 +90,10 @@ class Messenger:
         body = encode(message, profile.edition)
         return in_utf_8(body) if profile.charset is Charset.UTF_8 else body
 
-    async def tell(self, device_id: DeviceId, message: Message) -> None:
-        """A MESSAGE, and its 200."""
+    async def tell(
+        self, device_id: DeviceId, message: Message, *, limit_s: float | None = None
+    ) -> None:
+        """A MESSAGE, and its 200. Cancelled while waiting, it is not repeated."""
         flow = self.flow(device_id)
         request = self._endpoint.new_request(
             "MESSAGE",
@@ -102,7 +104,9 @@ class Messenger:
             content_type=MANSCDP,
         )
         try:
-            response = await self._endpoint.request(request, flow, limit_s=MESSAGE_LIMIT_S)
+            response = await self._endpoint.request(
+                request, flow, limit_s=MESSAGE_LIMIT_S if limit_s is None else limit_s
+            )
         except (TransactionTimeoutError, TransportError) as error:
             raise NoAnswerError(
                 f"no answer from {device_id} to a MESSAGE: {error}", device_id=device_id

@@ -52,10 +52,12 @@ async def registered(
     *,
     host: str = "127.0.0.1",
     transport: Literal["UDP", "TCP"] = "UDP",
+    version: str = "",
 ) -> AsyncGenerator[SipPeer]:
-    """One that has."""
+    """One that has; `version` is its X-GB-Ver."""
     async with device(server, device_id, host=host, transport=transport) as peer:
-        assert (await peer.register()).status == 200
+        headers = [("X-GB-Ver", version)] if version else []
+        assert (await peer.register(headers=headers)).status == 200
         yield peer
 
 

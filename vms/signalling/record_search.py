@@ -1,0 +1,409 @@
+"""Which recordings a device has: asked in slices, gathered in parts (GB/T 28181-2022, 9.7).
+
+A month of a busy recorder takes minutes, so a search is a job with a progress. What is missing is
+said in a sentence, and what came is kept.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from vms.clock import Clock
+from vms.errors import InvalidError, NoAnswerError, VmsError
+from vms.events import EventBus, JobProgress
+from vms.gb28181.manscdp.messages import (
+    RecordInfoQuery,
+    RecordInfoResponse,
+    RecordItem,
+    RecordType,
+)
+from vms.signalling.clock_offsets import ClockOffsets
+from vms.signalling.commanding import Addressee, Commanding
+from vms.signalling.device_queries import DeviceQueries
+from vms.signalling.jobs import JobBook, JobState
+from vms.signalling.messenger import Messenger, part
+from vms.signalling.pending import Unreadable
+
+FIRST_PART_LIMIT_S = 15.0
+GAP_LIMIT_S = 5.0
+"""Between two parts."""
+
+ATTEMPTS = 2
+"""An incomplete answer is asked for once more; what came counts either way."""
+
+SHORT_SLICE = timedelta(hours=12)
+"""What is asked again where the answer to a longer slice could not be read."""
+
+LONGEST_SPAN = timedelta(days=366)
+MISSED_IN_A_ROW = 3
+"""So many slices without any answer end a search: the device is not going to."""
+
+SEARCHES_KEPT = 200
+ITEMS_OF_ONE = 50_000
+"""A recorder that cuts a file a minute has 44,640 a month."""
+
+ITEMS_KEPT = 200_000
+"""Over all searches that are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording. `start` and `end` are ours; `item` has them as the device's clock has."""
+
+    start: datetime
+    end: datetime
+    item: RecordItem
+
+
+@dataclass(frozen=True, slots=True)
+class RecordQuery:
+    """What is searched: one channel, between two moments of ours.
+
+    `record_type` None: what the device's profile asks for, mostly all.
+    """
+
+    device_id: str
+    channel_id: str
+    start: datetime
+    end: datetime
+    record_type: RecordType | None = None
+    stream_number: int | None = None
+    is_indistinct: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSearchJob:
+    """A search: `slices_done` of `slices`; `received` distinct recordings of `announced`.
+
+    `clock_offset_s` is what was taken off the device's times; `sentence` says what is missing, or
+    why there is nothing.
+    """
+
+    job_id: str
+    query: RecordQuery
+    state: JobState
+    started_at: datetime
+    slices: int
+    slices_done: int = 0
+    received: int = 0
+    announced: int = 0
+    clock_offset_s: float = 0.0
+    recordings: tuple[Recording, ...] = ()
+    sentence: str = ""
+    finished_at: datetime | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every slice was answered in full."""
+        return self.state is JobState.COMPLETE
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state is not JobState.RUNNING
+
+
+@dataclass(slots=True)
+class _Slice:
+    """What came for one span. `announced` None: no part at all."""
+
+    items: dict[tuple[datetime, datetime, str], RecordItem] = field(
+        default_factory=dict[tuple[datetime, datetime, str], RecordItem]
+    )
+    announced: int | None = None
+    damaged: int = 0
+    is_unreadable: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        return self.announced is not None and len(self.items) >= self.announced
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more is to be waited for: all came, or came damaged."""
+        return self.announced is not None and len(self.items) + self.damaged >= self.announced
+
+    def add(self, answer: RecordInfoResponse) -> None:
+        """One part; devices repeat parts, and change their minds about the total."""
+        self.announced = answer.total
+        self.damaged += answer.damaged
+        for item in answer.items:
+            if len(self.items) < ITEMS_OF_ONE:
+                self.items[item.start, item.end, item.file_path] = item
+
+    def merge(self, other: "_Slice") -> None:
+        """The same span, or a part of it, asked once more."""
+        self.items.update(other.items)
+
+
+class RecordSearch:
+    """Searches; one at a time at each device, and a second wish for the same joins the first."""
+
+    def __init__(
+        self,
+        commanding: Commanding,
+        messenger: Messenger,
+        basics: DeviceQueries,
+        offsets: ClockOffsets,
+        events: EventBus,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._commanding = commanding
+        self._messenger = messenger
+        self._basics = basics
+        self._offsets = offsets
+        self._events = events
+        self._clock = clock
+        self._new_id = new_id
+        self._jobs: JobBook[RecordSearchJob] = JobBook(
+            SEARCHES_KEPT, lambda job: len(job.recordings), ITEMS_KEPT
+        )
+        self._running: dict[RecordQuery, tuple[str, asyncio.Task[None]]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def close(self) -> None:
+        """Give up what runs."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def start(self, query: RecordQuery, *, force: bool = False) -> RecordSearchJob:
+        """Begin a search, or join the one that runs; `job` tells how it goes.
+
+        Raises `NotFoundError`, `DeviceOfflineError`, `UnsupportedError`, and `InvalidError` for a
+        span that is none or longer than a year.
+        """
+        if query.start.tzinfo is None or query.end.tzinfo is None:
+            raise InvalidError("a time needs a zone", field="start")
+        if not timedelta(0) < query.end - query.start <= LONGEST_SPAN:
+            raise InvalidError("a search covers a second to a year", field="end")
+        to = self._commanding.addressee(query.device_id, query.channel_id)
+        self._commanding.require_message(to, self._question(to, query, 0), force=force)
+        self._messenger.flow(to.device_id)
+        running = self._running.get(query)
+        if running is not None:
+            return self._jobs.of(running[0])
+        spans = _sliced(query.start, query.end, to.profile.record_info_slice_s)
+        job = RecordSearchJob(
+            self._new_id(), query, JobState.RUNNING, self._clock.wall(), len(spans)
+        )
+        self._jobs.put(job)
+        task = asyncio.get_running_loop().create_task(self._run(job.job_id, to, query, spans))
+        self._running[query] = job.job_id, task
+        task.add_done_callback(lambda _: self._running.pop(query, None))
+        return job
+
+    def job(self, job_id: str) -> RecordSearchJob:
+        """One of the last searches; raises `NotFoundError`."""
+        return self._jobs.of(job_id)
+
+    async def searched(self, query: RecordQuery, *, force: bool = False) -> RecordSearchJob:
+        """Search and wait for the end. Raises `NoAnswerError` or what else kept all of it away."""
+        job = self.start(query, force=force)
+        await asyncio.wait([self._running[query][1]])
+        return self._jobs.of(job.job_id)
+
+    async def _run(
+        self,
+        job_id: str,
+        to: Addressee,
+        query: RecordQuery,
+        spans: list[tuple[datetime, datetime]],
+    ) -> None:
+        turn = self._turns.setdefault(to.device_id, asyncio.Lock())
+        try:
+            async with turn:
+                await self._search(job_id, to, query, spans)
+        except VmsError as error:
+            came = self._jobs.of(job_id).received
+            self._finish(job_id, JobState.INCOMPLETE if came else JobState.FAILED, str(error))
+        except asyncio.CancelledError:
+            self._finish(job_id, JobState.FAILED, "the server was stopped")
+            raise
+        except Exception:
+            self._finish(job_id, JobState.FAILED, "a fault of this server; see its log")
+            raise
+
+    async def _search(
+        self,
+        job_id: str,
+        to: Addressee,
+        query: RecordQuery,
+        spans: list[tuple[datetime, datetime]],
+    ) -> None:
+        offset = timedelta(seconds=await self._offset(to))
+        missed: list[str] = []
+        unanswered = 0
+        for number, (start, end) in enumerate(spans, start=1):
+            piece = await self._answered(to, replace(query, start=start, end=end), offset)
+            unanswered = unanswered + 1 if piece.announced is None else 0
+            if piece.announced is None:
+                missed.append(f"no answer for {start:%Y-%m-%d %H:%M}")
+                if number == 1 or unanswered >= MISSED_IN_A_ROW:
+                    self._keep(job_id, piece, number, offset)
+                    break
+            elif not piece.is_complete:
+                missed.append(f"{len(piece.items)} of {piece.announced} recordings came")
+            self._keep(job_id, piece, number, offset)
+        self._conclude(job_id, missed)
+
+    def _conclude(self, job_id: str, missed: list[str]) -> None:
+        job = self._jobs.of(job_id)
+        if not missed:
+            self._finish(job_id, JobState.COMPLETE, "")
+        elif not job.received and not job.announced:
+            limit = f"{FIRST_PART_LIMIT_S:.0f} s"
+            error = f"no RecordInfo answer from {job.query.device_id} in {limit}"
+            self._finish(job_id, JobState.FAILED, error)
+        else:
+            told = f"{job.received} of {job.announced} recordings came"
+            more = "; ".join(missed[:3]) if job.slices > 1 else ""
+            self._finish(job_id, JobState.INCOMPLETE, f"{told} ({more})" if more else told)
+
+    async def _offset(self, to: Addressee) -> float:
+        """The device's clock against ours, asked for where it is not known."""
+        known = self._offsets.known(to.device_id)
+        if known is None:
+            try:
+                await self._basics.query_status(to.device_id)
+            except VmsError:
+                return 0.0
+            known = self._offsets.known(to.device_id)
+        return known or 0.0
+
+    # One slice
+
+    async def _answered(self, to: Addressee, query: RecordQuery, offset: timedelta) -> _Slice:
+        """The answer for one span: asked again where it is cut, in halves where it is unreadable.
+
+        Raises for what a second question does not mend: a refusal, a device that is gone.
+        """
+        whole = await self._asked(to, query, offset)
+        if whole.is_complete:
+            return whole
+        is_long = query.end - query.start > SHORT_SLICE
+        if is_long and (whole.is_unreadable or whole.damaged):
+            return await self._in_halves(to, query, offset, whole)
+        for _ in range(ATTEMPTS - 1):
+            if whole.announced is None:
+                break
+            again = await self._asked(to, query, offset)
+            whole.merge(again)
+            whole.announced = again.announced if again.announced is not None else whole.announced
+            if whole.is_complete:
+                break
+        return whole
+
+    async def _in_halves(
+        self, to: Addressee, query: RecordQuery, offset: timedelta, whole: _Slice
+    ) -> _Slice:
+        """Some recorders write XML that is none once an answer gets long."""
+        announced = 0
+        for start, end in _sliced(query.start, query.end, SHORT_SLICE.total_seconds()):
+            half = await self._asked(to, replace(query, start=start, end=end), offset)
+            announced += len(half.items) if half.announced is None else half.announced
+            whole.merge(half)
+            if half.announced is None:
+                announced = max(announced, len(whole.items) + 1)
+        whole.announced = max(announced, 0)
+        return whole
+
+    async def _asked(self, to: Addressee, query: RecordQuery, offset: timedelta) -> _Slice:
+        """One question, and its parts until they are complete or stop coming."""
+        piece = _Slice()
+        asked = replace(query, start=query.start + offset, end=query.end + offset)
+        async with self._messenger.asking(
+            to.device_id, "RecordInfo", lambda sn: self._question(to, asked, sn), to.target
+        ) as expectation:
+            deadline = self._now() + FIRST_PART_LIMIT_S
+            while not piece.is_over:
+                try:
+                    news = await part(expectation, deadline - self._now())
+                except NoAnswerError:
+                    if piece.announced is None:
+                        raise
+                    continue  # the parts came, the 200 did not
+                if news is None:
+                    break
+                if isinstance(news, Unreadable):
+                    piece.is_unreadable = True
+                    break
+                if isinstance(news, RecordInfoResponse):
+                    piece.add(news)
+                    deadline = self._now() + GAP_LIMIT_S
+        return piece
+
+    def _question(self, to: Addressee, query: RecordQuery, sn: int) -> RecordInfoQuery:
+        record_type = query.record_type or RecordType(to.profile.record_info_type.value)
+        return RecordInfoQuery(
+            sn,
+            to.target,
+            query.start,
+            query.end,
+            record_type=record_type,
+            stream_number=query.stream_number,
+            is_indistinct=query.is_indistinct,
+        )
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    # The job
+
+    def _keep(self, job_id: str, piece: _Slice, slices_done: int, offset: timedelta) -> None:
+        job = self._jobs.of(job_id)
+        found = {_key(known.item): known for known in job.recordings}
+        for key, item in piece.items.items():
+            if len(found) < ITEMS_OF_ONE:
+                found[key] = Recording(item.start - offset, item.end - offset, item)
+        announced = len(piece.items) if piece.announced is None else piece.announced
+        # A recording that crosses midnight is announced by both days, and is one.
+        doubled = len(job.recordings) + len(piece.items) - len(found)
+        progressed = replace(
+            job,
+            slices_done=slices_done,
+            received=len(found),
+            announced=max(len(found), job.announced + announced - doubled),
+            clock_offset_s=offset.total_seconds(),
+            recordings=tuple(sorted(found.values(), key=lambda each: each.start)),
+        )
+        self._jobs.put(progressed)
+        self._tell(progressed)
+
+    def _finish(self, job_id: str, state: JobState, sentence: str) -> None:
+        job = self._jobs.find(job_id)
+        if job is None:
+            return
+        done = replace(job, state=state, sentence=sentence, finished_at=self._clock.wall())
+        self._jobs.put(done)
+        self._tell(done)
+
+    def _tell(self, job: RecordSearchJob) -> None:
+        self._events.publish(
+            JobProgress(
+                job.job_id,
+                job.query.device_id,
+                self._clock.wall(),
+                kind="records",
+                state=job.state.value,
+                done=job.slices_done,
+                total=job.slices,
+            )
+        )
+
+
+def _key(item: RecordItem) -> tuple[datetime, datetime, str]:
+    return item.start, item.end, item.file_path
+
+
+def _sliced(start: datetime, end: datetime, slice_s: float) -> list[tuple[datetime, datetime]]:
+    """The span in pieces of at most `slice_s`, in order."""
+    step = timedelta(seconds=slice_s)
+    spans: list[tuple[datetime, datetime]] = []
+    while start < end:
+        spans.append((start, min(start + step, end)))
+        start += step
+    return spans
