@@ -189,6 +189,8 @@ class SipSettings(_Section):
     binding_move: BindingMove = BindingMove.SAME_IP
     subscription_expires_s: Annotated[int, Field(ge=90, le=604_800)] = 3600
     refuse_unwanted_notify: bool = False
+    ban_after_failures: Annotated[int, Field(ge=0, le=100_000)] = 60
+    ban_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     advertised_addresses: Annotated[dict[str, str], AfterValidator(_advertised)] = Field(
         default_factory=dict[str, str]
     )

@@ -7,6 +7,7 @@ that answers a challenge. Passwords and the hashes made of them never leave this
 import base64
 import hashlib
 import hmac
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
@@ -349,8 +350,8 @@ class Nonces:
         self._counter = 0
         # what a nonce says -> highest count used, the longest unused first
         self._highest: OrderedDict[bytes, int] = OrderedDict()
-        # The whole second after the start: an earlier life may have issued nonces in this one.
-        self._floor_s = self._first_s = int(started_s) + 1
+        # The next whole second: an earlier life may have issued nonces in the one that runs.
+        self._floor_s = self._first_s = math.ceil(started_s)
 
     def issue(self, now_s: float, from_user: str) -> str:
         """A nonce for this user; `now_s` is wall time in seconds."""

@@ -7,8 +7,8 @@ from sip.digest import (
     Nonces,
     NonceVerdict,
     challenge_header,
-    is_right,
     parse_credentials,
+    verify,
 )
 from sip.errors import ProtocolError
 from sip.message import Request
@@ -38,12 +38,14 @@ _OF_NONCE = {
 class Proof:
     """What a REGISTER's credentials showed; `username` None when it brought none.
 
-    `is_our_realm` False: they answer the challenge of another domain.
+    `is_our_realm` False: they answer the challenge of another domain. `oddities` are the habits
+    that were put up with to find them right (T6).
     """
 
     verdict: DigestVerdict
     username: str | None
     is_our_realm: bool = True
+    oddities: tuple[str, ...] = ()
 
 
 class Authenticator:
@@ -79,10 +81,11 @@ class Authenticator:
             secret = self._secrets.of(device)
         else:
             secret = self._secrets.of_stranger(device_id)
-        if not is_right(credentials, request.literal_method, secret):
+        verified = verify(credentials, request.literal_method, secret, request_uri=request.uri)
+        if not verified.is_right:
             return Proof(self._secrets.wrong(device), username)
         judged = self._nonces.judge(credentials, device_id, self._clock.wall().timestamp())
-        return Proof(_OF_NONCE[judged], username)
+        return Proof(_OF_NONCE[judged], username, oddities=verified.oddities)
 
     def challenges(
         self, device_id: DeviceId, algorithms: Sequence[str], *, stale: bool

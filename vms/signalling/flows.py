@@ -1,6 +1,6 @@
 """Which road leads to which device, and which roads are known ones."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -22,6 +22,7 @@ class Flows:
     def __init__(self) -> None:
         self._of_device: dict[DeviceId, Flow] = {}
         self._devices: defaultdict[Address | int, set[DeviceId]] = defaultdict(set)
+        self._of_host: Counter[str] = Counter()
 
     def restore(self, devices: Iterable[Device], flow_to: FlowTo) -> None:
         """After a restart: devices bound over UDP are where they were."""
@@ -35,6 +36,7 @@ class Flows:
         self.release(device_id)
         self._of_device[device_id] = flow
         self._devices[_road(flow)].add(device_id)
+        self._of_host[flow.remote.host] += 1
 
     def release(self, device_id: DeviceId) -> None:
         """No road leads there any more."""
@@ -45,6 +47,10 @@ class Flows:
         self._devices[road].discard(device_id)
         if not self._devices[road]:
             del self._devices[road]
+        host = flow.remote.host
+        self._of_host[host] -= 1
+        if not self._of_host[host]:
+            del self._of_host[host]
 
     def of(self, device_id: DeviceId) -> Flow | None:
         """The road to a device."""
@@ -53,6 +59,10 @@ class Flows:
     def is_known(self, flow: Flow) -> bool:
         """Whether a registered device is at the other end."""
         return _road(flow) in self._devices
+
+    def registered_at(self, host: str) -> int:
+        """How many devices are reached at that host, by whatever port."""
+        return self._of_host[host]
 
     def devices_on(self, flow: Flow) -> list[DeviceId]:
         """Those at the other end: several behind one connection or one NAT port are possible."""
