@@ -1,6 +1,7 @@
 """`vms simulate`."""
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,10 @@ from vms.logs import set_up_logs
 from vms.simulator.brands import BRANDS, GENERIC, brand_named
 from vms.simulator.faults import Fault, FaultKind
 from vms.simulator.plan import Platform, SimulatorOptions
-from vms.simulator.simulation import simulate
+from vms.simulator.simulation import running
+from vms.simulator.summary import Summary
 
+SETTLING_S = 10.0
 AUDIO = {"g711a": Codec.PCMA, "aac": Codec.AAC, "none": None}
 
 
@@ -86,15 +89,21 @@ def simulate_cameras(
 
 
 async def _simulate(options: SimulatorOptions) -> None:
-    stop = asyncio.Event()
-
-    async def end() -> None:
+    # Looking through tens of thousands of devices for garbage stops everything for a second, again
+    # and again while they register. What is there afterwards stays.
+    gc.disable()
+    async with running(options) as simulation:
+        settling = asyncio.get_running_loop().create_task(_settle(simulation.summary))
         await until_signal()
-        stop.set()
+        settling.cancel()
+    typer.echo(simulation.summary.as_json())
 
-    ending = asyncio.get_running_loop().create_task(end())
-    try:
-        summary = await simulate(options, stop)
-    finally:
-        ending.cancel()
-    typer.echo(summary.as_json())
+
+async def _settle(summary: Summary) -> None:
+    """Collect garbage once everybody is there, or nobody came for a while."""
+    registered = -1
+    while registered < summary.registered < summary.devices:
+        registered = summary.registered
+        await asyncio.sleep(SETTLING_S)
+    gc.freeze()
+    gc.enable()

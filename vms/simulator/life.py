@@ -10,6 +10,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Protocol
 
+from sip.timers import LIMIT_S
 from vms.gb28181.manscdp.messages import BasicParam, Keepalive
 from vms.simulator.faults import FaultKind
 from vms.simulator.link import ServerLink
@@ -158,10 +159,16 @@ class Life:
         self._summary.keepalives_sent += 1
         status = await self._link.keep_alive(
             Keepalive(next(self._sns), self._plan.device_id),
-            limit_s=max(self._keepalive_s, SHORTEST_KEEPALIVE_LIMIT_S),
+            limit_s=_limit_of(self._keepalive_s),
         )
         self._summary.keepalives_answered += status == 200
         return status
+
+
+def _limit_of(keepalive_s: float) -> float | None:
+    """How long to wait for a keepalive's answer; None where SIP itself gives up before."""
+    limit_s = max(keepalive_s, SHORTEST_KEEPALIVE_LIMIT_S)
+    return None if limit_s >= LIMIT_S else limit_s
 
 
 class Stepping(Protocol):
@@ -184,6 +191,7 @@ class Rounds:
         self._numbers = itertools.count()
         self._busy: set[Stepping] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = _NEVER
 
     def call(self, who: Stepping, at: float) -> None:
         """The next step is at that moment (loop time), in place of the one there was."""
@@ -204,9 +212,10 @@ class Rounds:
             return
         at = self._due[0][0]
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
+        self._timer_at = at
         self._timer = self._loop.call_at(at, self._reached)
 
     def _reached(self) -> None:

@@ -127,7 +127,7 @@ class ServerLink:
         response = await self._ask(lambda: self._message_request(message), limit_s=limit_s)
         return None if response is None else response.status
 
-    async def keep_alive(self, message: Message, *, limit_s: float) -> int | None:
+    async def keep_alive(self, message: Message, *, limit_s: float | None) -> int | None:
         """Send a keepalive; like `send`, and timed."""
         latency = self._summary.keepalive_latency
         response = await self._ask(

@@ -46,23 +46,15 @@ class Simulation:
     summary: Summary
 
 
-async def simulate(
-    options: SimulatorOptions, stop: asyncio.Event, clock: Clock | None = None
-) -> Summary:
-    """Run devices until `stop` is set; raises `InvalidError` for options that make no sense.
-
-    They end their calls and unregister then, unless they are to vanish.
-    """
-    async with running(options, clock) as simulation:
-        await stop.wait()
-    return simulation.summary
-
-
 @asynccontextmanager
 async def running(
     options: SimulatorOptions, clock: Clock | None = None
 ) -> AsyncGenerator[Simulation]:
-    """The devices, alive inside the block. The registrations are spread by `rate_per_s`."""
+    """The devices, alive inside the block; raises `InvalidError` for options that make no sense.
+
+    The registrations are spread by `rate_per_s`. At the end the devices end their calls and
+    unregister, unless they are to vanish.
+    """
     clock = clock or SystemClock()
     plans = plan_devices(options)
     clip = await asyncio.to_thread(Clip.load, options.video) if options.video else None

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from vms.errors import InvalidError
+from vms.simulator.brands import BRANDS, brand_named
 from vms.simulator.faults import Fault, FaultKind, Faults
 from vms.simulator.plan import Platform, SimulatorOptions, plan_devices
 
@@ -34,6 +35,8 @@ def test_a_camera_that_registers_as_a_camera_has_a_channel_of_the_other_camera_t
         replace(OPTIONS, first_id="a" * 20),
         replace(OPTIONS, devices=0),
         replace(OPTIONS, channels=0),
+        replace(OPTIONS, devices_per_socket=0),
+        replace(OPTIONS, items_per_part=0),
         replace(OPTIONS, devices=10_000, channels=1000),
     ],
 )
@@ -74,3 +77,33 @@ def test_a_device_has_its_own_faults_and_everybodys() -> None:
     assert FaultKind.NO_PSM in second
     assert second.value(FaultKind.LOSS) == 9
     assert second.value(FaultKind.NO_PSM) is None
+
+
+def test_a_brands_habits_are_faults_that_every_device_has() -> None:
+    assert list(BRANDS) == ["generic", "hikvision", "dahua", "uniview", "huawei", "tiandy"]
+    assert brand_named("Dahua").manufacturer == "Dahua"
+    with pytest.raises(InvalidError, match="no brand"):
+        brand_named("acme")
+
+    (plan,) = plan_devices(
+        replace(OPTIONS, brand=brand_named("huawei"), faults=(Fault.parse("record-limit=7"),))
+    )
+
+    assert FaultKind.REFUSE_TCP in plan.faults
+    assert plan.faults.value(FaultKind.RECORD_LIMIT) == 7
+
+
+def test_a_twin_is_planned_for_a_duplicated_identifier() -> None:
+    plans = plan_devices(replace(OPTIONS, devices=2, faults=(Fault.parse("duplicate-id@2"),)))
+
+    assert [(plan.device_id[-1], plan.is_twin) for plan in plans] == [
+        ("1", False),
+        ("2", False),
+        ("2", True),
+    ]
+
+
+def test_an_alarm_input_has_the_first_channels_number() -> None:
+    (plan,) = plan_devices(OPTIONS)
+
+    assert plan.alarm_input_id == "34020000001340000001"

@@ -43,7 +43,7 @@ from vms.gb28181.sdp import Setup, parse_answer
 from vms.gb28181.version import Edition
 from vms.simulator.faults import Fault
 from vms.simulator.plan import Platform, SimulatorOptions
-from vms.simulator.simulation import Simulation, running, simulate
+from vms.simulator.simulation import Simulation, running
 
 DEVICE = DeviceId("34020000001180000001")
 CHANNEL = "34020000001320000001"
@@ -452,13 +452,9 @@ async def test_more_devices_than_sockets_are_told_apart() -> None:
 
 
 async def test_a_simulation_ends_with_what_it_saw() -> None:
-    async with LittlePlatform.open() as platform:
-        stop = asyncio.Event()
-        task = asyncio.create_task(simulate(options(platform), stop))
-        await until(lambda: platform.seen.messages != [])
-        stop.set()
-        summary = await task
-    facts = json.loads(summary.as_json())
+    async with LittlePlatform.open() as platform, running(options(platform)) as simulation:
+        await until(lambda: simulation.summary.keepalives_answered > 0)
+    facts = json.loads(simulation.summary.as_json())
     assert facts["devices"] == facts["channels"] == facts["registered"] == 1
     assert facts["keepalives_sent"] >= 1
     assert facts["unregistered"] == 1
