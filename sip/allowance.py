@@ -56,6 +56,9 @@ class Allowance:
         # source -> (answers left, bytes left, as of when)
         self._sources: OrderedDict[Hashable, tuple[float, float, float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._sources)
+
     def has_room(
         self, source: Hashable, now: float, *, size_bytes: int = 1, share: float = 1.0
     ) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections import deque
 from typing import Final, Protocol, cast
 
 from sip.errors import ProtocolError
@@ -13,6 +14,9 @@ from sip.stream import StreamFramer
 _PROBE_IDLE_S: Final = 15
 _PROBE_INTERVAL_S: Final = 5
 _PROBES: Final = 3
+
+FRAMES_PER_WAKE: Final = 64
+"""Messages of one connection that are handled before others get their turn."""
 
 
 class ConnectionOwner(Protocol):
@@ -33,6 +37,8 @@ class TcpConnection(asyncio.Protocol):
         self._owner = owner
         self._framer = StreamFramer()
         self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[bytes] = deque()
         self.is_outgoing = is_outgoing
         self.flow: Flow | None = None
         self.heard_at = owner.now()
@@ -73,8 +79,31 @@ class TcpConnection(asyncio.Protocol):
             self.partial_since = None
         elif self.partial_since is None:
             self.partial_since = now
+        if self._waiting or len(frames) > FRAMES_PER_WAKE:
+            self._queue(frames)
+            return
         for frame in frames:
             owner.frame_received(frame, flow)
+
+    def _queue(self, frames: list[bytes]) -> None:
+        """More than is done in one go: the rest comes later, and nothing is read before it."""
+        is_first = not self._waiting
+        self._waiting.extend(frames)
+        if is_first:
+            if self._transport is not None:
+                self._transport.pause_reading()
+            self._take_some()
+
+    def _take_some(self) -> None:
+        flow, waiting = self.flow, self._waiting
+        for _ in range(min(FRAMES_PER_WAKE, len(waiting))):
+            if flow is not None and self._transport is not None:
+                self._owner.frame_received(waiting[0], flow)
+            waiting.popleft()
+        if waiting:
+            self._loop.call_soon(self._take_some)
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The event loop's call."""
