@@ -127,6 +127,9 @@ def attribute(cls: type, name: str, kind: object) -> st.SearchStrategy[object]:
         case "MobilePositionNotify", "positions":
             # The form of 2016 has room for one position.
             return any_of(Position).map(lambda one: (one,))
+        case "Position", "source_id":
+            # None is the sender, and is read by its name.
+            return channel_ids
         case "ConfigDownloadQuery", "config_types":
             return st.lists(texts, min_size=1, max_size=3).map(tuple)
         case "MobilePositionNotify", "total":
