@@ -8,10 +8,12 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.tools import ROOT
-from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE, Town, town
+from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE, PATIENCE_S, Town, town
 from tests.support.tracing import Trace, tracing
 from tests.support.waiting import until
 from tests.support.webrtc_peer import WebRtcPeer
+from vms.gb28181.manscdp.messages import CatalogEvent
+from vms.inventory.subscriptions import SubscriptionState
 from vms.simulator.simulation import Simulation
 
 FLOWS = ROOT / "docs" / "flows"
@@ -84,8 +86,34 @@ async def is_watched(place: Town, _cameras: Simulation) -> None:
 
 async def raises_an_alarm(place: Town, cameras: Simulation) -> None:
     await place.until_ready()
+    # whoever subscribed gets it by NOTIFY, and there is nothing to confirm
+    await place.server.inventory.patch_device(
+        FIRST_DEVICE, {"profile_fields": {"subscribe_alarm": False}}
+    )
     assert await cameras.cameras[0].raise_alarm()
     await until(lambda: place.server.inbound.is_idle)
+
+
+async def is_subscribed(place: Town, _cameras: Simulation) -> None:
+    await until_subscribed(place)
+    place.server.notifications.subscriptions.refresh_now(FIRST_DEVICE)
+    await until_subscribed(place)
+
+
+async def tells_a_change(place: Town, cameras: Simulation) -> None:
+    await place.until_ready()
+    await until_subscribed(place)
+    assert await cameras.cameras[0].change(CatalogEvent.OFF, FIRST_CHANNEL)
+    await until(lambda: place.server.inbound.is_idle)
+
+
+async def until_subscribed(place: Town) -> None:
+    def is_active() -> bool:
+        views = place.server.notifications.subscriptions.of(FIRST_DEVICE)
+        return any(view.state is SubscriptionState.ACTIVE for view in views)
+
+    await place.until_ready()
+    await until(is_active, PATIENCE_S)
 
 
 RUNS: dict[str, Callable[[Town, Simulation], Awaitable[None]]] = {
@@ -94,6 +122,8 @@ RUNS: dict[str, Callable[[Town, Simulation], Awaitable[None]]] = {
     "catalog": tells_its_catalogue,
     "live": is_watched,
     "alarm": raises_an_alarm,
+    "subscribe": is_subscribed,
+    "notify": tells_a_change,
 }
 
 
