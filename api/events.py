@@ -148,6 +148,7 @@ async def while_it_counts(
     finally:
         if awaited is not None:
             awaited.cancel()
+            await asyncio.gather(awaited, return_exceptions=True)
 
 
 def place(
