@@ -94,7 +94,7 @@ def plan_devices(options: SimulatorOptions) -> list[DevicePlan]:
         raise InvalidError(f"not an identifier of 20 digits: {options.first_id!r}")
     if options.devices < 1 or options.channels < 1:
         raise InvalidError("there must be at least one device with one channel")
-    if min(options.devices_per_socket or 1, options.items_per_part or 1) < 1:
+    if 0 in (options.devices_per_socket, options.items_per_part):
         raise InvalidError("there must be at least one device a socket and one item a message")
     first_serial = int(options.first_id[13:])
     if first_serial + options.devices * options.channels > _SERIALS:
