@@ -329,7 +329,10 @@ class Server:
 
     def _works(self) -> Sequence[Coroutine[None, None, None]]:
         """What runs as long as the server does."""
-        greeter = Greeter(self.link, self.events, self.clock)
+        greeter = Greeter(
+            self.link, self.commands.controls, self.inventory, self.events, self.clock
+        )
+        self.registrar.when_started_anew(greeter.started_anew)
         outages = OutageWatch(self.inventory, self.events, self.clock)
         return (
             self.inventory.run(),

@@ -69,6 +69,7 @@ async def running(settings: Settings, folder: Path) -> AsyncGenerator[Running]:
             while not web.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event
                 await asyncio.sleep(STARTING_PERIOD_S)
             scheme = "https" if files else "http"
+            server.commands.snapshots.serve_at(scheme, http.host, port)
             host = LOOPBACK if http.host in ANYWHERE else http.host
             yield Running(server, f"{scheme}://{host}:{port}")
         finally:

@@ -6,8 +6,10 @@ import structlog
 
 from vms.clock import Clock
 from vms.errors import VmsError
-from vms.events import DeviceCameOnline, EventBus
+from vms.events import DeviceCameOnline, DeviceRemoved, EventBus
 from vms.gb28181.ids import DeviceId
+from vms.inventory.inventory import Inventory
+from vms.signalling.commands_controls import ControlCommands
 from vms.signalling.device_queries import DeviceQueries
 
 log = structlog.get_logger(__name__)
@@ -19,7 +21,14 @@ GREETING_DELAY_S = 1.0
 """After the event: the 200 reaches the device first, and its road is on file."""
 
 AGAIN_AFTER_S = 600.0
-"""A device that flaps is not asked for its catalogue each time."""
+"""A device that flaps is not asked for its catalogue each time. One that registers under another
+Call-ID while it is online was switched on anew, or always does so: after each such greeting the
+next has to wait twice as long."""
+
+LONGEST_WAIT_S = 86_400.0
+
+CROWD = 200
+"""So many that wait are a storm: then nobody is asked for the time of day."""
 
 SUBSCRIPTION_CAPACITY = 120_000
 """Every device of a full node may come online at once, twice."""
@@ -28,36 +37,60 @@ SUBSCRIPTION_CAPACITY = 120_000
 class Greeter:
     """Listens for devices that came online; `run` in the server's task group."""
 
-    def __init__(self, queries: DeviceQueries, events: EventBus, clock: Clock) -> None:
+    def __init__(
+        self,
+        queries: DeviceQueries,
+        controls: ControlCommands,
+        inventory: Inventory,
+        events: EventBus,
+        clock: Clock,
+    ) -> None:
         self._queries = queries
+        self._controls = controls
+        self._inventory = inventory
         self._events = events
         self._clock = clock
         self._greeted: dict[str, float] = {}
+        self._patience_s: dict[str, float] = {}
+        self._waiting: asyncio.Queue[tuple[float, str]] = asyncio.Queue(SUBSCRIPTION_CAPACITY)
+
+    def started_anew(self, device_id: DeviceId) -> None:
+        """A device on file registered under another Call-ID: it may have been changed meanwhile."""
+        patience_s = self._patience_s.get(device_id, AGAIN_AFTER_S)
+        if not self._waiting.full() and self._is_due(device_id, patience_s):
+            self._patience_s[device_id] = min(2 * patience_s, LONGEST_WAIT_S)
+            due = self._clock.monotonic() + GREETING_DELAY_S
+            self._waiting.put_nowait((due, device_id))
 
     async def run(self) -> None:
         """Until cancelled."""
-        waiting: asyncio.Queue[tuple[float, str]] = asyncio.Queue(SUBSCRIPTION_CAPACITY)
+        waiting = self._waiting
         with self._events.subscribe(SUBSCRIPTION_CAPACITY) as subscription:
             async with asyncio.TaskGroup() as group:
                 for _ in range(GREETED_AT_ONCE):
-                    group.create_task(self._greet_all(waiting))
+                    group.create_task(self._greet_all())
                 while True:
                     event = (await subscription.next()).event
+                    if isinstance(event, DeviceRemoved):
+                        self._greeted.pop(event.device_id, None)
+                        self._patience_s.pop(event.device_id, None)
                     if isinstance(event, DeviceCameOnline) and self._is_due(event.device_id):
+                        self._patience_s.pop(event.device_id, None)
                         due = self._clock.monotonic() + GREETING_DELAY_S
                         await waiting.put((due, event.device_id))
 
-    def _is_due(self, device_id: str) -> bool:
+    def _is_due(self, device_id: str, patience_s: float | None = None) -> bool:
         now = self._clock.monotonic()
         greeted_at = self._greeted.get(device_id)
-        if greeted_at is not None and now - greeted_at < AGAIN_AFTER_S:
+        patience_s = AGAIN_AFTER_S if patience_s is None else patience_s
+        if greeted_at is not None and now - greeted_at < patience_s:
             return False
         self._greeted[device_id] = now
         return True
 
-    async def _greet_all(self, waiting: asyncio.Queue[tuple[float, str]]) -> None:
+    async def _greet_all(self) -> None:
         while True:
-            due, device_id = await waiting.get()
+            due, device_id = await self._waiting.get()
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
             try:
                 await self._greet(DeviceId(device_id))
@@ -66,16 +99,40 @@ class Greeter:
                 log.exception("greeting failed by our own fault", device_id=device_id)
 
     async def _greet(self, device_id: DeviceId) -> None:
-        """Both questions at once: some devices never answer one of them."""
+        """Both questions at once: some devices never answer one of them. Then, what who it is
+        decides, and what can be left out in a storm."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._ask_who_it_is(device_id))
+            asking = group.create_task(self._ask_who_it_is(device_id))
             group.create_task(self._ask_what_it_has(device_id))
+        if not asking.result():
+            return
+        await self._set_guard(device_id)
+        if self._waiting.qsize() < CROWD:
+            await self._ask_the_time(device_id)
 
-    async def _ask_who_it_is(self, device_id: DeviceId) -> None:
+    async def _set_guard(self, device_id: DeviceId) -> None:
+        """For devices that tell no alarm before."""
+        try:
+            if self._inventory.profile(device_id).auto_guard:
+                await self._controls.guard(device_id, is_set=True)
+        except VmsError as error:
+            log.info("guard not set", device_id=device_id, error=str(error))
+
+    async def _ask_the_time(self, device_id: DeviceId) -> None:
+        """Its status has it; `DeviceQueries` notes how far its clock is off."""
+        try:
+            await self._queries.query_status(device_id)
+        except VmsError as error:
+            log.info("no device status", device_id=device_id, error=str(error))
+
+    async def _ask_who_it_is(self, device_id: DeviceId) -> bool:
+        """Whether it answered."""
         try:
             await self._queries.query_info(device_id)
         except VmsError as error:
             log.info("no device information", device_id=device_id, error=str(error))
+            return False
+        return True
 
     async def _ask_what_it_has(self, device_id: DeviceId) -> None:
         try:

@@ -44,6 +44,11 @@ TASKS_LIMIT = 20_000
 FOREIGN_EVERY_S = 60.0
 """Between two events about one device's ID being used from elsewhere."""
 
+UNWANTED_OF_STRANGERS = frozenset(
+    {"OPTIONS", "INVITE", "SUBSCRIBE", "BYE", "INFO", "REFER", "PUBLISH"}
+)
+"""What scanners ask; a device whose address has just changed may ask for OPTIONS too."""
+
 FAILURE_WEIGHTS = {Heard.UNKNOWN_DEVICE: 0.2, Heard.FOREIGN_ADDRESS: 1.0}
 """A device that we do not know (any more) will register, and may be one of many behind one NAT."""
 
@@ -92,7 +97,10 @@ class Inbound:
         if self._is_closing:
             incoming.ignore()
             return
-        match incoming.request.method:
+        method = incoming.request.method
+        if method in UNWANTED_OF_STRANGERS and not self._flows.is_known(incoming.flow):
+            self._note_failure(incoming.flow, "unwanted_request", 0.5)
+        match method:
             case "MESSAGE":
                 self._message(incoming)
             case "NOTIFY":
@@ -148,6 +156,7 @@ class Inbound:
         try:
             device_id = DeviceId.parse(incoming.request.from_.uri.user or "")
         except ProtocolError:
+            self._note_failure(incoming.flow, "no_device_id", 1.0)
             self._answer(incoming, 400, reason="From is no device ID")
             return
         self._spawn(incoming, self._registered(incoming, device_id))
@@ -202,6 +211,7 @@ class Inbound:
         except ProtocolError as error:
             self.refused["body"] += 1
             log.info("message that cannot be read", device_id=device_id, error=str(error))
+            self._pending.unreadable(device_id)
             self._answer(incoming, 400, reason="Body cannot be read")
             return
         message = decoded.message if decoded is not None else None

@@ -131,10 +131,9 @@ class Pending:
 
     def unreadable(self, device_id: DeviceId) -> None:
         """The device sent a body that nobody can read; whoever waits for it may ask otherwise."""
-        for (asked, _), awaiting in self._open.items():
-            if asked == device_id:
-                for expectation in awaiting:
-                    expectation.put(Unreadable())
+        for cmd_type in ANSWERS.values():
+            for expectation in self._open.get((device_id, cmd_type), ()):
+                expectation.put(Unreadable())
 
     def _spend(self, device_id: DeviceId, cmd_type: str, sn: int) -> None:
         self._spent[device_id, cmd_type, sn] = None

@@ -91,6 +91,19 @@ class _Stored:
     version: tuple[str, Edition]
 
 
+FAILURE_WEIGHTS = {
+    Cause.WRONG_PASSWORD: 1.0,
+    Cause.USERNAME: 1.0,
+    Cause.FROM_TO: 1.0,
+    Cause.NOT_ALLOWED: 1.0,
+    Cause.REFUSED: 1.0,
+    Cause.WAITS: 0.2,
+    Cause.REALM: 0.2,
+}
+"""How much a REGISTER in vain speaks against its source. A device that waits to be let in asks
+again and again, and is no scanner."""
+
+
 class Registrar:
     """Performs what `vms.inventory.registration.decide` decides.
 
@@ -338,6 +351,10 @@ class Registrar:
             asked_for=uri,
             names_us=self._server_id in uri,
         )
+        if cause is Cause.ACCEPTED:
+            self._endpoint.note_success(flow)
+        elif cause in FAILURE_WEIGHTS:
+            self._endpoint.note_failure(flow, cause.value, FAILURE_WEIGHTS[cause])
         if attempt.cause in FAILURES:
             self._tell(attempt)
 
