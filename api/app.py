@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from api import (
     accounts,
     alarms,
+    anomalies,
     channels,
     devices,
     diagnosis,
@@ -20,9 +21,12 @@ from api import (
     figures,
     health,
     metrics,
+    notices,
     pages,
+    profiles,
     sessions,
     traces,
+    waiting,
     webrtc,
 )
 from api.authentication import signed_in
@@ -98,8 +102,13 @@ def _routes() -> FastAPI:
     guarded = APIRouter(prefix=PREFIX, dependencies=[Depends(signed_in)])
     for module in (
         accounts,
+        # Their paths have a word where a device has its ID: they come first.
+        waiting,
         devices,
+        profiles,
         channels,
+        notices,
+        anomalies,
         sessions,
         diagnosis,
         traces,

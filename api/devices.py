@@ -1,4 +1,4 @@
-"""SIP devices: on file, waiting to be let in, and what is asked of them."""
+"""SIP devices: on file, and what is asked of them."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -10,11 +10,8 @@ from starlette.responses import Response
 
 from api.authentication import Administrator, Configurer, Operator, Reader, TheServer
 from api.pagination import (
-    Cursor,
-    Limit,
     PageOf,
     Paging,
-    cut,
     decode_cursor,
     encode_cursor,
     link_next,
@@ -22,6 +19,7 @@ from api.pagination import (
 from api.ports import CatalogJob, Server
 from api.schemas import PROBLEMS, DeviceIdPath, Strict
 from vms.gb28181.ids import DeviceId
+from vms.gb28181.profiles import FIELDS
 from vms.gb28181.version import Edition
 from vms.inventory.changes import LONGEST_NAME, LONGEST_SECRET
 from vms.inventory.model import (
@@ -30,10 +28,10 @@ from vms.inventory.model import (
     NewDevice,
     State,
     Status,
-    Waiting,
-    WaitingVerdict,
 )
+from vms.inventory.quarantine import address_text
 from vms.inventory.queries import DeviceQuery
+from vms.inventory.tolerances import counted
 
 router = APIRouter(tags=["devices"])
 
@@ -43,6 +41,9 @@ Secret = Annotated[
 ]
 Text = Annotated[str, Field(max_length=LONGEST_NAME)]
 Interval = Annotated[float, Field(ge=5, le=3600)]
+ProfileName = Annotated[str, Field(max_length=40)]
+ProfileFieldIn = bool | int | Annotated[str, Field(max_length=40)] | None
+KnownEdition = Literal["2011", "2014", "2016", "2022"]
 Misses = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -52,6 +53,16 @@ class DeviceFilter(Paging):
     status: Status | None = Field(default=None, description="Only these.")
     manufacturer: str | None = Field(default=None, max_length=255)
     q: str | None = Field(default=None, max_length=255, description="In IDs and names.")
+
+
+class ToleranceOut(BaseModel):
+    """A habit of a device that is put up with."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    rule: str = Field(description="Of the rules of tolerance, T1 to T20.")
+    count: int = Field(description="So often, since it came on file.")
 
 
 class DeviceOut(BaseModel):
@@ -86,7 +97,15 @@ class DeviceOut(BaseModel):
                     "keepalive_interval_s": 60.0,
                     "keepalive_misses": 3,
                     "created_at": "2026-03-01T07:59:00+00:00",
-                    "tolerances": {},
+                    "tolerances": [{"name": "bare_markup", "rule": "T2", "count": 3}],
+                    "profile": "generic",
+                    "profile_override": None,
+                    "edition_override": None,
+                    "spoken_edition": "2016",
+                    "clock_offset_s": -0.4,
+                    "faulty": [],
+                    "is_flapping": False,
+                    "anomalies": [],
                 }
             ]
         }
@@ -117,7 +136,17 @@ class DeviceOut(BaseModel):
     keepalive_interval_s: float
     keepalive_misses: int = Field(description="So many missed keepalives make it offline.")
     created_at: datetime | None
-    tolerances: dict[str, int] = Field(description="Habits we put up with, by name, counted.")
+    tolerances: list[ToleranceOut] = Field(description="Habits we put up with, counted.")
+    profile: str = Field(description="The profile that counts: set by hand, else chosen by maker.")
+    profile_override: str | None = Field(description="Set by hand; null: chosen by maker.")
+    edition_override: Edition | None = Field(description="Set by hand; null: as the device says.")
+    spoken_edition: Edition = Field(description="The edition we speak to it.")
+    clock_offset_s: float | None = Field(
+        description="How far its clock is ahead of ours, as measured; null while not known."
+    )
+    faulty: list[str] = Field(description="Sub-devices that its keepalives call out of order.")
+    is_flapping: bool = Field(description="It comes and goes so often that it is told no more.")
+    anomalies: list[str] = Field(description="What is odd about its ID; see `GET /anomalies`.")
 
 
 class DeviceWithSecret(DeviceOut):
@@ -162,34 +191,13 @@ class DevicePatchIn(Strict):
     media_transport: MediaTransport = ""
     keepalive_interval_s: Interval = 60.0
     keepalive_misses: Misses = 3
-
-
-class WaitingOut(BaseModel):
-    """A device that is not on file and asks to be let in, from one source."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    device_id: str
-    source_host: str
-    source_port: int
-    transport: str
-    user_agent: str
-    verdict: WaitingVerdict = Field(description="What its digest showed.")
-    first_seen_at: datetime
-    last_seen_at: datetime
-    attempts: int
-    refused: bool
-
-
-class Approval(Strict):
-    """Lets a waiting device in at its next REGISTER."""
-
-    secret: Secret | None = Field(
-        default=None, description="By default derived, or the shared one."
+    profile: ProfileName | None = None
+    profile_fields: dict[str, ProfileFieldIn] = Field(
+        default_factory=dict,
+        max_length=len(FIELDS),
+        description="Single fields over the profile, see `GET /profiles`; null: as the profile.",
     )
-    trust: bool = Field(
-        default=False, description="Trust the one it uses, where a shared password proved it."
-    )
+    edition_override: KnownEdition | None = None
 
 
 class Job(BaseModel):
@@ -249,6 +257,7 @@ def shown(server: Server, device: Device) -> DeviceOut:
     """A device as the API shows it, never with its secret."""
     binding = device.binding
     on_file, online = server.inventory.channel_counts(device.device_id)
+    profile = server.inventory.profile(device.device_id)
     return DeviceOut(
         device_id=device.device_id,
         name=device.name_override or device.name,
@@ -259,7 +268,7 @@ def shown(server: Server, device: Device) -> DeviceOut:
         user_agent=device.user_agent,
         edition=device.edition,
         transport=binding.transport if binding else None,
-        remote_address=_address(binding.host, binding.port) if binding else None,
+        remote_address=address_text(binding.host, binding.port) if binding else None,
         status=server.inventory.status(device),
         state=device.state,
         status_since=device.state_since,
@@ -275,12 +284,16 @@ def shown(server: Server, device: Device) -> DeviceOut:
         keepalive_interval_s=device.keepalive_interval_s,
         keepalive_misses=device.keepalive_misses,
         created_at=device.created_at,
-        tolerances=dict(device.tolerances),
+        tolerances=[ToleranceOut.model_validate(each) for each in counted(device.tolerances)],
+        profile=profile.name,
+        profile_override=device.profile_override,
+        edition_override=device.edition_override,
+        spoken_edition=profile.edition,
+        clock_offset_s=device.clock_offset_s,
+        faulty=list(device.faulty),
+        is_flapping=device.is_flapping,
+        anomalies=[each.kind for each in server.inventory.anomalies_of(device.device_id)],
     )
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @router.get("/devices", operation_id="listDevices", summary="Devices on file", responses=PROBLEMS)
@@ -342,62 +355,6 @@ async def add_device(
 
 
 @router.get(
-    "/devices/waiting",
-    operation_id="listWaiting",
-    summary="Devices that ask to be let in",
-    responses=PROBLEMS,
-)
-async def list_waiting(
-    request: Request,
-    response: Response,
-    server: TheServer,
-    caller: Reader,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> PageOf[WaitingOut]:
-    """One row for each ID and source, refused ones included."""
-    _ = caller
-    rows, next_cursor = cut(server.inventory.waiting(), _waiting_key, limit, cursor)
-    link_next(request, response, next_cursor)
-    return PageOf(items=[WaitingOut.model_validate(row) for row in rows], next_cursor=next_cursor)
-
-
-def _waiting_key(row: Waiting) -> str:
-    return f"{row.device_id} {row.source_host}"
-
-
-@router.post(
-    "/devices/waiting/{device_id}/approve",
-    operation_id="approveDevice",
-    summary="Let a waiting device in",
-    status_code=201,
-    responses=PROBLEMS,
-)
-async def approve_device(
-    device_id: DeviceIdPath, body: Approval, server: TheServer, caller: Configurer
-) -> DeviceWithSecret:
-    """Counts at its next REGISTER."""
-    await server.accounts.record(caller.actor, "approve device", device_id)
-    device = await server.inventory.approve(device_id, body.secret, body.trust)
-    return DeviceWithSecret(
-        **shown(server, device).model_dump(), secret=server.device_secret(device_id)
-    )
-
-
-@router.post(
-    "/devices/waiting/{device_id}/refuse",
-    operation_id="refuseDevice",
-    summary="Keep a waiting device out",
-    status_code=204,
-    responses=PROBLEMS,
-)
-async def refuse_device(device_id: DeviceIdPath, server: TheServer, caller: Configurer) -> None:
-    """It stays refused until it is approved or put on file."""
-    await server.accounts.record(caller.actor, "refuse device", device_id)
-    await server.inventory.refuse(device_id)
-
-
-@router.get(
     "/devices/{device_id}", operation_id="getDevice", summary="A device", responses=PROBLEMS
 )
 async def get_device(device_id: DeviceIdPath, server: TheServer, caller: Reader) -> DeviceOut:
@@ -433,6 +390,13 @@ async def change_device(
         patch["keepalive_interval_s"] = body.keepalive_interval_s
     if "keepalive_misses" in changes:
         patch["keepalive_misses"] = body.keepalive_misses
+    if "profile" in changes:
+        patch["profile"] = body.profile
+    if "profile_fields" in changes:
+        patch["profile_fields"] = body.profile_fields
+    if "edition_override" in changes:
+        edition = body.edition_override
+        patch["edition_override"] = None if edition is None else Edition(edition)
     return shown(server, await server.inventory.patch_device(device_id, patch))
 
 

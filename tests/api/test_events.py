@@ -104,6 +104,7 @@ async def test_what_happens_is_told_as_it_happens(address: str, house: House) ->
         "at": "2026-03-01T08:00:00+00:00",
         "cause": "silent",
         "silent_s": 180,
+        "is_flapping": False,
     }
 
 

@@ -1,6 +1,7 @@
 """What people may change, checked; and what makes two alarms the same."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,6 +18,25 @@ from vms.inventory.model import (
     ReportedAlarm,
 )
 
+OVERRIDABLE = frozenset(
+    {
+        "class",
+        "site_type",
+        "longitude",
+        "latitude",
+        "address",
+        "management_unit",
+        "builder",
+        "maintainer",
+    }
+)
+"""What of a channel is set here beside its name and division; the last two no device reports."""
+
+_MOST_DEGREES = {"longitude": 180, "latitude": 90}
+_PATTERNS = {
+    "class": re.compile(r"[1239]"),
+    "site_type": re.compile(r"[0-9]{3}(?:[0-9]{2}){0,2}"),
+}
 MEDIA_TRANSPORTS = frozenset({"", "udp", "tcp_passive", "tcp_active"})
 LONGEST_NAME = 200
 LONGEST_SECRET = 64
@@ -86,7 +106,39 @@ def patched_channel(channel: Channel, patch: ChannelPatch) -> Channel:
         channel,
         name_override=_name(patch["name"]) if "name" in patch else channel.name_override,
         division_override=division,
+        overrides=_overrides(channel, patch.get("overrides", {})),
     )
+
+
+def _overrides(
+    channel: Channel, patch: Mapping[str, str | float | None]
+) -> Mapping[str, str | float]:
+    merged = dict(channel.overrides)
+    for name, value in patch.items():
+        if name not in OVERRIDABLE:
+            raise InvalidError(f"no such field of a channel: {name[:40]}")
+        if value is None or value == "":
+            merged.pop(name, None)
+        else:
+            merged[name] = _override(name, value)
+    if ("longitude" in merged) is not ("latitude" in merged):
+        raise InvalidError("a position has a longitude and a latitude")
+    return merged
+
+
+def _override(name: str, value: str | float) -> str | float:
+    most = _MOST_DEGREES.get(name)
+    if most is not None:
+        if isinstance(value, str) or not -most <= value <= most:
+            raise InvalidError(f"a {name} is a number of degrees, {most} at most")
+        return float(value)
+    pattern = _PATTERNS.get(name)
+    if not isinstance(value, str) or (pattern is not None and not pattern.fullmatch(value)):
+        raise InvalidError(f"not a {name.replace('_', ' ')}: {str(value)[:40]!r}")
+    text = _name(value)
+    if text is None:
+        raise InvalidError(f"a {name.replace('_', ' ')} is more than blanks")
+    return text
 
 
 def fingerprint(alarm: ReportedAlarm) -> str:

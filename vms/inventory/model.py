@@ -147,9 +147,46 @@ class Channel:
         return self.name_override or self.reported.name
 
     @property
+    def point_class(self) -> str:
+        """Class of the point (PointType): 1, 2, 3 or 9; empty where nobody told."""
+        return self._text("class", "PointType")
+
+    @property
+    def site_type(self) -> str:
+        """What surroundings it looks at (CapturePositionType, annex O): 3 to 7 digits, or empty."""
+        return self._text("site_type", "CapturePositionType")
+
+    @property
+    def management_unit(self) -> str:
+        """Who runs it; empty where nobody told."""
+        return self._text("management_unit", "ManagementUnit")
+
+    @property
+    def address(self) -> str:
+        """The local address where one was set, else the reported one."""
+        return str(self.overrides.get("address", self.reported.address))
+
+    @property
+    def longitude(self) -> float | None:
+        """Degrees, as set here, else as reported."""
+        return _degrees(self.overrides.get("longitude", self.reported.longitude))
+
+    @property
+    def latitude(self) -> float | None:
+        """Degrees, as set here, else as reported."""
+        return _degrees(self.overrides.get("latitude", self.reported.latitude))
+
+    def _text(self, name: str, element: str) -> str:
+        return str(self.overrides.get(name, self.reported.extra.get(element, "")))
+
+    @property
     def division(self) -> str:
         """Civil code: override, else as reported, else the ID's first six digits."""
         return self.division_override or self.reported.civil_code or self.channel_id[:6]
+
+
+def _degrees(value: str | float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +233,8 @@ class ChannelPatch(TypedDict, total=False):
 
     name: str | None
     division: str | None
+    overrides: Mapping[str, str | float | None]
+    """Further fields by the names of `vms.inventory.changes.OVERRIDABLE`; others stay."""
 
 
 class WaitingVerdict(StrEnum):

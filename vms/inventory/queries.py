@@ -54,7 +54,8 @@ class ChannelQuery:
     """Channels in order of device and channel ID, after `cursor`.
 
     `division` is a civil code of any level and takes in those below it; `group` a business group or
-    virtual organisation; `point_type` the class of the point (1, 2, 3, 9).
+    virtual organisation; `point_type` the class of the point (1, 2, 3, 9); `site_type` the first
+    digits of a CapturePositionType; `unit` is sought in owner and management unit.
     """
 
     device_id: str | None = None
@@ -67,6 +68,12 @@ class ChannelQuery:
     cursor: str | None = None
     limit: int = 100
     with_total: bool = False
+    site_type: str | None = None
+    ptz_type: int | None = None
+    unit: str | None = None
+    mobile_device_type: str | None = None
+    security_level: str | None = None
+    has_position: bool | None = None
 
     def fits(self, channel: Channel) -> bool:
         """Whether a channel is asked for; `device_id` is the caller's affair."""
@@ -79,12 +86,38 @@ class ChannelQuery:
                 or self.group == reported.business_group_id
                 or self.group in reported.parent_ids
             )
-            and (self.point_type is None or reported.extra.get("PointType") == self.point_type)
+            and (self.point_type is None or channel.point_class == self.point_type)
             and (self.manufacturer is None or reported.manufacturer == self.manufacturer)
             and (
                 self.q is None
                 or self.q in reported.channel_id
                 or self.q.casefold() in channel.name.casefold()
+            )
+            and self._fits_details(channel)
+        )
+
+    def _fits_details(self, channel: Channel) -> bool:
+        reported = channel.reported
+        return (
+            (self.site_type is None or channel.site_type.startswith(self.site_type))
+            and (self.ptz_type is None or reported.ptz_type == self.ptz_type)
+            and (
+                self.unit is None
+                or self.unit.casefold() in channel.management_unit.casefold()
+                or self.unit.casefold() in reported.owner.casefold()
+            )
+            and (
+                self.mobile_device_type is None
+                or reported.extra.get("MobileDeviceType") == self.mobile_device_type
+            )
+            and (
+                self.security_level is None
+                or reported.extra.get("SecurityLevelCode") == self.security_level
+            )
+            and (
+                self.has_position is None
+                or (channel.longitude is not None and channel.latitude is not None)
+                is self.has_position
             )
         )
 

@@ -292,30 +292,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/devices": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Devices on file
-         * @description In order of their ID.
-         */
-        get: operations["listDevices"];
-        put?: never;
-        /**
-         * Put a device on file
-         * @description 409 where it is on file already. The secret is shown this once.
-         */
-        post: operations["addDevice"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/devices/waiting": {
         parameters: {
             query?: never;
@@ -370,6 +346,70 @@ export interface paths {
          * @description It stays refused until it is approved or put on file.
          */
         post: operations["refuseDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * IDs that several units claim
+         * @description The unit that was there first stays; the others are kept apart.
+         */
+        get: operations["listDuplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/duplicates/{device_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget the units refused for an ID
+         * @description One that asks again is shown again.
+         */
+        delete: operations["clearDuplicates"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices on file
+         * @description In order of their ID.
+         */
+        get: operations["listDevices"];
+        put?: never;
+        /**
+         * Put a device on file
+         * @description 409 where it is on file already. The secret is shown this once.
+         */
+        post: operations["addDevice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -504,6 +544,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Profiles of makers
+         * @description The names and fields that a device can be set to.
+         */
+        get: operations["listProfiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a device is spoken to
+         * @description Each value with where it comes from; change it by `PATCH /devices/{device_id}`.
+         */
+        get: operations["getDeviceProfile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/conformance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a device does its own way
+         * @description By rule, with what each means; counted since the device came on file.
+         */
+        get: operations["getConformance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels": {
         parameters: {
             query?: never;
@@ -553,7 +653,7 @@ export interface paths {
         };
         /**
          * A channel
-         * @description As it stands.
+         * @description As it stands, with every field that its device reported.
          */
         get: operations["getChannel"];
         put?: never;
@@ -562,7 +662,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Set a name or a division
+         * Set fields over the report
          * @description What is set here outlives later catalogues.
          */
         patch: operations["changeChannel"];
@@ -580,6 +680,126 @@ export interface paths {
          * @description The tree of civil codes that have channels; each counts those below it.
          */
         get: operations["listDivisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Business groups with live counts
+         * @description The trees of business groups and virtual organisations; each counts those below it.
+         */
+        get: operations["listGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Notices
+         * @description Of all devices, newest first.
+         */
+        get: operations["listNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The notices of a device
+         * @description Newest first; what no edition knows is there as it came.
+         */
+        get: operations["listDeviceNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a device was
+         * @description In order of time; the last day where no window is given.
+         */
+        get: operations["listDevicePositions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a channel was
+         * @description In order of time; the last day where no window is given.
+         */
+        get: operations["listChannelPositions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Odd IDs and parents
+         * @description By device and channel. Each goes when its reason goes; nobody has to clear it.
+         */
+        get: operations["listAnomalies"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1069,6 +1289,37 @@ export interface components {
             latitude: number | null;
         };
         /**
+         * AnomalyKind
+         * @description What is odd.
+         * @enum {string}
+         */
+        AnomalyKind: "id_length" | "id_type" | "recorder_typed_as_platform" | "camera_typed_as_recorder" | "duplicate_channel" | "self_parent" | "unknown_parent" | "parent_cycle" | "several_parents";
+        /**
+         * AnomalyOut
+         * @description Something odd about a device or a channel.
+         */
+        AnomalyOut: {
+            kind: components["schemas"]["AnomalyKind"];
+            /** Device Id */
+            device_id: string;
+            /**
+             * Channel Id
+             * @description Null where it is the device itself.
+             */
+            channel_id: string | null;
+            /**
+             * Detail
+             * @description The other party: a parent, another device, the odd digits.
+             */
+            detail: string;
+            /**
+             * Seen At
+             * Format: date-time
+             * @description Since when this run of the server knows of it.
+             */
+            seen_at: string;
+        };
+        /**
          * Approval
          * @description Lets a waiting device in at its next REGISTER.
          */
@@ -1113,23 +1364,174 @@ export interface components {
             };
         };
         /**
-         * ChannelOut
-         * @description A channel: what was reported, what was set here, what follows from both.
+         * BilingualText
+         * @description A sentence in two languages.
+         */
+        BilingualText: {
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+        };
+        /**
+         * ChannelDetail
+         * @description A channel with all that its device said of it, word for word.
          * @example {
          *       "address": "",
+         *       "builder": "",
          *       "business_group_id": "",
          *       "channel_id": "34020000001310000001",
          *       "civil_code": "340200",
          *       "device_id": "34020000001320000001",
          *       "division": "340200",
          *       "extra": {},
+         *       "maintainer": "",
+         *       "management_unit": "",
          *       "manufacturer": "Example",
          *       "model": "IPC-2",
          *       "name": "North gate",
+         *       "overrides": [
+         *         "name"
+         *       ],
          *       "owner": "",
          *       "parent_id": "34020000001320000001",
+         *       "point_class": "1",
          *       "ptz_type": 1,
          *       "reported_name": "IPC",
+         *       "site_type": "0170100",
+         *       "state": "online_proven",
+         *       "status": "online",
+         *       "status_since": "2026-03-01T08:00:00+00:00"
+         *     }
+         */
+        ChannelDetail: {
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /**
+             * Name
+             * @description The local name where one was set, else the reported one.
+             */
+            name: string;
+            /** Reported Name */
+            reported_name: string;
+            /** Manufacturer */
+            manufacturer: string;
+            /** Model */
+            model: string;
+            /** Owner */
+            owner: string;
+            /**
+             * Civil Code
+             * @description As reported.
+             */
+            civil_code: string;
+            /**
+             * Division
+             * @description Civil code: set here, else as reported, else by the ID.
+             */
+            division: string;
+            /** Address */
+            address: string;
+            status: components["schemas"]["Status"];
+            /** @description The ledger's state behind the status. */
+            state: components["schemas"]["State"];
+            /** Status Since */
+            status_since: string | null;
+            /**
+             * Ptz Type
+             * @description 1 dome, 2 half dome, 3 fixed, 4 fixed with PTZ; null where it is not told.
+             */
+            ptz_type: number | null;
+            /** Longitude */
+            longitude: number | null;
+            /** Latitude */
+            latitude: number | null;
+            /** Parent Id */
+            parent_id: string | null;
+            /** Business Group Id */
+            business_group_id: string;
+            /**
+             * Point Class
+             * @description Class of the point: 1, 2, 3 or 9; empty: not told.
+             */
+            point_class: string;
+            /**
+             * Site Type
+             * @description Kind of surroundings (annex O); empty: not told.
+             */
+            site_type: string;
+            /** Management Unit */
+            management_unit: string;
+            /**
+             * Builder
+             * @description Who built it; no device reports that.
+             */
+            builder: string;
+            /**
+             * Maintainer
+             * @description Who keeps it; no device reports that.
+             */
+            maintainer: string;
+            /**
+             * Overrides
+             * @description Fields that were set here, over the report.
+             */
+            overrides: string[];
+            /**
+             * Extra
+             * @description What else the device reported, by tag name.
+             */
+            extra: {
+                [key: string]: string;
+            };
+            /**
+             * Reported
+             * @description Every reported field by the standard's name in snake_case; never overridden.
+             */
+            reported: {
+                [key: string]: string | number | boolean | string[] | null;
+            };
+            /**
+             * Labels
+             * @description Reported codes in words.
+             */
+            labels: {
+                [key: string]: components["schemas"]["CodeLabel"][];
+            };
+            /**
+             * Anomalies
+             * @description What is odd about it; see `GET /anomalies`.
+             */
+            anomalies: string[];
+        };
+        /**
+         * ChannelOut
+         * @description A channel: what was reported, what was set here, what follows from both.
+         * @example {
+         *       "address": "",
+         *       "builder": "",
+         *       "business_group_id": "",
+         *       "channel_id": "34020000001310000001",
+         *       "civil_code": "340200",
+         *       "device_id": "34020000001320000001",
+         *       "division": "340200",
+         *       "extra": {},
+         *       "maintainer": "",
+         *       "management_unit": "",
+         *       "manufacturer": "Example",
+         *       "model": "IPC-2",
+         *       "name": "North gate",
+         *       "overrides": [
+         *         "name"
+         *       ],
+         *       "owner": "",
+         *       "parent_id": "34020000001320000001",
+         *       "point_class": "1",
+         *       "ptz_type": 1,
+         *       "reported_name": "IPC",
+         *       "site_type": "0170100",
          *       "state": "online_proven",
          *       "status": "online",
          *       "status_since": "2026-03-01T08:00:00+00:00"
@@ -1184,6 +1586,33 @@ export interface components {
             /** Business Group Id */
             business_group_id: string;
             /**
+             * Point Class
+             * @description Class of the point: 1, 2, 3 or 9; empty: not told.
+             */
+            point_class: string;
+            /**
+             * Site Type
+             * @description Kind of surroundings (annex O); empty: not told.
+             */
+            site_type: string;
+            /** Management Unit */
+            management_unit: string;
+            /**
+             * Builder
+             * @description Who built it; no device reports that.
+             */
+            builder: string;
+            /**
+             * Maintainer
+             * @description Who keeps it; no device reports that.
+             */
+            maintainer: string;
+            /**
+             * Overrides
+             * @description Fields that were set here, over the report.
+             */
+            overrides: string[];
+            /**
              * Extra
              * @description What else the device reported, by tag name.
              */
@@ -1200,6 +1629,63 @@ export interface components {
             name?: string | null;
             /** Division */
             division?: string | null;
+            /** Class */
+            class?: ("1" | "2" | "3" | "9") | null;
+            /** Site Type */
+            site_type?: string | null;
+            /**
+             * Longitude
+             * @description Together with the latitude.
+             */
+            longitude?: number | null;
+            /** Latitude */
+            latitude?: number | null;
+            /** Address */
+            address?: string | null;
+            /** Management Unit */
+            management_unit?: string | null;
+            /** Builder */
+            builder?: string | null;
+            /** Maintainer */
+            maintainer?: string | null;
+        };
+        /**
+         * CodeLabel
+         * @description A code of the standard, and what it means; null where the standard does not say.
+         */
+        CodeLabel: {
+            /** Code */
+            code: string;
+            /** Zh */
+            zh: string | null;
+            /** En */
+            en: string | null;
+        };
+        /**
+         * Conformance
+         * @description What a device does otherwise than the standard has it, by rule.
+         */
+        Conformance: {
+            /** Device Id */
+            device_id: string;
+            /** Manufacturer */
+            manufacturer: string;
+            /** Model */
+            model: string;
+            /** Firmware */
+            firmware: string;
+            /** Edition */
+            edition: string;
+            /**
+             * Rules
+             * @description All of them, those without any habit too.
+             */
+            rules: components["schemas"]["RuleOut"][];
+            /**
+             * Anomalies
+             * @description What is odd about its ID and those of its channels.
+             */
+            anomalies: string[];
         };
         /**
          * DeviceDiagnosis
@@ -1242,13 +1728,17 @@ export interface components {
          * DeviceOut
          * @description A SIP device: a camera, a recorder, a lower platform.
          * @example {
+         *       "anomalies": [],
          *       "channel_count": 8,
+         *       "clock_offset_s": -0.4,
          *       "created_at": "2026-03-01T07:59:00+00:00",
          *       "device_id": "34020000001320000001",
          *       "edition": "2016",
          *       "expires_at": "2026-03-01T09:00:00+00:00",
+         *       "faulty": [],
          *       "firmware": "1.2.3",
          *       "has_own_secret": false,
+         *       "is_flapping": false,
          *       "keepalive_interval_s": 60,
          *       "keepalive_misses": 3,
          *       "last_heard_at": "2026-03-01T08:10:00+00:00",
@@ -1258,14 +1748,22 @@ export interface components {
          *       "model": "NVR-8",
          *       "name": "North gate recorder",
          *       "online_channel_count": 7,
+         *       "profile": "generic",
          *       "registered_at": "2026-03-01T08:00:00+00:00",
          *       "remote_address": "192.0.2.10:5060",
          *       "reported_name": "NVR",
          *       "sip_username": "34020000001320000001",
+         *       "spoken_edition": "2016",
          *       "state": "online_signalled",
          *       "status": "online",
          *       "status_since": "2026-03-01T08:00:00+00:00",
-         *       "tolerances": {},
+         *       "tolerances": [
+         *         {
+         *           "count": 3,
+         *           "name": "bare_markup",
+         *           "rule": "T2"
+         *         }
+         *       ],
          *       "transport": "UDP",
          *       "user_agent": "Example NVR"
          *     }
@@ -1349,11 +1847,43 @@ export interface components {
             created_at: string | null;
             /**
              * Tolerances
-             * @description Habits we put up with, by name, counted.
+             * @description Habits we put up with, counted.
              */
-            tolerances: {
-                [key: string]: number;
-            };
+            tolerances: components["schemas"]["ToleranceOut"][];
+            /**
+             * Profile
+             * @description The profile that counts: set by hand, else chosen by maker.
+             */
+            profile: string;
+            /**
+             * Profile Override
+             * @description Set by hand; null: chosen by maker.
+             */
+            profile_override: string | null;
+            /** @description Set by hand; null: as the device says. */
+            edition_override: components["schemas"]["Edition"] | null;
+            /** @description The edition we speak to it. */
+            spoken_edition: components["schemas"]["Edition"];
+            /**
+             * Clock Offset S
+             * @description How far its clock is ahead of ours, as measured; null while not known.
+             */
+            clock_offset_s: number | null;
+            /**
+             * Faulty
+             * @description Sub-devices that its keepalives call out of order.
+             */
+            faulty: string[];
+            /**
+             * Is Flapping
+             * @description It comes and goes so often that it is told no more.
+             */
+            is_flapping: boolean;
+            /**
+             * Anomalies
+             * @description What is odd about its ID; see `GET /anomalies`.
+             */
+            anomalies: string[];
         };
         /**
          * DevicePatchIn
@@ -1385,6 +1915,31 @@ export interface components {
              * @default 3
              */
             keepalive_misses: number;
+            /** Profile */
+            profile?: string | null;
+            /**
+             * Profile Fields
+             * @description Single fields over the profile, see `GET /profiles`; null: as the profile.
+             */
+            profile_fields?: {
+                [key: string]: boolean | number | string | null;
+            };
+            /** Edition Override */
+            edition_override?: ("2011" | "2014" | "2016" | "2022") | null;
+        };
+        /**
+         * DeviceProfile
+         * @description How one device is spoken to, and where each value comes from.
+         */
+        DeviceProfile: {
+            /** Device Id */
+            device_id: string;
+            /** Name */
+            name: string;
+            /** Values */
+            values: {
+                [key: string]: components["schemas"]["ExplainedValueOut"];
+            };
         };
         /**
          * DeviceSecret
@@ -1429,13 +1984,17 @@ export interface components {
          * DeviceWithSecret
          * @description A device just put on file.
          * @example {
+         *       "anomalies": [],
          *       "channel_count": 8,
+         *       "clock_offset_s": -0.4,
          *       "created_at": "2026-03-01T07:59:00+00:00",
          *       "device_id": "34020000001320000001",
          *       "edition": "2016",
          *       "expires_at": "2026-03-01T09:00:00+00:00",
+         *       "faulty": [],
          *       "firmware": "1.2.3",
          *       "has_own_secret": false,
+         *       "is_flapping": false,
          *       "keepalive_interval_s": 60,
          *       "keepalive_misses": 3,
          *       "last_heard_at": "2026-03-01T08:10:00+00:00",
@@ -1445,14 +2004,22 @@ export interface components {
          *       "model": "NVR-8",
          *       "name": "North gate recorder",
          *       "online_channel_count": 7,
+         *       "profile": "generic",
          *       "registered_at": "2026-03-01T08:00:00+00:00",
          *       "remote_address": "192.0.2.10:5060",
          *       "reported_name": "NVR",
          *       "sip_username": "34020000001320000001",
+         *       "spoken_edition": "2016",
          *       "state": "online_signalled",
          *       "status": "online",
          *       "status_since": "2026-03-01T08:00:00+00:00",
-         *       "tolerances": {},
+         *       "tolerances": [
+         *         {
+         *           "count": 3,
+         *           "name": "bare_markup",
+         *           "rule": "T2"
+         *         }
+         *       ],
          *       "transport": "UDP",
          *       "user_agent": "Example NVR"
          *     }
@@ -1536,11 +2103,43 @@ export interface components {
             created_at: string | null;
             /**
              * Tolerances
-             * @description Habits we put up with, by name, counted.
+             * @description Habits we put up with, counted.
              */
-            tolerances: {
-                [key: string]: number;
-            };
+            tolerances: components["schemas"]["ToleranceOut"][];
+            /**
+             * Profile
+             * @description The profile that counts: set by hand, else chosen by maker.
+             */
+            profile: string;
+            /**
+             * Profile Override
+             * @description Set by hand; null: chosen by maker.
+             */
+            profile_override: string | null;
+            /** @description Set by hand; null: as the device says. */
+            edition_override: components["schemas"]["Edition"] | null;
+            /** @description The edition we speak to it. */
+            spoken_edition: components["schemas"]["Edition"];
+            /**
+             * Clock Offset S
+             * @description How far its clock is ahead of ours, as measured; null while not known.
+             */
+            clock_offset_s: number | null;
+            /**
+             * Faulty
+             * @description Sub-devices that its keepalives call out of order.
+             */
+            faulty: string[];
+            /**
+             * Is Flapping
+             * @description It comes and goes so often that it is told no more.
+             */
+            is_flapping: boolean;
+            /**
+             * Anomalies
+             * @description What is odd about its ID; see `GET /anomalies`.
+             */
+            anomalies: string[];
             /**
              * Secret
              * @description What to enter in the device; null where the shared password counts.
@@ -1602,6 +2201,33 @@ export interface components {
             items: components["schemas"]["Division"][];
         };
         /**
+         * DuplicateOut
+         * @description An ID that more than one unit claims: who holds it, and who was refused.
+         */
+        DuplicateOut: {
+            /** Device Id */
+            device_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Bound Address
+             * @description Where the unit is that holds the ID.
+             */
+            bound_address: string | null;
+            /**
+             * User Agent
+             * @description Of the unit that holds the ID.
+             */
+            user_agent: string;
+            /** Registered At */
+            registered_at: string | null;
+            /**
+             * Refused
+             * @description The latest first; gone a day after they ask.
+             */
+            refused: components["schemas"]["RefusedUnit"][];
+        };
+        /**
          * Edition
          * @description Edition of GB/T 28181; the value is its year, `unknown` where the device does not say.
          * @enum {string}
@@ -1614,11 +2240,73 @@ export interface components {
          */
         Every: "hour" | "day" | "week" | "month" | "whole";
         /**
+         * ExplainedValueOut
+         * @description One value of a device's profile.
+         */
+        ExplainedValueOut: {
+            /** Value */
+            value: string | number | boolean | null;
+            /** @description `chosen` by maker, the named `profile`, an `override`, or the `device` itself. */
+            origin: components["schemas"]["Origin"];
+        };
+        /**
+         * Group
+         * @description A business group or virtual organisation with the channels in it and below it.
+         */
+        Group: {
+            /** Group Id */
+            group_id: string;
+            /**
+             * Name
+             * @description Empty where channels name it and nobody described it.
+             */
+            name: string;
+            /**
+             * Channels
+             * @description On file, in it and below it, each once.
+             */
+            channels: number;
+            /** Online Channels */
+            online_channels: number;
+            /**
+             * Children
+             * @description The organisations right below.
+             */
+            children: components["schemas"]["Group"][];
+        };
+        /**
          * GroupBy
          * @description What a row stands for.
          * @enum {string}
          */
         GroupBy: "all" | "division" | "manufacturer" | "device" | "channel";
+        /**
+         * Groups
+         * @description The trees of groups that devices reported.
+         */
+        Groups: {
+            /** Items */
+            items: components["schemas"]["Group"][];
+        };
+        /**
+         * HabitOut
+         * @description A habit of a device, explained.
+         */
+        HabitOut: {
+            /** Name */
+            name: string;
+            /**
+             * Rule
+             * @description Of the rules of tolerance, T1 to T20.
+             */
+            rule: string;
+            /**
+             * Count
+             * @description So often, since it came on file.
+             */
+            count: number;
+            text: components["schemas"]["BilingualText"];
+        };
         /**
          * Health
          * @description The process lives.
@@ -1945,6 +2633,52 @@ export interface components {
             role: components["schemas"]["Role"];
         };
         /**
+         * NoticeOut
+         * @description A notification of a device, stored once.
+         */
+        NoticeOut: {
+            /** Notice Id */
+            notice_id: string;
+            /** Device Id */
+            device_id: string;
+            /**
+             * Source Id
+             * @description Who it is about: the device or a channel of it.
+             */
+            source_id: string;
+            /**
+             * Cmd Type
+             * @description As the standard names it, or as the device does.
+             */
+            cmd_type: string;
+            /**
+             * Is Known
+             * @description False: no edition knows it; only `raw` says what it is.
+             */
+            is_known: boolean;
+            /** Sn */
+            sn: number;
+            /** Occurred At */
+            occurred_at: string | null;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /**
+             * Facts
+             * @description What was read of it.
+             */
+            facts: {
+                [key: string]: unknown;
+            };
+            /**
+             * Raw
+             * @description The body as it came, in base64.
+             */
+            raw: string;
+        };
+        /**
          * OnlineRate
          * @description Seconds by state of one group in one window, and the rate that follows.
          */
@@ -2014,6 +2748,12 @@ export interface components {
             /** Items */
             items: components["schemas"]["OnlineRate"][];
         };
+        /**
+         * Origin
+         * @description Where a value comes from.
+         * @enum {string}
+         */
+        Origin: "chosen" | "profile" | "override" | "device";
         /** PageOf[AlarmOut] */
         PageOf_AlarmOut_: {
             /**
@@ -2021,6 +2761,24 @@ export interface components {
              * @description In the order of the list's key.
              */
             items: components["schemas"]["AlarmOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /** PageOf[AnomalyOut] */
+        PageOf_AnomalyOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["AnomalyOut"][];
             /**
              * Next Cursor
              * @description For the next page; null on the last.
@@ -2086,6 +2844,24 @@ export interface components {
              */
             total?: number | null;
         };
+        /** PageOf[DuplicateOut] */
+        PageOf_DuplicateOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["DuplicateOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
         /** PageOf[KeyOut] */
         PageOf_KeyOut_: {
             /**
@@ -2093,6 +2869,24 @@ export interface components {
              * @description In the order of the list's key.
              */
             items: components["schemas"]["KeyOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /** PageOf[NoticeOut] */
+        PageOf_NoticeOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["NoticeOut"][];
             /**
              * Next Cursor
              * @description For the next page; null on the last.
@@ -2188,6 +2982,62 @@ export interface components {
             diagnosis: components["schemas"]["DiagnosisOut"];
         };
         /**
+         * PositionOut
+         * @description Where something was.
+         */
+        PositionOut: {
+            /** Source Id */
+            source_id: string;
+            /**
+             * Captured At
+             * Format: date-time
+             */
+            captured_at: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Longitude */
+            longitude: number;
+            /** Latitude */
+            latitude: number;
+            /** Speed Kmh */
+            speed_kmh: number | null;
+            /**
+             * Direction Deg
+             * @description Clockwise from north.
+             */
+            direction_deg: number | null;
+            /** Altitude M */
+            altitude_m: number | null;
+            /** Height M */
+            height_m: number | null;
+        };
+        /**
+         * ProfileOut
+         * @description What devices of a maker need that the standard leaves open.
+         */
+        ProfileOut: {
+            /** Name */
+            name: string;
+            /**
+             * Values
+             * @description Null: by what the device is.
+             */
+            values: {
+                [key: string]: string | number | boolean | null;
+            };
+        };
+        /**
+         * Profiles
+         * @description All there are.
+         */
+        Profiles: {
+            /** Items */
+            items: components["schemas"]["ProfileOut"][];
+        };
+        /**
          * Readiness
          * @description Whether requests and devices can be served.
          */
@@ -2206,11 +3056,50 @@ export interface components {
             };
         };
         /**
+         * RefusedUnit
+         * @description A unit that was refused because another one holds its ID.
+         */
+        RefusedUnit: {
+            /** Address */
+            address: string;
+            /** Transport */
+            transport: string;
+            /** User Agent */
+            user_agent: string;
+            /** @description What its digest showed. */
+            verdict: components["schemas"]["WaitingVerdict"];
+            /**
+             * First Seen At
+             * Format: date-time
+             */
+            first_seen_at: string;
+            /**
+             * Last Seen At
+             * Format: date-time
+             */
+            last_seen_at: string;
+            /** Attempts */
+            attempts: number;
+        };
+        /**
          * Role
          * @description What somebody is here; `vms.accounts.rights` tells what each may do.
          * @enum {string}
          */
         Role: "admin" | "operator" | "viewer" | "auditor";
+        /**
+         * RuleOut
+         * @description A rule of tolerance, and what of a device fell under it.
+         */
+        RuleOut: {
+            /** Rule */
+            rule: string;
+            text: components["schemas"]["BilingualText"];
+            /** Count */
+            count: number;
+            /** Habits */
+            habits: components["schemas"]["HabitOut"][];
+        };
         /**
          * Session
          * @description A session as it stands.
@@ -2512,6 +3401,24 @@ export interface components {
             viewers: components["schemas"]["ViewerOut"][];
         };
         /**
+         * ToleranceOut
+         * @description A habit of a device that is put up with.
+         */
+        ToleranceOut: {
+            /** Name */
+            name: string;
+            /**
+             * Rule
+             * @description Of the rules of tolerance, T1 to T20.
+             */
+            rule: string;
+            /**
+             * Count
+             * @description So often, since it came on file.
+             */
+            count: number;
+        };
+        /**
          * Trace
          * @description What happened between the click and the picture, and what to do where it stopped.
          */
@@ -2593,6 +3500,28 @@ export interface components {
              * @description Which INVITE; a second one goes out where TCP was refused.
              */
             attempt: number;
+        };
+        /**
+         * Track
+         * @description Positions in order of time, and the latest known, whatever the window.
+         */
+        Track: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["PositionOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+            latest: components["schemas"]["PositionOut"] | null;
         };
         /**
          * UserOut
@@ -3743,81 +4672,6 @@ export interface operations {
             };
         };
     };
-    listDevices: {
-        parameters: {
-            query?: {
-                /** @description How many items at most. */
-                limit?: number;
-                /** @description `next_cursor` of the page before; opaque. */
-                cursor?: string | null;
-                /** @description Count all that match; costs a walk over them. */
-                total?: boolean;
-                /** @description Only these. */
-                status?: components["schemas"]["Status"] | null;
-                manufacturer?: string | null;
-                /** @description In IDs and names. */
-                q?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageOf_DeviceOut_"];
-                };
-            };
-            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    addDevice: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewDeviceIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeviceWithSecret"];
-                };
-            };
-            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listWaiting: {
         parameters: {
             query?: {
@@ -3906,6 +4760,145 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDuplicates: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_DuplicateOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clearDuplicates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDevices: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+                /** @description Count all that match; costs a walk over them. */
+                total?: boolean;
+                /** @description Only these. */
+                status?: components["schemas"]["Status"] | null;
+                manufacturer?: string | null;
+                /** @description In IDs and names. */
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_DeviceOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDeviceIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceWithSecret"];
+                };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
             default: {
@@ -4176,6 +5169,99 @@ export interface operations {
             };
         };
     };
+    listProfiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profiles"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeviceProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceProfile"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getConformance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conformance"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listChannels: {
         parameters: {
             query?: {
@@ -4194,6 +5280,17 @@ export interface operations {
                 /** @description Class of the point: 1, 2, 3 or 9. */
                 class?: string | null;
                 manufacturer?: string | null;
+                /** @description First digits of the kind of surroundings: `017` are schools. */
+                site_type?: string | null;
+                /** @description 1 to 7. */
+                ptz_type?: number | null;
+                /** @description In the owner and the management unit. */
+                unit?: string | null;
+                mobile_device_type?: string | null;
+                /** @description GB 35114: `A`, `B` or `C`. */
+                security_level?: string | null;
+                /** @description With or without coordinates. */
+                has_position?: boolean | null;
                 /** @description In IDs and names. */
                 q?: string | null;
             };
@@ -4241,6 +5338,17 @@ export interface operations {
                 /** @description Class of the point: 1, 2, 3 or 9. */
                 class?: string | null;
                 manufacturer?: string | null;
+                /** @description First digits of the kind of surroundings: `017` are schools. */
+                site_type?: string | null;
+                /** @description 1 to 7. */
+                ptz_type?: number | null;
+                /** @description In the owner and the management unit. */
+                unit?: string | null;
+                mobile_device_type?: string | null;
+                /** @description GB 35114: `A`, `B` or `C`. */
+                security_level?: string | null;
+                /** @description With or without coordinates. */
+                has_position?: boolean | null;
                 /** @description In IDs and names. */
                 q?: string | null;
             };
@@ -4293,7 +5401,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChannelOut"];
+                    "application/json": components["schemas"]["ChannelDetail"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -4331,7 +5439,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChannelOut"];
+                    "application/json": components["schemas"]["ChannelDetail"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -4361,6 +5469,229 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Divisions"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGroups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Groups"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                /** @description Only these, such as `MediaStatus`. */
+                cmd_type?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_NoticeOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeviceNotices: {
+        parameters: {
+            query?: {
+                /** @description Only these, such as `MediaStatus`. */
+                cmd_type?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_NoticeOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDevicePositions: {
+        parameters: {
+            query?: {
+                /** @description A day before `end` by default. */
+                start?: string | null;
+                /** @description Now by default. */
+                end?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Track"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listChannelPositions: {
+        parameters: {
+            query?: {
+                /** @description A day before `end` by default. */
+                start?: string | null;
+                /** @description Now by default. */
+                end?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Track"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAnomalies: {
+        parameters: {
+            query?: {
+                device_id?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_AnomalyOut_"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
