@@ -27,7 +27,7 @@ setup: $(STAMPS)/node ## the server and its web page; afterwards .venv/bin/vms r
 	@$(MAKE) --silent -j2 $(STAMPS)/build $(STAMPS)/page
 
 setup-tests: setup $(STAMPS)/dev $(STAMPS)/page-checkers $(STAMPS)/chromium ## what the tests need beyond that
-	@sh scripts/setup_sipp.sh
+	@sh scripts/setup_peers.sh
 
 demo: setup ## server and sixteen simulated cameras; Ctrl-C ends all
 	@$(BIN)/vms demo --cameras 16

@@ -22,11 +22,12 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "interop-chromium": cache(tools.missing_chromium),
     "interop-ffmpeg": cache(tools.missing_ffmpeg),
     "interop-sipp": cache(tools.missing_sipp),
+    "interop-tshark": cache(tools.missing_tshark),
 }
 """What a group needs beyond Python packages: the reason why it cannot run, or None."""
 
 FOLDERS = ("properties", "fuzz", "scenarios", "adversity", "architecture")
-PEERS = ("chromium", "ffmpeg", "sipp")
+PEERS = ("chromium", "ffmpeg", "sipp", "tshark")
 ORDER = (
     "unit",
     "properties",

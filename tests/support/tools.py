@@ -75,3 +75,8 @@ def missing_postgresql() -> str | None:
 def missing_sipp() -> str | None:
     """Why SIPp cannot be used, or None."""
     return None if shutil.which("sipp") else "no sipp: apt-get install sip-tester (as root)"
+
+
+def missing_tshark() -> str | None:
+    """Why tshark cannot be used, or None."""
+    return None if shutil.which("tshark") else "no tshark: apt-get install tshark (as root)"
