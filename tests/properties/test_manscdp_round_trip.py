@@ -117,19 +117,6 @@ def any_value(kind: object) -> st.SearchStrategy[object]:
     return any_of(kind)
 
 
-SPECIAL: dict[str, Callable[[], st.SearchStrategy[object]]] = {
-    "ConfigControl.blocks": lambda: blocks_of(WRITABLE, 1),
-    "ConfigDownloadResponse.blocks": lambda: blocks_of(READABLE, 0),
-    "ConfigDownloadQuery.config_types": lambda: st.lists(texts, min_size=1, max_size=3).map(tuple),
-    # The form of 2016 has room for one position.
-    "MobilePositionNotify.positions": lambda: any_of(Position).map(lambda one: (one,)),
-    "MobilePositionNotify.total": lambda: st.just(1),
-    # None is the sender, and is read by its name.
-    "Position.source_id": lambda: channel_ids,
-}
-"""Attributes that are not drawn from their type alone."""
-
-
 @cache
 def any_of(cls: type) -> st.SearchStrategy[object]:
     """Any value of a dataclass, attribute by attribute."""
@@ -146,6 +133,18 @@ def blocks_of(classes: tuple[type, ...], least: int) -> st.SearchStrategy[object
     one = st.sampled_from(classes).flatmap(any_value)
     return st.lists(one, min_size=least, max_size=3).map(tuple)
 
+
+SPECIAL: dict[str, Callable[[], st.SearchStrategy[object]]] = {
+    "ConfigControl.blocks": lambda: blocks_of(WRITABLE, 1),
+    "ConfigDownloadResponse.blocks": lambda: blocks_of(READABLE, 0),
+    "ConfigDownloadQuery.config_types": lambda: st.lists(texts, min_size=1, max_size=3).map(tuple),
+    # The form of 2016 has room for one position.
+    "MobilePositionNotify.positions": lambda: any_of(Position).map(lambda one: (one,)),
+    "MobilePositionNotify.total": lambda: st.just(1),
+    # None is the sender, and is read by its name.
+    "Position.source_id": lambda: channel_ids,
+}
+"""Attributes that are not drawn from their type alone."""
 
 CLASSES = tuple(dict.fromkeys(command.cls for command in COMMANDS))
 messages = cast("st.SearchStrategy[Message]", st.sampled_from(CLASSES).flatmap(any_of))
