@@ -153,6 +153,27 @@ class Fleet:
         """A sign of life."""
         self._message(device, "keepalive", KEEPALIVE % (self._next % 10_000 + 1, device.device_id))
 
+    def notify(self, device: Device, kind: str, body: bytes) -> None:
+        """A NOTIFY of a subscription that the server holds no more."""
+        number = self._note(kind, device)
+        device.socket.send(
+            b"NOTIFY %b SIP/2.0\r\n%b%d\r\n%bCall-ID: n%d@127.0.0.1\r\nCSeq: %d NOTIFY\r\n"
+            b"%bEvent: presence\r\nSubscription-State: active;expires=600\r\n"
+            b"Content-Type: Application/MANSCDP+xml\r\nMax-Forwards: 70\r\n"
+            b"Content-Length: %d\r\n\r\n%b"
+            % (
+                self._uri,
+                device.via,
+                number,
+                device.people,
+                number,
+                number,
+                device.contact,
+                len(body),
+                body,
+            )
+        )
+
     def _register(self, device: Device, kind: str, authorization: bytes) -> None:
         number = self._note(kind, device)
         device.socket.send(
@@ -205,12 +226,16 @@ class Fleet:
         if awaited is None:
             self.answers["nothing we asked", 0] += 1
             return
+        self._taken(int(found[1]) if found else 0)
         kind, status = awaited[0], int(data[8:11])
         if kind == "REGISTER" and status == 401:
             self._prove(device, data)
         self.answers[kind, status] += 1
         if kind == "catalogue" and device.parts:
             self._message(device, kind, device.parts.pop())
+
+    def _taken(self, number: int) -> None:
+        """The answer to request `number` came: for those who take the time."""
 
     def _prove(self, device: Device, challenge: bytes) -> None:
         found = _NONCE.search(challenge)
@@ -225,7 +250,14 @@ class Fleet:
         self._register(device, "proof", authorization)
 
     def _asked(self, device: Device, data: bytes) -> None:
-        """A query: acknowledged always, answered once."""
+        """A query: acknowledged always, answered once. A subscription: granted, and that is all."""
+        if data.startswith(b"SUBSCRIBE "):
+            copied = b"".join(_COPIED.findall(data))
+            device.socket.send(
+                b"SIP/2.0 200 OK\r\n%b%bExpires: 3600\r\n\r\n" % (copied, device.contact)
+            )
+            self.answers["SUBSCRIBE", 200] += 1
+            return
         device.socket.send(
             b"SIP/2.0 200 OK\r\n%bContent-Length: 0\r\n\r\n" % b"".join(_COPIED.findall(data))
         )
