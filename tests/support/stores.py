@@ -21,7 +21,7 @@ from vms.inventory.model import (
     TreeNode,
     Waiting,
 )
-from vms.inventory.store import ClockStep, Stored
+from vms.inventory.store import ClockStep, LastHeard, Stored
 
 
 class InMemoryDeviceStore(InMemoryReportStore):
@@ -99,6 +99,15 @@ class InMemoryDeviceStore(InMemoryReportStore):
                 tolerances=touched.tolerances,
                 clock_offset_s=touched.clock_offset_s,
             )
+
+    async def note_heard(self, heard: Sequence[LastHeard]) -> None:
+        await self._commit()
+        for one in heard:
+            known = self._devices.get(one.key)
+            if known is not None:
+                self._devices[one.key] = replace(
+                    known, last_keepalive_at=one.keepalive_at, last_heard_at=one.heard_at
+                )
 
     async def remove_device(
         self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]

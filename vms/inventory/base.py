@@ -56,6 +56,7 @@ class InventoryBase:
         self._gates: dict[str, _Gate] = {}
         self._under_way: set[asyncio.Task[object]] = set()
         self._touched: set[Record] = set()
+        self._heard: set[Record] = set()
         self._positions = LatestPositions()
         self._anomalies = Anomalies()
         self._unpruned: Counter[tuple[DeviceKey, str]] = Counter()

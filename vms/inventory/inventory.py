@@ -49,7 +49,7 @@ from vms.inventory.presence import LONGER_RHYTHM
 from vms.inventory.registration import RegistrationFacts, is_alive_elsewhere, refused_already
 from vms.inventory.reports import Reports
 from vms.inventory.roster import Record
-from vms.inventory.store import Stored
+from vms.inventory.store import LastHeard, Stored
 from vms.inventory.waiting_room import WaitingRoom
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,9 @@ FLUSH_S = 5.0
 """How long a sign of life may be in memory only; it changes no state."""
 
 FLUSH_BATCH = 500
+HEARD_BATCH = 4000
+"""Rows of two columns; they cost a twentieth of a whole one."""
+
 WATCH_S = 0.25
 RUNG_AT_ONCE = 500
 """Deadlines looked at in one go: when a network fails they all fall due together."""
@@ -248,10 +251,17 @@ class Inventory(Filing, Reports, Notices, Measurements):
 
     async def _flush(self) -> None:
         """Signs of life, tolerances, moved ports, repeated attempts: many at once."""
-        touched, self._touched = self._touched, set()
         now = self._clock.monotonic()
+        heard, self._heard = self._heard, set()
+        self._touched.update(record for record in heard if self._has_news(record, now))
+        touched, self._touched = self._touched, set()
         waiting = [record for record in touched if not record.is_removed]
+        only_heard = [record for record in heard - touched if not record.is_removed]
         try:
+            while only_heard:
+                batch = only_heard[-HEARD_BATCH:]
+                await self._store.note_heard([self._last_heard(record) for record in batch])
+                del only_heard[-HEARD_BATCH:]
             while waiting:
                 batch = waiting[-FLUSH_BATCH:]
                 await self._store.touch_devices([self._to_touch(record, now) for record in batch])
@@ -266,7 +276,26 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 self._forget_rows(over)
         except UnavailableError:
             self._touched.update(waiting)
+            self._heard.update(only_heard)
             raise
+
+    def _last_heard(self, record: Record) -> LastHeard:
+        presence, moment = record.presence, self._ledger_clock.moment
+        keepalive_at = presence.keepalive_at
+        return LastHeard(
+            record.device.key,
+            record.device.last_keepalive_at if keepalive_at is None else moment(keepalive_at),
+            moment(presence.heard_at),
+        )
+
+    def _has_news(self, record: Record, now: float) -> bool:
+        """`_to_touch` would find more to write than when the device was last heard."""
+        presence = record.presence
+        return (
+            presence.is_flapping(now) is not record.is_flapping
+            or (presence.is_expired(now) and record.flagged_expiry != presence.expires_at)
+            or presence.interval_s > LONGER_RHYTHM * record.device.keepalive_interval_s
+        )
 
     def _to_touch(self, record: Record, now: float) -> Device:
         """A device as it is to be stored; a longer rhythm than the one on file is remembered."""
@@ -370,10 +399,12 @@ class Inventory(Filing, Reports, Notices, Measurements):
         else:
             changes = presence.heard(now)
         record.forget_seen()
+        if not changes:
+            self._heard.add(record)
+            return
         self._touched.add(record)
-        if changes:
-            self._observe(record, changes[-1].cause)
-            self._schedule(record)
+        self._observe(record, changes[-1].cause)
+        self._schedule(record)
 
     def _follow(self, record: Record, host: str, port: int) -> bool:
         """The device speaks from elsewhere: go there too, where the policy allows it."""

@@ -8,7 +8,7 @@ Raises `vms.errors.UnavailableError` when the database cannot serve; then nothin
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import (
@@ -43,6 +43,14 @@ class Stored:
     next_device_key: int
     next_channel_key: int
     nodes: tuple[TreeNode, ...] = ()
+
+
+class LastHeard(NamedTuple):
+    """When a device was last heard, and its last keepalive."""
+
+    key: DeviceKey
+    keepalive_at: datetime | None
+    heard_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,10 @@ class DeviceStore(ReportStore, Protocol):
 
     async def touch_devices(self, devices: Sequence[Device]) -> None:
         """Write the liveness fields of many at once; may lag by seconds (N3)."""
+        ...
+
+    async def note_heard(self, heard: Sequence[LastHeard]) -> None:
+        """Write when many were last heard, and nothing else; may lag by seconds (N3)."""
         ...
 
     async def remove_device(

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Integer, Table, bindparam, delete, select,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.dml import Insert, UpdateBase
 
 from vms.inventory.model import Transition
 from vms.persistence import presence_log
+from vms.persistence.bulk import Bulk
 from vms.persistence.rows import NO_BINDING, Row
 from vms.persistence.tables import (
     alarms,
@@ -38,6 +39,7 @@ class Operation(Enum):
     SAVE_DEVICE = (0, 0)
     TOUCH_DEVICE = (0, 1)
     REMOVE_DEVICE = (0, 2)
+    HEARD_DEVICE = (0, 3)
     SAVE_CHANNEL = (1, 0)
     REMOVE_CHANNEL = (1, 1)
     SAVE_WAITING = (2, 0)
@@ -75,6 +77,16 @@ class Once(Enum):
         return columns
 
 
+MANY = frozenset(
+    {
+        Operation.SAVE_DEVICE,
+        Operation.TOUCH_DEVICE,
+        Operation.HEARD_DEVICE,
+        Operation.SAVE_CHANNEL,
+    }
+)
+"""Those whose rows come by the thousand, and name every parameter of their statement."""
+
 Work = Callable[[AsyncConnection], Awaitable[None]]
 """Anything else to be done inside the transaction."""
 
@@ -94,13 +106,25 @@ class ChangeWriter:
     """Writes many changes with few statements."""
 
     dialect_name: str
-    _statements: Mapping[Operation, Executable] = field(init=False)
+    _statements: Mapping[Operation, UpdateBase] = field(init=False)
     _once: Mapping[Once, Executable] = field(init=False)
+    _bulks: dict[Operation, Bulk] = field(init=False, default_factory=dict[Operation, Bulk])
 
     def __post_init__(self) -> None:
         self._statements = {
             Operation.SAVE_DEVICE: self._upsert(devices, "key"),
-            Operation.TOUCH_DEVICE: _touch_devices(),
+            Operation.TOUCH_DEVICE: _update_devices(
+                "last_keepalive_at",
+                "last_heard_at",
+                "keepalive_interval_s",
+                "keepalive_misses",
+                "state",
+                "state_since",
+                "tolerances",
+                "clock_offset_s",
+                *NO_BINDING,
+            ),
+            Operation.HEARD_DEVICE: _update_devices("last_keepalive_at", "last_heard_at"),
             Operation.REMOVE_DEVICE: _hide(devices),
             Operation.SAVE_CHANNEL: self._upsert(channels, "key"),
             Operation.REMOVE_CHANNEL: _hide(channels),
@@ -129,7 +153,10 @@ class ChangeWriter:
     ) -> Sequence[int]:
         """How many of each one's `once` rows were new."""
         for operation, rows in _merged(changes):
-            await connection.execute(self._statements[operation], rows)
+            if operation in MANY:
+                await self._bulk(operation, rows[0], connection).write(connection, rows)
+            else:
+                await connection.execute(self._statements[operation], rows)
         transitions = [step for change in changes for step in change.transitions]
         if transitions:
             await presence_log.append(connection, transitions)
@@ -138,6 +165,13 @@ class ChangeWriter:
             if change.work is not None:
                 await change.work(connection)
         return counts
+
+    def _bulk(self, operation: Operation, row: Row, connection: AsyncConnection) -> Bulk:
+        bulk = self._bulks.get(operation)
+        if bulk is None:
+            bulk = Bulk(self._statements[operation], row, connection.dialect)
+            self._bulks[operation] = bulk
+        return bulk
 
     async def _store_once(
         self, connection: AsyncConnection, changes: Sequence[Change]
@@ -161,7 +195,7 @@ class ChangeWriter:
                     counts[index] += 1
         return counts
 
-    def _insert_once(self, once: Once) -> Executable:
+    def _insert_once(self, once: Once) -> UpdateBase:
         """Rows that are there already give nothing back."""
         table, identity, unique = once.value
         return (
@@ -198,18 +232,7 @@ def insert_into(table: Table, dialect_name: str) -> postgresql.Insert | sqlite.I
     return postgresql.insert(table) if dialect_name == "postgresql" else sqlite.insert(table)
 
 
-def _touch_devices() -> Executable:
-    names = (
-        "last_keepalive_at",
-        "last_heard_at",
-        "keepalive_interval_s",
-        "keepalive_misses",
-        "state",
-        "state_since",
-        "tolerances",
-        "clock_offset_s",
-        *NO_BINDING,
-    )
+def _update_devices(*names: str) -> UpdateBase:
     return (
         update(devices)
         .where(devices.c.key == bindparam("b_key"))
@@ -217,7 +240,7 @@ def _touch_devices() -> Executable:
     )
 
 
-def _prune(table: Table, order: ColumnElement[Any], *of: str) -> Executable:
+def _prune(table: Table, order: ColumnElement[Any], *of: str) -> UpdateBase:
     """All but the newest `b_keep` rows of those that have these columns in common."""
     alike = [table.c[name] == bindparam(f"b_{name}") for name in of]
     # Above the oldest that stays there are as many as are kept.
@@ -227,7 +250,7 @@ def _prune(table: Table, order: ColumnElement[Any], *of: str) -> Executable:
     )
 
 
-def _hide(table: Table) -> Executable:
+def _hide(table: Table) -> UpdateBase:
     return update(table).where(table.c.key == bindparam("b_key")).values(removed=True)
 
 

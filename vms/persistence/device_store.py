@@ -20,7 +20,7 @@ from vms.inventory.model import (
     TreeNode,
     Waiting,
 )
-from vms.inventory.store import ClockStep, Stored
+from vms.inventory.store import ClockStep, LastHeard, Stored
 from vms.persistence import presence_log
 from vms.persistence.changes import Change, Once, Operation
 from vms.persistence.database import Database
@@ -99,6 +99,15 @@ class SqlDeviceStore(SqlReportStore):
         rows: list[Row] = [{"b_key": device.key, **liveness_of(device)} for device in devices]
         if rows:
             await self._write(Change([(Operation.TOUCH_DEVICE, rows)]))
+
+    async def note_heard(self, heard: Sequence[LastHeard]) -> None:
+        """Write when many were last heard; for those of which nothing else changed."""
+        rows: list[Row] = [
+            {"b_key": one.key, "last_keepalive_at": one.keepalive_at, "last_heard_at": one.heard_at}
+            for one in heard
+        ]
+        if rows:
+            await self._write(Change([(Operation.HEARD_DEVICE, rows)]))
 
     async def remove_device(
         self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CursorResult,
+    Dialect,
     Select,
     Text,
     bindparam,
@@ -25,6 +27,7 @@ from sqlalchemy.sql.dml import Delete, Update
 
 from vms.errors import ConflictError
 from vms.inventory.model import Interval, Subject, SubjectKind, Transition
+from vms.persistence.bulk import Bulk
 from vms.persistence.rows import Fetched, Row, fetched, interval_of
 from vms.persistence.tables import ledger
 
@@ -86,7 +89,7 @@ async def _write_round(connection: AsyncConnection, steps: Sequence[Transition])
     if dropped:
         await _change_open_rows(connection, delete(ledger), (), dropped)
     if opened:
-        await connection.execute(insert(ledger), opened)
+        await _opener(connection.dialect).write(connection, opened)
 
 
 def _opening(step: Transition) -> Row:
@@ -110,21 +113,33 @@ async def _change_open_rows(
     if connection.dialect.name == "postgresql":
         result = await _change_by_arrays(connection, statement, columns, rows)
     else:
-        statement = statement.where(
-            ledger.c.kind == bindparam("b_kind"),
-            ledger.c.subject_key == bindparam("b_subject_key"),
-            ledger.c.start_s == bindparam("b_start_s"),
-            ledger.c.end_s.is_(None),
-        )
-        if isinstance(statement, Update):
-            statement = statement.values({name: bindparam(name) for name in columns})
-        names = ("b_kind", "b_subject_key", "b_start_s", *columns)
-        result = await connection.execute(
-            statement, [{name: row[name] for name in names} for row in rows]
-        )
+        is_deletion = isinstance(statement, Delete)
+        changer = _changer(connection.dialect, columns, is_deletion=is_deletion)
+        result = await changer.write(connection, rows)
     if result.rowcount != len(rows):
         missing = len(rows) - result.rowcount
         raise ConflictError(f"{missing} of {len(rows)} ledger intervals to be ended are not open")
+
+
+@lru_cache(maxsize=8)
+def _opener(dialect: Dialect) -> Bulk:
+    names = ("kind", "subject_key", "start_s", "end_s", "state", "cause")
+    return Bulk(insert(ledger), names, dialect)
+
+
+@lru_cache(maxsize=32)
+def _changer(dialect: Dialect, columns: tuple[str, ...], *, is_deletion: bool) -> Bulk:
+    open_row = (
+        ledger.c.kind == bindparam("b_kind"),
+        ledger.c.subject_key == bindparam("b_subject_key"),
+        ledger.c.start_s == bindparam("b_start_s"),
+        ledger.c.end_s.is_(None),
+    )
+    names = ("b_kind", "b_subject_key", "b_start_s", *columns)
+    if is_deletion:
+        return Bulk(delete(ledger).where(*open_row), names, dialect)
+    statement = update(ledger).where(*open_row)
+    return Bulk(statement.values({name: bindparam(name) for name in columns}), names, dialect)
 
 
 async def _change_by_arrays(
