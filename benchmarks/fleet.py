@@ -1,6 +1,7 @@
 """Many devices in few lines: raw sockets and ready-made bytes, so that the generator costs little.
 
-It shares no code with the server and retransmits nothing. A device has a socket of its own.
+It shares no code with the server and retransmits nothing. A device has a
+socket and a host of its own.
 """
 
 import contextlib
@@ -20,6 +21,9 @@ SILENCE_LIMIT_S = 5.0
 
 SENDS_AT_ONCE = 32
 """After so many, answers are looked at."""
+
+NETWORKS = 250
+"""Hosts are in so many networks: servers limit what strangers of one host or network cost."""
 
 _BRANCH = re.compile(rb"branch=z9hG4bK(\d+)")
 _NONCE = re.compile(rb'nonce="([^"]+)"')
@@ -119,17 +123,18 @@ class Fleet:
         device_id = str(_FIRST_DEVICE + number).encode()
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
-        sock.bind(("127.0.0.1", 0))
+        host = f"127.1.{number % NETWORKS}.{1 + number // NETWORKS}"
+        sock.bind((host, 0))
         sock.connect(("127.0.0.1", port))
-        own_port: int = sock.getsockname()[1]
+        own = b"%b:%d" % (host.encode(), sock.getsockname()[1])
         address = b"<sip:%b@%b>" % (device_id, self._realm)
         made = Device(
             number,
             device_id,
             sock,
-            via=b"Via: SIP/2.0/UDP 127.0.0.1:%d;rport;branch=z9hG4bK" % own_port,
+            via=b"Via: SIP/2.0/UDP %b;rport;branch=z9hG4bK" % own,
             people=b"From: %b;tag=%d\r\nTo: %b\r\n" % (address, number, address),
-            contact=b"Contact: <sip:%b@127.0.0.1:%d>\r\n" % (device_id, own_port),
+            contact=b"Contact: <sip:%b@%b>\r\n" % (device_id, own),
             ha1=_md5(b"%b:%b:%b" % (device_id, self._realm, password.encode())),
             first_channel=number,
         )
