@@ -415,6 +415,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
             return False
         moved = replace(binding, host=host, port=port)
         self._roster.put_device(record, replace(record.device, binding=moved))
+        self._touched.add(record)
         return True
 
     def follow_transport(self, device_id: str, transport: str) -> None:
