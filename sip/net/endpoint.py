@@ -27,7 +27,7 @@ from sip.effects import (
 )
 from sip.errors import ProtocolError, TransactionTimeoutError, TransportError
 from sip.headers import Headers
-from sip.message import Address, Flow, Request, Response, response_to, tag_to
+from sip.message import METHODS, Address, Flow, Request, Response, response_to, tag_to
 from sip.net.binding import LocalAddress, bind_pair
 from sip.net.calls import CallLeg, IncomingRequest, InviteRefusedError, PendingInvite
 from sip.net.connections import Connections
@@ -458,6 +458,8 @@ class Endpoint:
         except ProtocolError as error:
             self._unusable(message, flow, error, is_trusted)
             return
+        if not is_trusted and isinstance(message, Request) and message.method not in METHODS:
+            self._gate.note_failure(flow, "unknown method")
         if effects:
             self._perform(effects, is_trusted=is_trusted, request_bytes=len(data))
         self._arm(now)
