@@ -17,6 +17,8 @@ from vms.accounts.service import Accounts
 from vms.clock import SystemClock
 from vms.console import fail, run, until_signal
 from vms.demonstration import demonstrate
+from vms.diagnosis.pcap import NoCaptureError, read
+from vms.diagnosis.replay import Replay
 from vms.doctor import findings
 from vms.logs import set_up_logs
 from vms.persistence.account_store import SqlAccountStore
@@ -86,6 +88,26 @@ def doctor(config: ConfigFile = None, settings: SettingsList = None) -> None:
         if not finding.is_well:
             typer.echo(f"      -> {finding.remedy}")
     raise typer.Exit(0 if is_well else 1)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A capture: pcap.")],
+    server: Annotated[
+        str | None,
+        typer.Option(help="Our side, HOST:PORT; without it, the first that is asked to register."),
+    ] = None,
+) -> None:
+    """Feed a capture to the real cores; print its messages and what they change."""
+    host, _, port = (server or "").rpartition(":")
+    if server is not None and not (host and port.isascii() and port.isdigit()):
+        fail(f"--server {server}: write it as HOST:PORT")
+    ours = (host.strip("[]"), int(port)) if server is not None else None
+    try:
+        for line in Replay(ours).lines(read(file.read_bytes())):
+            typer.echo(line)
+    except NoCaptureError as error:
+        fail(f"{file}: {error}")
 
 
 @app.command()
