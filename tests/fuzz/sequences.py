@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -388,11 +388,19 @@ class Conversation(RuleBasedStateMachine):
 
         for _ in range(4):
             await self._leap(LONGEST_TIMER_S)
-        await until(is_empty)
+        await self._until(is_empty, "a session or a call")
         await self._leap(LONGEST_TIMER_S)
-        await until(lambda: endpoint.stats.transactions == 0)
+        await self._until(lambda: endpoint.stats.transactions == 0, "a transaction")
         assert broker._pool.lent == 0, "an SSRC is still lent"
         assert relay._ports.lent == 0, "a port is still lent"
+
+    async def _until(self, is_true: Callable[[], bool], what: str) -> None:
+        try:
+            await until(is_true)
+        except TimeoutError:
+            agent, broker = self._server.endpoint._agent, self._server.broker
+            left = [*agent._servers, *agent._clients, *agent._dialogs, *broker.sessions()]
+            raise AssertionError(f"{what} is left over: {left}") from None
 
 
 def _channel(device_id: str) -> str:
