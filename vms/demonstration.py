@@ -31,6 +31,7 @@ H265_SHARE = 4
 
 FIRST_IDS = {"h264": "34020000001180000001", "h265": "34020000001180000501"}
 AUDIO = {"h264": "g711a", "h265": "aac"}
+EDITIONS = {"h264": "2016", "h265": "2022"}
 FAULTS = {
     "h264": ("no-media@4", "flapping=40@6", "wrong-password@8", "loss=5@10", "slow-answer=2@11"),
     "h265": ("silent=60@3",),
@@ -135,6 +136,7 @@ async def _cameras(up: Running, fleets: Sequence[Fleet], shared: str) -> AsyncGe
                     *("--server-id", sip.server_id, "--domain", sip.domain),
                     *("--devices", str(options.devices), "--first-id", options.first_id),
                     *("--codec", fleet.codec, "--audio", AUDIO[fleet.codec]),
+                    *("--edition", EDITIONS[fleet.codec]),
                     *("--keepalive", "20", *faults),
                     env=os.environ | {"GB28181_PASSWORD": shared},
                     stdout=asyncio.subprocess.DEVNULL,
