@@ -131,7 +131,7 @@ async def test_a_long_span_is_asked_day_by_day_with_a_progress(tmp_path: Path) -
             assert question.element("EndTime") == f"2024-05-{end}"
             # This one crosses midnight, so both days have it.
             await recorder.tell(part(question.element("SN"), 1, at(23, 45)))
-            await until(lambda number=number: records.job(job.job_id).slices_done == number)
+            await until(lambda: records.job(job.job_id).slices_done == number)  # noqa: B023
         done = await finished(server, job)
 
         assert (done.state, done.received, done.announced) == (JobState.COMPLETE, 1, 1)
