@@ -62,6 +62,38 @@ SIP_STRANGERS_IGNORED = Metric(
     Kind.COUNTER,
     "Requests of strangers dropped because their allowance was used up",
 )
+SIP_STRANGERS_IGNORED_BYTES = Metric(
+    "vms_sip_strangers_ignored_bytes", Kind.COUNTER, "Bytes of those requests"
+)
+SIP_STRANGERS_ANSWERED = Metric(
+    "vms_sip_strangers_answered", Kind.COUNTER, "Answers that strangers got"
+)
+SIP_STRANGERS_ANSWERED_BYTES = Metric(
+    "vms_sip_strangers_answered_bytes", Kind.COUNTER, "Bytes of those answers"
+)
+SIP_STRANGERS_UNANSWERED = Metric(
+    "vms_sip_strangers_unanswered",
+    Kind.COUNTER,
+    "Answers to strangers not sent: their allowance was used up, or the answer too long",
+)
+SIP_STRANGERS_UNANSWERED_BYTES = Metric(
+    "vms_sip_strangers_unanswered_bytes", Kind.COUNTER, "Bytes of those answers"
+)
+SIP_BANS = Metric("vms_sip_bans", Kind.GAUGE, "Addresses and networks not read now")
+SIP_BANS_IMPOSED = Metric("vms_sip_bans_imposed", Kind.COUNTER, "Times that one was banned")
+SIP_BANNED_DROPPED = Metric(
+    "vms_sip_banned_dropped", Kind.COUNTER, "Messages of banned sources, dropped unread"
+)
+SIP_BANNED_DROPPED_BYTES = Metric(
+    "vms_sip_banned_dropped_bytes", Kind.COUNTER, "Bytes of those messages"
+)
+SIP_CONNECTIONS_BARRED = Metric(
+    "vms_sip_connections_barred", Kind.COUNTER, "Connections of banned sources, closed at once"
+)
+SIP_CONNECTIONS_CLOSED = Metric(
+    "vms_sip_connections_closed", Kind.COUNTER, "Connections that we closed, by cause", ("cause",)
+)
+SIP_SUBSCRIPTIONS = Metric("vms_sip_subscriptions", Kind.GAUGE, "Subscriptions held at devices now")
 SIP_CONNECTIONS = Metric("vms_sip_connections", Kind.GAUGE, "TCP connections of devices open now")
 SIP_SOCKET_DROPS = Metric(
     "vms_sip_socket_drops", Kind.COUNTER, "Datagrams the kernel dropped before we read them"

@@ -99,6 +99,8 @@ FAILURE_WEIGHTS = {
     Cause.REFUSED: 1.0,
     Cause.WAITS: 0.2,
     Cause.REALM: 0.2,
+    Cause.CHALLENGED: UNANSWERED_CHALLENGE,
+    Cause.STALE: UNANSWERED_CHALLENGE,
 }
 """How much a REGISTER in vain speaks against its source. A device that waits to be let in asks
 again and again, and is no scanner."""
@@ -179,24 +181,18 @@ class Registrar:
                 cause = Cause.CHALLENGED if proof.username is None else Cause.STALE
                 cause = cause if proof.is_our_realm else Cause.REALM
                 self._note(request, flow, device_id, cause, "challenged")
-                self._endpoint.note_failure(flow, "unanswered challenge", UNANSWERED_CHALLENGE)
                 return self._challenged(request, flow, device_id, stale=stale)
             case Refuse() as refuse:
                 mixed_up = Cause.USERNAME if facts.to_id == device_id else Cause.FROM_TO
                 cause = CAUSES.get(refuse.refusal, mixed_up)
                 self._note(request, flow, device_id, cause, refuse.refusal.value)
-                # Who waits for an operator has done nothing wrong; it only must not be a flood.
-                weight = UNANSWERED_CHALLENGE if refuse.refusal is Refusal.WAITS else 1.0
-                self._endpoint.note_failure(flow, refuse.refusal.value, weight)
                 return await self._refused(request, flow, device_id, refuse)
             case Accept(expires_s=0):
-                self._endpoint.note_success(flow)
                 return await self._unregistered(request, flow, device_id)
             case Accept(expires_s=expires_s):
                 if self._is_storming(request, flow, facts.device, expires_s):
                     self._count("repeated")
                     return self._welcomed(request, device_id, expires_s)
-                self._endpoint.note_success(flow)
                 response = await self._registered(request, flow, device_id, expires_s, facts.device)
                 for oddity in proof.oddities:
                     self._inventory.count_tolerance(device_id, oddity)
