@@ -287,6 +287,7 @@ class Server:
             on_notify=entrance.notified,
         )
         self.notifications.reports.jobs = self.commands
+        self.commands.controls.on_alarms_reset = self.notifications.alarms.reset_sent
         self.inbound = Inbound(
             self.registrar,
             self.inventory,

@@ -4,11 +4,11 @@ Movement and whatever else goes by the eight bytes of annex A.3 stands in `steer
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from vms.errors import InvalidError
-from vms.gb28181.ids import ChannelId
+from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.editions import ONLY_2022, SINCE_2016
 from vms.gb28181.manscdp.messages import (
     AlarmResetControl,
@@ -27,6 +27,9 @@ from vms.gb28181.manscdp.messages import (
 )
 from vms.signalling.commanding import Commanding, Outcome
 
+BY_DEVICE = 2
+"""The AlarmMethod that falls silent until it is reset."""
+
 LARGEST_WINDOW_PX = 16_384
 LARGEST_STREAM = 15
 LARGEST_CARD = 8
@@ -43,6 +46,8 @@ class ControlCommands:
     """
 
     def __init__(self, commanding: Commanding) -> None:
+        self.on_alarms_reset: Callable[[DeviceId, str], None] | None = None
+        """Told the device and whose alarms it forgot."""
         self._commanding = commanding
 
     async def reboot(self, device_id: str, *, force: bool = False) -> Outcome:
@@ -101,11 +106,14 @@ class ControlCommands:
             _within("methods", method, 1, 7)
         for kind in types:
             _within("types", kind, 0, 99)
-        return await self._commanding.control(
+        outcome = await self._commanding.control(
             to,
             lambda sn: AlarmResetControl(sn, to.target, tuple(methods), tuple(types)),
             force=force,
         )
+        if self.on_alarms_reset is not None and (not methods or BY_DEVICE in methods):
+            self.on_alarms_reset(to.device_id, to.target)
+        return outcome
 
     async def key_picture(self, device_id: str, channel_id: str, *, force: bool = False) -> Outcome:
         """IFrameCmd, which the edition of 2016 spells IFameCmd: a key picture at once."""

@@ -8,7 +8,6 @@ without a storm of our own.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,13 +27,6 @@ from vms.events import (
     SubscriptionChanged,
 )
 from vms.gb28181.ids import DeviceId
-from vms.gb28181.manscdp.messages import (
-    AlarmQuery,
-    CatalogQuery,
-    Message,
-    MobilePositionQuery,
-    PtzPositionQuery,
-)
 from vms.gb28181.profiles import RefreshMode
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Status
@@ -56,6 +48,7 @@ from vms.signalling.flows import Flows
 from vms.signalling.header_text import readable
 from vms.signalling.messenger import MESSAGE_LIMIT_S
 from vms.signalling.pending import Pending
+from vms.signalling.subscription_entry import Entry, SubscriptionView
 
 log = structlog.get_logger(__name__)
 
@@ -72,52 +65,7 @@ UNDER_WAY = 64
 NEWS_CAPACITY = 120_000
 """Every device of a full node may come online at once, twice."""
 
-POSITION_INTERVAL_S = 5
-"""What the standard proposes (A.2.4.9)."""
-
 TROUBLE = frozenset({SubscriptionState.FAILED, SubscriptionState.REFUSED})
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionView:
-    """How one subscription of a device stands. `error` says why the last attempt failed."""
-
-    kind: SubscriptionKind
-    state: SubscriptionState
-    is_wanted: bool
-    since: datetime | None = None
-    expires_at: datetime | None = None
-    last_notify_at: datetime | None = None
-    notifies: int = 0
-    error: str = ""
-
-
-class _Entry:
-    """One (device, kind) that is or was wanted."""
-
-    __slots__ = (
-        "device_id",
-        "dialog",
-        "event",
-        "kind",
-        "last_notify_at",
-        "machine",
-        "notifies",
-        "told",
-    )
-
-    def __init__(
-        self, device_id: DeviceId, kind: SubscriptionKind, event: str, machine: SubscriptionMachine
-    ) -> None:
-        self.device_id = device_id
-        self.kind = kind
-        self.event = event
-        self.machine = machine
-        self.dialog: Subscription | None = None
-        self.notifies = 0
-        self.last_notify_at: float | None = None
-        self.told = SubscriptionState.IDLE
-        """The last state that was an event."""
 
 
 class Subscriptions:
@@ -146,9 +94,9 @@ class Subscriptions:
         self._expires_s = expires_s
         self._dice = dice
         self._on_notify = on_notify
-        self._entries: dict[DeviceId, dict[SubscriptionKind, _Entry]] = {}
-        self._timetable: Timetable[_Entry] = Timetable()
-        self._queue: deque[tuple[_Entry, Effect]] = deque()
+        self._entries: dict[DeviceId, dict[SubscriptionKind, Entry]] = {}
+        self._timetable: Timetable[Entry] = Timetable()
+        self._queue: deque[tuple[Entry, Effect]] = deque()
         self._work: set[asyncio.Task[None]] = set()
 
     # What others may ask
@@ -281,13 +229,13 @@ class Subscriptions:
         for entry in self._entries.get(device_id, {}).values():
             self._do(entry, entry.machine.vanished(now))
 
-    def _fresh(self, device_id: DeviceId, kind: SubscriptionKind) -> _Entry:
+    def _fresh(self, device_id: DeviceId, kind: SubscriptionKind) -> Entry:
         # The id stays the same over refreshes (9.11.1.2).
         event = "presence"
         if kind is SubscriptionKind.CATALOG:
             event = f"Catalog;id={self._pending.next_sn()}"
         now = self._clock.monotonic()
-        entry = _Entry(device_id, kind, event, SubscriptionMachine(self._expires_s, now))
+        entry = Entry(device_id, kind, event, SubscriptionMachine(self._expires_s, now))
         entry.machine.want(now)
         return entry
 
@@ -320,7 +268,7 @@ class Subscriptions:
             if room <= 0:
                 return
 
-    def _do(self, entry: _Entry, effects: Iterable[Effect]) -> None:
+    def _do(self, entry: Entry, effects: Iterable[Effect]) -> None:
         """After every input to a machine: what it wants done, when to look at it again."""
         for effect in effects:
             if isinstance(effect, Forget):
@@ -355,7 +303,7 @@ class Subscriptions:
             log.error("subscribing failed by our own fault", exc_info=fault)
         self._fill()
 
-    async def _perform(self, entry: _Entry, effect: Effect) -> None:
+    async def _perform(self, entry: Entry, effect: Effect) -> None:
         if isinstance(effect, Forget) or not entry.machine.is_current(effect.attempt):
             return
         try:
@@ -371,8 +319,8 @@ class Subscriptions:
         except VmsError as error:
             self._failed(entry, effect.attempt, error)
 
-    async def _subscribe(self, entry: _Entry, attempt: int, expires_s: int) -> None:
-        query = self._query(entry)
+    async def _subscribe(self, entry: Entry, attempt: int, expires_s: int) -> None:
+        query = entry.query(self._pending.next_sn())
         dialog = await self._link.subscribe(entry.device_id, entry.event, expires_s, query)
         if not entry.machine.is_current(attempt):
             await dialog.end(limit_s=MESSAGE_LIMIT_S)
@@ -384,7 +332,7 @@ class Subscriptions:
         self._do(entry, entry.machine.accepted(attempt, dialog.granted_s, now))
         dialog.on_notify = lambda incoming: self._on_notify(entry.device_id, incoming)
 
-    async def _refresh(self, entry: _Entry, attempt: int, expires_s: int) -> None:
+    async def _refresh(self, entry: Entry, attempt: int, expires_s: int) -> None:
         dialog, device_id = entry.dialog, entry.device_id
         mode = self._inventory.profile(device_id).subscription_refresh
         if mode is RefreshMode.NEW_DIALOG:
@@ -406,7 +354,7 @@ class Subscriptions:
         now = self._clock.monotonic()
         self._do(entry, entry.machine.accepted(attempt, dialog.granted_s, now))
 
-    def _failed(self, entry: _Entry, attempt: int, error: VmsError) -> None:
+    def _failed(self, entry: Entry, attempt: int, error: VmsError) -> None:
         status = error.status if isinstance(error, RejectedError) else None
         shortest_s = error.facts.get("min_expires_s")
         log.info("not subscribed", device_id=entry.device_id, kind=entry.kind, error=str(error))
@@ -422,36 +370,24 @@ class Subscriptions:
             ),
         )
 
-    def _ended(self, entry: _Entry, dialog: Subscription, reason: str) -> None:
+    def _ended(self, entry: Entry, dialog: Subscription, reason: str) -> None:
         """By the device, or by time. What a refresh brings about, the refresh tells."""
         if entry.dialog is dialog and not reason.startswith(("refused ", "no answer")):
             now = self._clock.monotonic()
             self._do(entry, entry.machine.ended_by_device(reason, now, self._dice()))
 
-    def _forget(self, entry: _Entry) -> None:
+    def _forget(self, entry: Entry) -> None:
         if entry.dialog is not None:
             entry.dialog.on_ended = None
             entry.dialog.forget()
             entry.dialog = None
 
-    def _query(self, entry: _Entry) -> Message:
-        sn, device_id = self._pending.next_sn(), entry.device_id
-        match entry.kind:
-            case SubscriptionKind.CATALOG:
-                return CatalogQuery(sn, device_id)
-            case SubscriptionKind.ALARM:
-                return AlarmQuery(sn, device_id, start_priority=0, end_priority=0, methods=(0,))
-            case SubscriptionKind.POSITION:
-                return MobilePositionQuery(sn, device_id, POSITION_INTERVAL_S)
-            case SubscriptionKind.PTZ_POSITION:
-                return PtzPositionQuery(sn, device_id)
-
-    def _body(self, entry: _Entry) -> bytes:
-        return self._link.body(entry.device_id, self._query(entry))
+    def _body(self, entry: Entry) -> bytes:
+        return self._link.body(entry.device_id, entry.query(self._pending.next_sn()))
 
     # Showing
 
-    def _tell(self, entry: _Entry) -> None:
+    def _tell(self, entry: Entry) -> None:
         machine = entry.machine
         self._events.publish(
             SubscriptionChanged(
@@ -459,7 +395,7 @@ class Subscriptions:
             )
         )
 
-    def _view(self, entry: _Entry) -> SubscriptionView:
+    def _view(self, entry: Entry) -> SubscriptionView:
         machine = entry.machine
         return SubscriptionView(
             entry.kind,

@@ -1,5 +1,6 @@
 """Notifications on the wire: stored before they are answered, once, and in their device's name."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -178,7 +179,13 @@ async def test_a_source_that_waits_for_its_reset_is_known(tmp_path: Path) -> Non
         alarms = server.notifications.alarms
 
         assert alarms.awaiting_reset(DEVICE) == {CHANNEL}
-        alarms.reset_sent(DEVICE, CHANNEL)
+        resetting = asyncio.create_task(server.commands.controls.reset_alarm(DEVICE, CHANNEL))
+        order = await camera.asked("MESSAGE", "DeviceControl")
+        assert order.element("AlarmCmd") == "ResetAlarm"
+        done = f"<SN>{order.element('SN')}</SN><DeviceID>{CHANNEL}</DeviceID><Result>OK</Result>"
+        await camera.tell(f"<Response><CmdType>DeviceControl</CmdType>{done}</Response>")
+        await resetting
+
         assert alarms.awaiting_reset(DEVICE) == frozenset()
 
 

@@ -26,7 +26,7 @@ from vms.inventory.model import State
 from vms.inventory.subscriptions import SubscriptionKind, SubscriptionState
 from vms.server import Server
 from vms.signalling import subscriptions as module
-from vms.signalling.subscriptions import SubscriptionView
+from vms.signalling.subscription_entry import SubscriptionView
 
 CATALOG, ALARM = SubscriptionKind.CATALOG, SubscriptionKind.ALARM
 
