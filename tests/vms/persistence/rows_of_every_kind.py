@@ -17,9 +17,11 @@ from vms.inventory.model import (
     Subject,
     SubjectKind,
     Transition,
+    TreeNode,
     Waiting,
     WaitingVerdict,
 )
+from vms.inventory.reported import Notice, Position
 
 NOW = datetime(2026, 3, 1, 8, 30, 0, 123456, tzinfo=UTC)
 DEVICE_KEY_WORD = "kept with the device"
@@ -58,6 +60,10 @@ def device(key: int, device_id: str | None = None) -> Device:
         state_since=NOW,
         created_at=NOW - timedelta(days=1),
         tolerances={"late-nonce": 2},
+        profile_override="dahua",
+        profile_fields={"send_date": False, "ptz_max_speed": 127},
+        edition_override=Edition.E2022,
+        clock_offset_s=-3.25,
     )
 
 
@@ -93,6 +99,7 @@ def channel(key: int, device_key: int = 1, channel_id: str | None = None) -> Cha
         ),
         name_override="Hall",
         division_override="340201",
+        overrides={"builder": "Builder", "longitude": 118.5, "latitude": 31.75},
         state=State.OFFLINE,
         state_since=NOW,
         absent_syncs=2,
@@ -127,6 +134,50 @@ def alarm(number: int, device_key: int = 1, fingerprint: str | None = None) -> A
         latitude=None,
         fingerprint=fingerprint or f"fingerprint-{number}",
         raw=b"<Notify>\xd2\xc6</Notify>",
+    )
+
+
+def notice(number: int, device_key: int = 1, *, is_known: bool = True) -> Notice:
+    """A notice; later numbers are newer."""
+    return Notice(
+        notice_id=f"0195-{number:08d}",
+        device_key=DeviceKey(device_key),
+        device_id=DeviceId(f"3402000000111{device_key:07d}"),
+        source_id="34020000001320000001",
+        cmd_type="MediaStatus" if is_known else "TimeSync",
+        sn=number,
+        occurred_at=None if number % 2 else NOW,
+        received_at=NOW + timedelta(seconds=1),
+        facts={"notify_type": 121, "words": ["移动", None, 1.5, True]},
+        is_known=is_known,
+        fingerprint=f"fingerprint-{number}",
+        raw=b"<Notify>\xd2\xc6</Notify>",
+    )
+
+
+def position(second: int, device_key: int = 1, source_id: str = "34020000001320000001") -> Position:
+    """A position on a way to the east."""
+    return Position(
+        device_key=DeviceKey(device_key),
+        device_id=DeviceId(f"3402000000111{device_key:07d}"),
+        source_id=source_id,
+        captured_at=NOW + timedelta(seconds=second),
+        received_at=NOW + timedelta(seconds=second + 1),
+        longitude=118.25 + second / 1000,
+        latitude=31.5,
+        speed_kmh=40.0,
+        direction_deg=90.0,
+    )
+
+
+def node(number: int, device_key: int = 1, name: str = "组") -> TreeNode:
+    """A virtual organisation of a group."""
+    return TreeNode(
+        DeviceKey(device_key),
+        f"3402000000216{number:07d}",
+        name,
+        parent_id="34020000002160000001",
+        business_group_id="34020000002150000001",
     )
 
 
