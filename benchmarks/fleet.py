@@ -44,6 +44,16 @@ INFO = b"""<?xml version="1.0" encoding="GB2312"?>\r
 <Firmware>V5.7.3</Firmware>\r
 </Response>\r
 """
+STATUS = b"""<?xml version="1.0" encoding="GB2312"?>\r
+<Response>\r
+<CmdType>DeviceStatus</CmdType>\r
+<SN>%d</SN>\r
+<DeviceID>%b</DeviceID>\r
+<Result>OK</Result>\r
+<Online>ONLINE</Online>\r
+<Status>OK</Status>\r
+</Response>\r
+"""
 KEEPALIVE = b"""<?xml version="1.0" encoding="GB2312"?>\r
 <Notify>\r
 <CmdType>Keepalive</CmdType>\r
@@ -273,6 +283,8 @@ class Fleet:
         sn = int(query[2])
         if query[1] == b"DeviceInfo":
             self._message(device, "info", INFO % (sn, device.device_id))
+        elif query[1] == b"DeviceStatus":
+            self._message(device, "status", STATUS % (sn, device.device_id))
         elif query[1] == b"Catalog":
             device.parts = self._catalogue(device, sn)
             for _ in range(min(SENDS_AT_ONCE, len(device.parts))):
