@@ -18,7 +18,7 @@ PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-tests demo test lint check check-fresh format lock openapi bench fuzz clean
+.PHONY: help setup setup-tests demo test lint check check-fresh format lock openapi bench replay capture fuzz clean
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,12 @@ FUZZ_SEQUENCES ?= 2000
 
 fuzz: $(STAMPS)/fuzz ## hours of hostile input; FUZZ_RUNS, FUZZ_CASES, FUZZ_SEQUENCES make it shorter
 	@sh scripts/run_fuzz.sh $(FUZZ_RUNS) $(FUZZ_CASES) $(FUZZ_SEQUENCES)
+
+replay: $(STAMPS)/build ## FILE=x.pcap through the real cores, message by message
+	@$(BIN)/vms replay "$(FILE)"
+
+capture: $(STAMPS)/build ## message NUMBER of FILE=x.pcap into tests/captures as NAME
+	@PYTHONPATH=. $(BIN)/python scripts/cut_capture.py "$(FILE)" "$(NUMBER)" "$(NAME)"
 
 clean: ## remove everything that was set up or built
 	rm -rf .venv build dist api/_web web/node_modules

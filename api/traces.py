@@ -81,7 +81,7 @@ async def _page(
     after = decode_cursor(cursor) or "0"
     if not (after.isascii() and after.isdigit() and len(after) < 20):
         raise InvalidError("this is no cursor of ours", field="cursor")
-    found = server.explainer.messages(keeps, after=int(after), since=since, limit=limit + 1)
+    found = await server.explainer.messages(keeps, after=int(after), since=since, limit=limit + 1)
     shown = found[:limit]
     next_cursor = encode_cursor(str(shown[-1].number)) if len(found) > limit else None
     link_next(request, response, next_cursor)
@@ -89,9 +89,9 @@ async def _page(
     return PageOf(items=items, next_cursor=next_cursor)
 
 
-def _capture(server: Server, keeps: Keeps, name: str) -> Response:
+async def _capture(server: Server, keeps: Keeps, name: str) -> Response:
     return Response(
-        server.explainer.capture(keeps),
+        await server.explainer.capture(keeps),
         media_type=CONTENT_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{name}.pcap"'},
     )
@@ -180,7 +180,7 @@ async def download_device_trace(
 ) -> Response:
     """UDP and TCP as they were; secrets are overwritten, lengths are kept."""
     await server.accounts.record(caller.actor, "read SIP trace", device_id)
-    return _capture(server, server.explainer.of_device(device_id), device_id)
+    return await _capture(server, server.explainer.of_device(device_id), device_id)
 
 
 @router.post(
@@ -245,4 +245,4 @@ async def download_session_sip_trace(
     """Of all its calls."""
     keeps = await server.explainer.of_session(session_id)
     await server.accounts.record(caller.actor, "read SIP trace", session_id)
-    return _capture(server, keeps, session_id)
+    return await _capture(server, keeps, session_id)

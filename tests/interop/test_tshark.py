@@ -75,7 +75,7 @@ async def test_tshark_dissects_a_device_s_trace(
 ) -> None:
     async with stage(tmp_path) as server, device(server, transport=transport) as camera:
         await conversation(server, camera)
-        capture = server.explainer.capture(server.explainer.of_device(DEVICE))
+        capture = await server.explainer.capture(server.explainer.of_device(DEVICE))
         port = server.endpoint.address.port
         call_id = camera.call_id
 
@@ -116,7 +116,7 @@ async def test_tshark_reassembles_a_message_of_several_segments(tmp_path: Path) 
             f'<DeviceList Num="2500">{padding}</DeviceList></Response>'
         )
         assert (await camera.tell(body)).status == 200
-        capture = server.explainer.capture(server.explainer.of_device(DEVICE))
+        capture = await server.explainer.capture(server.explainer.of_device(DEVICE))
         port = server.endpoint.address.port
 
     packets = dissected(capture, port, tmp_path)

@@ -5,7 +5,7 @@ what keeps devices alive, the session table what calls go through, and the intak
 to the ports of the calls' SDP. What each tells is printed behind the packet that caused it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -51,10 +51,16 @@ class Replay:
     """Feed it packets in their order; it gives the lines to print.
 
     `server` is our side's address; without it, the first to be asked to register somebody.
+    `on_message` gets each message with the number that is printed before it.
     """
 
-    def __init__(self, server: Peer | None = None) -> None:
+    def __init__(
+        self,
+        server: Peer | None = None,
+        on_message: Callable[[int, bytes], None] = lambda _number, _data: None,
+    ) -> None:
         self._server = server
+        self._on_message = on_message
         self._now = 0.0
         tokens = count(1)
         self._agent = Agent(lambda: f"replay{next(tokens)}")
@@ -149,9 +155,10 @@ class Replay:
     def _show(self, wire: Wire) -> None:
         at = datetime.fromtimestamp(wire.at, UTC)
         line = shown(wire, at, lambda _host: wire.flow.local)
+        self._on_message(wire.number, wire.data)
         self._lines.append(
-            f"{at:%H:%M:%S.%f} {line.from_address} > {line.to_address} {line.transport}  "
-            f"{line.summary}"
+            f"#{wire.number} {at:%H:%M:%S.%f} {line.from_address} > {line.to_address} "
+            f"{line.transport}  {line.summary}"
         )
 
     def _received(self, message: Request | Response, flow: Flow) -> None:

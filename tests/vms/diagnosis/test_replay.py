@@ -146,3 +146,12 @@ def test_whatever_is_in_a_capture_is_told_and_breaks_nothing(data: st.DataObject
         packets[place] = packets[place]._replace(payload=bytes(payload))
 
     assert list(Replay().lines(pcap.read(pcap.write(packets))))
+
+
+def test_messages_are_numbered_so_that_one_can_be_cut_out() -> None:
+    seen: dict[int, bytes] = {}
+
+    lines = list(Replay(on_message=seen.__setitem__).lines(life()))
+
+    assert sum(line.startswith("#") for line in lines) == len(seen) == 7
+    assert b"<CmdType>Keepalive</CmdType>" in seen[3]
