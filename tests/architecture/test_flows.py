@@ -12,6 +12,7 @@ from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE, PATIENCE_S, Town, to
 from tests.support.tracing import Trace, tracing
 from tests.support.waiting import until
 from tests.support.webrtc_peer import WebRtcPeer
+from vms.diagnosis.causes import Cause
 from vms.gb28181.manscdp.messages import CatalogEvent
 from vms.inventory.subscriptions import SubscriptionState
 from vms.simulator.simulation import Simulation
@@ -84,6 +85,15 @@ async def is_watched(place: Town, _cameras: Simulation) -> None:
     await peer.close()
 
 
+async def asks_why(place: Town, _cameras: Simulation) -> None:
+    await place.until_ready()
+    explainer = place.server.explainer
+    view = await place.server.viewing.live(FIRST_DEVICE, FIRST_CHANNEL, wait_s=PATIENCE_S)
+    assert explainer.device(FIRST_DEVICE).cause is Cause.NONE
+    assert (await explainer.play(view.session_id)).diagnosis.cause is Cause.NONE
+    assert await explainer.messages(explainer.of_device(FIRST_DEVICE), limit=10)
+
+
 async def raises_an_alarm(place: Town, cameras: Simulation) -> None:
     await place.until_ready()
     # whoever subscribed gets it by NOTIFY, and there is nothing to confirm
@@ -120,6 +130,7 @@ RUNS: dict[str, Callable[[Town, Simulation], Awaitable[None]]] = {
     "register": registers,
     "keepalive": keeps_alive,
     "catalog": tells_its_catalogue,
+    "diagnosis": asks_why,
     "live": is_watched,
     "alarm": raises_an_alarm,
     "subscribe": is_subscribed,
