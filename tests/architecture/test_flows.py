@@ -14,7 +14,9 @@ from tests.support.waiting import until
 from tests.support.webrtc_peer import WebRtcPeer
 from vms.diagnosis.causes import Cause
 from vms.gb28181.manscdp.messages import CatalogEvent
+from vms.gb28181.ptz import Move, Tilt
 from vms.inventory.subscriptions import SubscriptionState
+from vms.signalling.steering import Holder
 from vms.simulator.simulation import Simulation
 
 FLOWS = ROOT / "docs" / "flows"
@@ -126,10 +128,20 @@ async def until_subscribed(place: Town) -> None:
     await until(is_active, PATIENCE_S)
 
 
+async def is_commanded(place: Town, _cameras: Simulation) -> None:
+    await place.until_ready()
+    commands, holder = place.server.commands, Holder("sign-in", "somebody")
+    await commands.controls.guard(FIRST_DEVICE, is_set=True)
+    up = Move(tilt=Tilt.UP, tilt_speed=128)
+    await commands.steering.move(FIRST_DEVICE, FIRST_CHANNEL, up, holder)
+    await commands.steering.stop(FIRST_DEVICE, FIRST_CHANNEL, holder)
+
+
 RUNS: dict[str, Callable[[Town, Simulation], Awaitable[None]]] = {
     "register": registers,
     "keepalive": keeps_alive,
     "catalog": tells_its_catalogue,
+    "command": is_commanded,
     "diagnosis": asks_why,
     "live": is_watched,
     "alarm": raises_an_alarm,

@@ -14,6 +14,7 @@ from vms.gb28181.manscdp.messages import AlarmNotify, AlarmResponse
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import ReportedAlarm
 from vms.inventory.reported import ReportedPosition
+from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.header_text import readable
 from vms.signalling.notices import Told
@@ -44,6 +45,7 @@ class AlarmKeeper:
         self._inventory = inventory
         self._link = link
         self._clock = clock
+        self._offsets = ClockOffsets(inventory)
         self._twins: OrderedDict[_Likeness, Counter[bool]] = OrderedDict()
         self._silenced: dict[DeviceId, set[str]] = {}
         self._confirmations: set[asyncio.Task[None]] = set()
@@ -89,6 +91,7 @@ class AlarmKeeper:
             raise
         await self._store_positions(device_id, originals)
         for each, alarm in alarms:
+            self._offsets.at_least(device_id, alarm.occurred_at, self._clock.wall())
             if alarm.method == BY_DEVICE:
                 self._silenced.setdefault(device_id, set()).add(alarm.device_id)
             if not each.is_notify:
