@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from vms.clock import Clock
 from vms.errors import InvalidError, VmsError
@@ -21,9 +22,11 @@ from vms.gb28181.manscdp.messages import (
 from vms.inventory.catalog import CatalogAssembly, Complete, Outcome, channels_of, nodes_of
 from vms.inventory.inventory import Inventory
 from vms.signalling.clock_offsets import ClockOffsets
-from vms.signalling.device_link import DeviceLink
 from vms.signalling.jobs import JobBook, JobState
 from vms.signalling.pending import Expectation, Pending
+
+if TYPE_CHECKING:
+    from vms.signalling.device_link import DeviceLink
 
 ATTEMPTS = 2
 """An incomplete answer is asked for once more; what came is kept either way."""
@@ -74,7 +77,7 @@ class DeviceQueries:
 
     def __init__(
         self,
-        link: DeviceLink,
+        link: "DeviceLink",
         pending: Pending,
         inventory: Inventory,
         events: EventBus,

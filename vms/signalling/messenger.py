@@ -5,11 +5,10 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.message import Flow
-from sip.net.endpoint import Endpoint
 from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.codec import encode
@@ -19,6 +18,9 @@ from vms.inventory.inventory import Inventory
 from vms.signalling.flows import Flows
 from vms.signalling.header_text import readable
 from vms.signalling.pending import Delivered, Expectation, Pending, Undelivered, Unreadable
+
+if TYPE_CHECKING:
+    from sip.net.endpoint import Endpoint
 
 MANSCDP = "Application/MANSCDP+xml"
 
@@ -48,7 +50,7 @@ class Messenger:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: "Endpoint",
         inventory: Inventory,
         flows: Flows,
         pending: Pending,
