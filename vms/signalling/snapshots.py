@@ -170,6 +170,16 @@ class DeviceSnapshots:
         """One of the last jobs; raises `NotFoundError`."""
         return self._jobs.of(job_id)
 
+    def jobs_of(self, device_id: str, channel_id: str) -> list[SnapshotJob]:
+        """Those of the last jobs that are about one channel, in the order of their beginnings."""
+        wanted = (device_id, channel_id)
+        return [each for each in self._jobs.all() if (each.device_id, each.channel_id) == wanted]
+
+    def expects(self, token: str) -> bool:
+        """Whether a picture may be uploaded under this token: to be asked before its bytes are
+        read."""
+        return token in self._open
+
     async def accept_upload(self, token: str, filename: str, data: bytes) -> None:
         """A picture under a token of ours.
 

@@ -119,6 +119,8 @@ class Steering:
         self._messenger = messenger
         self._events = events
         self._clock = clock
+        self.unconfirmed_stops = 0
+        """Stops that a camera did not confirm at once."""
         self._motions: dict[tuple[DeviceId, DeviceId], _Motion] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -364,6 +366,7 @@ class Steering:
                 await self._stop_once(motion, stop)
             except VmsError as error:
                 if attempt == 1:
+                    self.unconfirmed_stops += 1
                     at = self._clock.wall()
                     self._events.publish(
                         MovementNotStopped(to.device_id, to.target, at, str(error))

@@ -6,8 +6,8 @@ without a storm of our own.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -98,6 +98,8 @@ class Subscriptions:
         self._timetable: Timetable[Entry] = Timetable()
         self._queue: deque[tuple[Entry, Effect]] = deque()
         self._work: set[asyncio.Task[None]] = set()
+        self.notifies = 0
+        """NOTIFYs that belonged to a kind we know."""
 
     # What others may ask
 
@@ -113,14 +115,23 @@ class Subscriptions:
             for kind in SubscriptionKind
         ]
 
-    def refresh_now(self, device_id: str) -> None:
-        """Ask at once, in the dialog where there is one, whatever pause was left. The switches are
-        read again. Raises `NotFoundError`."""
+    def refresh_now(self, device_id: str, kind: SubscriptionKind | None = None) -> None:
+        """Ask at once, in the dialog where there is one, whatever pause was left; for all kinds
+        where none is named. The switches are read again. Raises `NotFoundError`."""
         known = self._inventory.device(device_id).device_id
         self.review(known)
         now = self._clock.monotonic()
-        for entry in self._entries.get(known, {}).values():
-            self._do(entry, entry.machine.renew(now))
+        for entry in list(self._entries.get(known, {}).values()):
+            if kind is None or entry.kind is kind:
+                self._do(entry, entry.machine.renew(now))
+
+    def states(self) -> Mapping[str, int]:
+        """How many subscriptions stand how; costs a walk over them."""
+        return Counter(
+            entry.machine.state.value
+            for entries in self._entries.values()
+            for entry in entries.values()
+        )
 
     def review(self, device_id: DeviceId) -> None:
         """The device's profile may have changed: hold what is wanted now, end what is not."""
@@ -150,6 +161,7 @@ class Subscriptions:
 
     def notified(self, device_id: DeviceId, kind: SubscriptionKind) -> None:
         """A NOTIFY of that kind came, in a dialog of ours or of an earlier life."""
+        self.notifies += 1
         entry = self._entries.get(device_id, {}).get(kind)
         if entry is not None:
             entry.notifies += 1
