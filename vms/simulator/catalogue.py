@@ -49,7 +49,7 @@ def item_of(
         extra |= {"SecurityLevelCode": "A"} | _INFO_2022
     return CatalogItem(
         channel_id=channel_id,
-        name=f"{device_name(plan)}-{number} 测试画面",
+        name=f"{device_name(plan)}-{number} {'A&B ' if is_bare else ''}测试画面",
         manufacturer=brand.manufacturer,
         model=brand.model,
         owner="Owner" if has_placeholders else "Nobody",

@@ -31,7 +31,7 @@ costs nothing. Slices shared between cameras, with only the strips coded for eac
 and would need an encoder of our own. A file is read once and shared, so load runs take `--video`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -136,20 +136,17 @@ class TestCard:
     pictures_per_s = float(PICTURES_PER_S)
     takes_time = True
 
-    def __init__(
-        self, channel_id: str, codec: Codec, caption: Callable[[], str] | None = None
-    ) -> None:
-        """`caption` is asked for each picture: digits, a few signs and the letters P, T and Z."""
+    def __init__(self, channel_id: str, codec: Codec, caption: str = "") -> None:
         self.codec = codec
+        self.caption = caption
+        """Shown from the next picture on: digits, a few signs and the letters P, T and Z."""
         self._identifier = _strip(channel_id.rjust(CELLS, "0"))
-        self._caption = caption
         self._encoder = _encoder(codec)
         self._number = 0
 
     def next_picture(self, at: datetime, *, key_wanted: bool) -> CodedPicture:
         """Draw and code the picture of `at`; the first is always a key picture."""
-        caption = self._caption() if self._caption is not None else ""
-        picture = draw(self._identifier, self._number, at, caption)
+        picture = draw(self._identifier, self._number, at, self.caption)
         frame = av.VideoFrame.from_ndarray(picture, "yuv420p")
         frame.pts = self._number
         if key_wanted or self._number % KEY_INTERVAL == 0:

@@ -65,7 +65,7 @@ def file_id(channel_id: str, at: datetime, number: int) -> str:
 
 def picture_of(channel_id: str, at: datetime, caption: str) -> bytes:
     """The test card of that moment as JPEG."""
-    card = TestCard(channel_id, Codec.H264, lambda: caption)
+    card = TestCard(channel_id, Codec.H264, caption)
     picture = card.next_picture(at, key_wanted=True)
     return jpeg_of(AccessUnit(Codec.H264, 0, picture.data, is_key=True, received_s=0))
 

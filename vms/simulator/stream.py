@@ -168,7 +168,9 @@ class MediaStream:
         ssrc: int,
         is_lost: Callable[[], bool],
         manners: Manners,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
+        """`prepare` is called in the loop before each picture, which may be coded in a thread."""
         self._pace = pace
         self._footage = footage
         self._tone = tone
@@ -177,6 +179,7 @@ class MediaStream:
         audio: Codec | None = tone.codec if tone else None
         self._muxer = PsMuxer(footage.codec, audio, with_psm=manners.has_psm)
         self._manners = manners
+        self._prepare = prepare
         self._sequence = 0
         self._tones_sent = 0
         self._key_wanted = False
@@ -207,6 +210,8 @@ class MediaStream:
     async def _next_picture(self) -> CodedPicture:
         key_wanted, self._key_wanted = self._key_wanted, False
         at = self._pace.clock.wall()
+        if self._prepare is not None:
+            self._prepare()
         if not self._footage.takes_time:
             return self._footage.next_picture(at, key_wanted=key_wanted)
         return await asyncio.get_running_loop().run_in_executor(

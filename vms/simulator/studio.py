@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from media.unit import Codec
 from vms.clock import Clock
 from vms.simulator.clip import Clip, ClipPlayer
-from vms.simulator.footage import TestCard
+from vms.simulator.footage import Footage, TestCard
 from vms.simulator.sound import tone
 from vms.simulator.stream import Manners, MediaStream, Pace
 from vms.simulator.summary import Summary
@@ -38,11 +38,13 @@ class Studio:
         codec: Codec | None = None,
     ) -> MediaStream:
         """A stream of one channel, beginning with a key picture; `codec` where it is its own."""
-        footage = (
-            ClipPlayer(self._clip)
-            if self._clip and codec in (None, self._clip.codec)
-            else TestCard(channel_id, codec or self._codec, caption)
-        )
+        footage: Footage
+        prepare: Callable[[], None] | None = None
+        if self._clip and codec in (None, self._clip.codec):
+            footage = ClipPlayer(self._clip)
+        else:
+            footage = card = TestCard(channel_id, codec or self._codec)
+            prepare = _captioned(card, caption)
         return MediaStream(
             self._pace,
             footage,
@@ -50,8 +52,16 @@ class Studio:
             ssrc=ssrc,
             is_lost=is_lost,
             manners=manners or Manners(),
+            prepare=prepare,
         )
 
     async def close(self) -> None:
         """End the threads; a picture being coded is finished."""
         await asyncio.to_thread(self._executor.shutdown)
+
+
+def _captioned(card: TestCard, caption: Callable[[], str]) -> Callable[[], None]:
+    def prepare() -> None:
+        card.caption = caption()
+
+    return prepare
