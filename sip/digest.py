@@ -200,11 +200,6 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def is_right(credentials: Credentials, method: str, password: str) -> bool:
-    """Whether the response was made with this password; see `verify`."""
-    return _spelling_that_fits(credentials, method, password) is not None
-
-
 def verify(
     credentials: Credentials,
     method: str,
@@ -367,7 +362,7 @@ class Nonces:
     def judge(self, credentials: Credentials, from_user: str, now_s: float) -> NonceVerdict:
         """Judge and, where the verdict is FRESH, use the nonce up to this count.
 
-        Ask only after `is_right`: then nobody without the password can use up a nonce.
+        Ask only after `verify`: then nobody without the password can use up a nonce.
         """
         octets = _octets_of(credentials.nonce)
         if octets is None or not hmac.compare_digest(

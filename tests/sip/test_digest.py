@@ -14,7 +14,6 @@ from sip.digest import (
     authorization,
     challenge_header,
     choose_challenge,
-    is_right,
     parse_challenge,
     parse_credentials,
     response_digest,
@@ -47,6 +46,10 @@ def credentials(
         nc,
         cnonce,
     )
+
+
+def is_right(given: Credentials, method: str, password: str) -> bool:
+    return verify(given, method, password, request_uri=given.uri).is_right
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from sip.digest import (
     authorization,
     challenge_header,
     choose_challenge,
-    is_right,
     parse_credentials,
+    verify,
 )
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.message import Flow, Request, Response, response_to
@@ -103,7 +103,8 @@ async def test_a_device_registers_after_one_challenge(transport: Transport) -> N
             incoming.respond(response_to(request, 401, headers=[("WWW-Authenticate", challenge)]))
             return
         credentials = parse_credentials(header)
-        right = is_right(credentials, request.literal_method, "secret of the camera")
+        method, uri = request.literal_method, request.uri
+        right = verify(credentials, method, "secret of the camera", request_uri=uri).is_right
         fresh = nonces.judge(credentials, request.from_.uri.user, 1e9 + 1) is NonceVerdict.FRESH
         incoming.respond(response_to(request, 200 if right and fresh else 403))
 

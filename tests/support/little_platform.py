@@ -13,7 +13,7 @@ from typing import Literal
 
 from media.rtp.framing import Deframer
 from media.rtp.packet import RtpPacket, parse
-from sip.digest import challenge_header, is_right, parse_credentials
+from sip.digest import challenge_header, parse_credentials, verify
 from sip.message import Address, Flow, Request, response_to
 from sip.net.endpoint import CallLeg, Endpoint, IncomingRequest, PendingInvite
 from vms.gb28181 import sdp
@@ -122,7 +122,9 @@ class LittlePlatform:
             challenge = challenge_header(DOMAIN, secrets.token_hex(16), qop="auth")
             headers = [("WWW-Authenticate", challenge)]
             incoming.respond(response_to(request, 401, headers=headers))
-        elif not is_right(parse_credentials(header), "REGISTER", PASSWORD):
+        elif not verify(
+            parse_credentials(header), "REGISTER", PASSWORD, request_uri=request.uri
+        ).is_right:
             incoming.respond(response_to(request, 403))
         else:
             device_id = request.from_.uri.user or ""
