@@ -109,10 +109,10 @@ class Life:
         self.is_registered = False
 
     def configure(self, basic: BasicParam) -> None:
-        """Take over new periods; they hold from the next registration."""
-        if basic.heartbeat_interval_s:
+        """Take over new periods; nonsense stays without effect."""
+        if basic.heartbeat_interval_s is not None and basic.heartbeat_interval_s > 0:
             self._keepalive_s = float(basic.heartbeat_interval_s)
-        if basic.expiration_s:
+        if basic.expiration_s is not None and basic.expiration_s > 0:
             self._expires_s = basic.expiration_s
 
     def _next(self) -> float:

@@ -189,7 +189,7 @@ class Notices:
                 await self._report_abnormal(served)
                 await self._flood(served)
             case MobilePositionQuery(interval_s=interval_s):
-                await self._report_positions(served, interval_s or DEFAULT_INTERVAL_S)
+                await self._report_positions(served, max(interval_s or DEFAULT_INTERVAL_S, 1))
             case PtzPositionQuery():
                 await self._report_turns(served)
             case AlarmQuery():

@@ -89,6 +89,16 @@ async def test_basic_parameters_change_as_far_as_they_are_written() -> None:
     assert [told.element(name) for name in names] == ["Gate", "3600", "30", "3"]
 
 
+async def test_a_keepalive_interval_that_makes_no_sense_changes_nothing() -> None:
+    async with one_device() as (platform, simulation):
+        written = "<BasicParam><HeartBeatInterval>-1</HeartBeatInterval></BasicParam>"
+        await platform.configure(written, DEVICE)
+        await platform.control("<TeleBoot>Boot</TeleBoot>", DEVICE)
+        await until(lambda: simulation.summary.registrations == 2)
+        await platform.query("DeviceInfo", target=DEVICE)
+    assert simulation.summary.keepalives_sent == 0
+
+
 async def test_what_is_only_read_cannot_be_written() -> None:
     async with one_device() as (platform, _):
         told = await platform.query("ConfigDownload", asked("VideoParamOpt"), target=DEVICE)

@@ -118,7 +118,7 @@ async def test_an_alarm_goes_to_the_subscriber_instead_of_by_message() -> None:
 
 async def test_positions_come_in_their_interval_as_a_list_since_2022() -> None:
     async with one_device() as (platform, _):
-        await platform.subscribe("MobilePosition", more="<Interval>1</Interval>")
+        await platform.subscribe("MobilePosition", more="<Interval>-1</Interval>")
         first = await notified(platform, "MobilePosition")
         second = await notified(platform, "MobilePosition")
 
