@@ -102,6 +102,18 @@ HABITS: Final[Mapping[str, Habit]] = {
     ),
     **_habits("T5", ("sip_rport_missing", "Via 缺 rport", "Via asks for no rport")),
     **_habits(
+        "T6",
+        ("digest_algorithm_missing", "认证缺 algorithm", "The digest names no algorithm"),
+        ("digest_qop_missing", "认证缺 qop", "The digest leaves out the qop that was offered"),
+        ("digest_upper_case_hex", "认证摘要用大写十六进制", "The digest is in capital digits"),
+        ("digest_uri_mismatch", "认证 uri 与请求 URI 不符", "The digest is over another URI"),
+        (
+            "digest_upper_case_method",
+            "认证方法名改为大写",
+            "The digest is over the method in capitals",
+        ),
+    ),
+    **_habits(
         "T7",
         ("unknown_command", "未知 CmdType", "A CmdType that no edition knows"),
         ("unknown_block", "未知配置项", "A configuration block that no edition knows"),

@@ -8,6 +8,7 @@ import structlog
 from sip.message import Flow, response_to
 from sip.net.endpoint import IncomingRequest
 from sip.oddities import oddities_of
+from sip.screening import media_refusal
 from vms.clock import Clock
 from vms.errors import ExhaustedError, UnavailableError, VmsError
 from vms.events import EventBus, ForeignAddress
@@ -44,6 +45,8 @@ TASKS_LIMIT = 20_000
 FOREIGN_EVERY_S = 60.0
 """Between two events about one device's ID being used from elsewhere."""
 
+SDP_TYPE = "application/sdp"
+MANSCDP_TYPES = frozenset({"application/manscdp+xml", "application/xml", "text/xml"})
 UNWANTED_OF_STRANGERS = frozenset(
     {"OPTIONS", "INVITE", "SUBSCRIBE", "BYE", "INFO", "REFER", "PUBLISH"}
 )
@@ -110,7 +113,8 @@ class Inbound:
             case "OPTIONS":
                 self._options(incoming)
             case "INVITE":
-                self._answer(incoming, 488)
+                refusal = media_refusal(incoming.request, {SDP_TYPE})
+                incoming.respond(refusal or response_to(incoming.request, 488))
             case "BYE" | "INFO":
                 self._answer(incoming, 481)
             case "SUBSCRIBE":
@@ -212,6 +216,10 @@ class Inbound:
             self.refused["body"] += 1
             log.info("message that cannot be read", device_id=device_id, error=str(error))
             self._pending.unreadable(device_id)
+            refusal = media_refusal(request, MANSCDP_TYPES)
+            if refusal is not None:
+                incoming.respond(refusal)
+                return
             self._answer(incoming, 400, reason="Body cannot be read")
             return
         message = decoded.message if decoded is not None else None
@@ -234,7 +242,7 @@ class Inbound:
     def _count_oddities(self, device_id: DeviceId, names: Iterable[str]) -> None:
         """What the parser put up with (T3, T4, T6)."""
         for name in names:
-            self._inventory.count_tolerance(device_id, name)
+            self._inventory.count_tolerance(device_id, f"sip_{name}")
 
     def _is_worth_reading(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
         """Refuses strangers before their bodies cost anything: XML can be made expensive."""

@@ -133,4 +133,4 @@ async def test_what_the_parser_put_up_with_is_counted_by_device(tmp_path: Path) 
         await peer.tell(alarm(DEVICE))
 
         tolerances = server.inventory.device(DEVICE).tolerances
-        assert tolerances["lf_line_ends"] == 1
+        assert tolerances["sip_lf_line_ends"] == 1
