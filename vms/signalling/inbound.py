@@ -163,7 +163,8 @@ class Inbound:
             self._note_failure(incoming.flow, "no_device_id", 1.0)
             self._answer(incoming, 400, reason="From is no device ID")
             return
-        self._spawn(incoming, self._registered(incoming, device_id))
+        if not self._registrar.challenge(incoming, device_id):
+            self._spawn(incoming, self._registered(incoming, device_id))
 
     async def _registered(self, incoming: IncomingRequest, device_id: DeviceId) -> None:
         """A device that registers under a new Call-ID may have forgotten our subscriptions."""

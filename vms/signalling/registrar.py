@@ -25,9 +25,11 @@ from vms.inventory.registration import (
     SHORTEST_EXPIRY_S,
     Accept,
     Admission,
+    Answer,
     Challenge,
     Refusal,
     Refuse,
+    RegistrationFacts,
     RegistrationPolicy,
     decide,
 )
@@ -146,6 +148,25 @@ class Registrar:
         just been switched on."""
         self._started_anew = told
 
+    def challenge(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
+        """Answer a REGISTER without credentials, if a challenge is all it gets: every other one.
+
+        Nothing is stored for it, so no task has to wait. False, and nothing has happened, for what
+        `register` has to look at.
+        """
+        request, flow = incoming.request, incoming.flow
+        if "Authorization" in request.headers:
+            return False
+        device = self._inventory.find_device(device_id)
+        proof = self._authenticator.verify(request, device_id, device)
+        answer = self._judged(request, flow, device_id, proof)[0]
+        if not isinstance(answer, Challenge):
+            return False
+        response = self._challenged(request, flow, device_id, proof, stale=answer.stale)
+        response.headers.add(*OUR_VERSION)
+        incoming.respond(response)
+        return True
+
     async def register(self, incoming: IncomingRequest, device_id: DeviceId) -> None:
         """Answer one REGISTER; `device_id` is its From user."""
         request, flow = incoming.request, incoming.flow
@@ -160,9 +181,10 @@ class Registrar:
         response.headers.add(*OUR_VERSION)
         incoming.respond(response)
 
-    async def _decided(
+    def _judged(
         self, request: Request, flow: Flow, device_id: DeviceId, proof: Proof
-    ) -> Response:
+    ) -> tuple[Answer, RegistrationFacts, str | None]:
+        """The decision, what it rests on, and where the device is sent on to, if it is."""
         facts = self._inventory.registration_facts(
             device_id,
             to_id=request.to.uri.user or "",
@@ -173,15 +195,17 @@ class Registrar:
         )
         target = self._redirects.target_of(device_id)
         policy = self._policy if target is None else self._policy_of_guests(facts.device)
-        answer = decide(facts, proof.verdict, policy)
+        return decide(facts, proof.verdict, policy), facts, target
+
+    async def _decided(
+        self, request: Request, flow: Flow, device_id: DeviceId, proof: Proof
+    ) -> Response:
+        answer, facts, target = self._judged(request, flow, device_id, proof)
         if target is not None and isinstance(answer, Accept):
             return await self._sent_on(request, flow, device_id, target)
         match answer:
             case Challenge(stale=stale):
-                cause = Cause.CHALLENGED if proof.username is None else Cause.STALE
-                cause = cause if proof.is_our_realm else Cause.REALM
-                self._note(request, flow, device_id, cause, "challenged")
-                return self._challenged(request, flow, device_id, stale=stale)
+                return self._challenged(request, flow, device_id, proof, stale=stale)
             case Refuse() as refuse:
                 mixed_up = Cause.USERNAME if facts.to_id == device_id else Cause.FROM_TO
                 cause = CAUSES.get(refuse.refusal, mixed_up)
@@ -230,9 +254,12 @@ class Registrar:
         return is_there and facts == (stored.flow, stored.expires_s, *stored.version)
 
     def _challenged(
-        self, request: Request, flow: Flow, device_id: DeviceId, *, stale: bool
+        self, request: Request, flow: Flow, device_id: DeviceId, proof: Proof, *, stale: bool
     ) -> Response:
         """401 with a choice of hashes, over UDP only while it is no reflector's prize (G9)."""
+        cause = Cause.CHALLENGED if proof.username is None else Cause.STALE
+        cause = cause if proof.is_our_realm else Cause.REALM
+        self._note(request, flow, device_id, cause, "challenged")
         is_new = edition_of(request.headers.get(VERSION_HEADER)) is Edition.E2022
         offered = STRONGEST_FIRST if is_new else OLDEST_FIRST
         challenges = self._authenticator.challenges(device_id, offered, stale=stale)
