@@ -92,7 +92,7 @@ def _profile_fields(
         except ProtocolError as error:
             raise InvalidError(str(error)) from error
         merged[name] = value
-    return merged
+    return merged if merged != device.profile_fields else device.profile_fields
 
 
 def patched_channel(channel: Channel, patch: ChannelPatch) -> Channel:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from sys import intern
 
 import structlog
 
@@ -50,6 +51,7 @@ from vms.inventory.registration import RegistrationFacts, is_alive_elsewhere, re
 from vms.inventory.reports import Reports
 from vms.inventory.roster import Record
 from vms.inventory.store import LastHeard, Stored
+from vms.inventory.thrift import thrifty_device, thrifty_item
 from vms.inventory.waiting_room import WaitingRoom
 
 log = structlog.get_logger(__name__)
@@ -120,7 +122,9 @@ class Inventory(Filing, Reports, Notices, Measurements):
         states = current[SubjectKind.DEVICE]
         for device in stored.devices:
             state, since_s = states.get(device.key, _NO_LEDGER)
-            record = Record(replace(device, state=state, state_since=_moment(since_s)))
+            record = Record(
+                replace(thrifty_device(device), state=state, state_since=_moment(since_s))
+            )
             records[device.key] = record
             if state is not State.NOT_COMMISSIONED:
                 binding = device.binding
@@ -133,7 +137,12 @@ class Inventory(Filing, Reports, Notices, Measurements):
         for channel in stored.channels:
             state, since_s = states.get(channel.key, _NO_LEDGER)
             channels.setdefault(channel.device_key, []).append(
-                replace(channel, state=state, state_since=_moment(since_s))
+                replace(
+                    channel,
+                    reported=thrifty_item(channel.reported, channel.device_id),
+                    state=state,
+                    state_since=_moment(since_s),
+                )
             )
         for device_key, own in channels.items():
             self._roster.fill_channels(records[device_key], own)
@@ -213,13 +222,13 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 self._observe(record, changes[-1].cause)
             self._schedule(record)
         for record, channel_id in proofs:
-            until = record.proofs.get(channel_id)
+            until = record.proven_until(channel_id)
             if until is None:
                 continue
             if until > now:
                 self._proofs.enter((record, channel_id), until)
                 continue
-            del record.proofs[channel_id]
+            record.unprove(channel_id)
             self._observe(record, Cause.PROOF_EXPIRED, channel_id)
         return RUNG_AT_ONCE in (len(records), len(proofs))
 
@@ -265,6 +274,8 @@ class Inventory(Filing, Reports, Notices, Measurements):
             while waiting:
                 batch = waiting[-FLUSH_BATCH:]
                 await self._store.touch_devices([self._to_touch(record, now) for record in batch])
+                for record in batch:
+                    record.forget_seen()  # whoever asks next makes it anew: few are asked about
                 del waiting[-FLUSH_BATCH:]
             while self._asked_again:
                 key, row = next(iter(self._asked_again.items()))
@@ -374,7 +385,8 @@ class Inventory(Filing, Reports, Notices, Measurements):
         """A device was wrong in a way we put up with."""
         record = self._roster.records.get(device_id)
         if record is not None:
-            record.tolerances[name] = record.tolerances.get(name, 0) + 1
+            count = record.tolerances.get(name, 0) + 1
+            record.tolerances = {**record.tolerances, name: count}
             record.forget_seen()
             self._touched.add(record)
 
@@ -450,7 +462,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
             return
         now = self._clock.monotonic()
         until = now + self._policy.proof_window_s
-        record.proofs[channel.channel_id] = until
+        record.prove(channel.channel_id, until)
         self._proofs.enter((record, channel.channel_id), until)
         changes = record.presence.heard(now)
         record.forget_seen()
@@ -482,7 +494,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
             device = replace(
                 known,
                 binding=binding,
-                user_agent=user_agent or known.user_agent,
+                user_agent=intern(user_agent or known.user_agent),
                 edition=known.edition if edition is Edition.UNKNOWN else edition,
                 last_heard_at=self._ledger_clock.moment(),
             )

@@ -96,7 +96,8 @@ class Journal:
             given = {**record.channels, **given}
         now = self._clock.monotonic()
         for channel_id, channel in given.items():
-            is_proven = channel_id not in unproven and record.proofs.get(channel_id, now) > now
+            until = record.proven_until(channel_id)
+            is_proven = channel_id not in unproven and until is not None and until > now
             follows = channel_state(
                 state,
                 is_listed_on=channel.reported.is_on and channel.absent_syncs == 0,

@@ -74,6 +74,12 @@ class Binding:
     expires_at: datetime
 
 
+# Shared by all that have none; nobody changes a mapping of the model.
+_NO_COUNTS: Mapping[str, int] = {}
+_NO_FIELDS: "Mapping[str, ProfileValue]" = {}
+_NO_OVERRIDES: Mapping[str, str | float] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A SIP device on file. `secret` None means the derived or the shared one.
@@ -104,9 +110,9 @@ class Device:
     state: State = State.NOT_COMMISSIONED
     state_since: datetime | None = None
     created_at: datetime | None = None
-    tolerances: dict[str, int] = field(default_factory=dict[str, int])
+    tolerances: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
     profile_override: str | None = None
-    profile_fields: "Mapping[str, ProfileValue]" = field(default_factory=dict[str, "ProfileValue"])
+    profile_fields: "Mapping[str, ProfileValue]" = field(default_factory=lambda: _NO_FIELDS)
     edition_override: Edition | None = None
     clock_offset_s: float | None = None
     faulty: tuple[str, ...] = ()
@@ -131,7 +137,7 @@ class Channel:
     reported: ReportedChannel
     name_override: str | None = None
     division_override: str | None = None
-    overrides: Mapping[str, str | float] = field(default_factory=dict[str, str | float])
+    overrides: Mapping[str, str | float] = field(default_factory=lambda: _NO_OVERRIDES)
     state: State = State.NOT_COMMISSIONED
     state_since: datetime | None = None
     absent_syncs: int = 0

@@ -16,6 +16,7 @@ The rules, in the order they bite:
 - After an absence of ours a device is unknown until it is heard or its limit has passed.
 """
 
+from array import array
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class Presence:
         self._interval_s = interval_s
         self._misses = misses
         self._learned_s: float | None = None
-        self._gaps: deque[float] | None = None
+        self._gaps: array[float] | None = None
         self._falls: deque[float] | None = None
         self._settling_since: float | None = None
         self._lost_connection_at: float | None = None
@@ -264,8 +265,10 @@ class Presence:
         if gap_s > LONGEST_LEARNED_S:
             return
         if self._gaps is None:
-            self._gaps = deque(maxlen=LEARNED_GAPS)
+            self._gaps = array("d")  # a deque is six times as large, and there are many devices
         gaps = self._gaps
+        if len(gaps) == LEARNED_GAPS:
+            del gaps[0]
         gaps.append(gap_s)
         if len(gaps) < GAPS_TO_LEARN_FROM:
             return

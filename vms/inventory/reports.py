@@ -22,6 +22,7 @@ from vms.inventory.model import (
     ReportedChannel,
 )
 from vms.inventory.roster import Record
+from vms.inventory.thrift import thrifty_device, thrifty_item
 from vms.inventory.tree import MOST_NODES, tree_nodes
 from vms.inventory.vigilance import Vigilance
 
@@ -51,7 +52,7 @@ class Reports(Vigilance):
                 firmware=firmware or known.firmware,
             )
             is_news = device != record.seen(self._ledger_clock)
-            saved = await self._save(record, device)
+            saved = await self._save(record, thrifty_device(device))
             if is_news:
                 self._look_at_device(record)
                 self._events.publish(DeviceChanged(device_id, self._ledger_clock.moment()))
@@ -118,7 +119,7 @@ class Reports(Vigilance):
                 [*plan.transitions, *removals(diff.removed, at_s)],
             )
             for channel_id in diff.turned_off:
-                record.proofs.pop(channel_id, None)
+                record.unprove(channel_id)
             self._journal.apply(record, plan)
             for channel in diff.removed:
                 self._roster.drop_channel(record, channel.channel_id)
@@ -163,9 +164,13 @@ class Reports(Vigilance):
             known = record.channels.get(channel_id)
             if known is None:
                 diff.added += 1
-                diff.saved.append(self._fresh_channel(record.device, item))
-            else:
-                diff.keep(replace(known, reported=item, absent_syncs=0), known)
+                thrifty = thrifty_item(item, record.device.device_id)
+                diff.saved.append(self._fresh_channel(record.device, thrifty))
+                continue
+            reported = known.reported
+            if item != reported:
+                reported = thrifty_item(item, record.device.device_id)
+            diff.keep(replace(known, reported=reported, absent_syncs=0), known)
         if not complete:
             return diff
         for channel_id, known in record.channels.items():

@@ -10,6 +10,9 @@ from vms.inventory.ledger import LedgerClock, is_online
 from vms.inventory.model import Cause, Channel, Device, State, TreeNode
 from vms.inventory.presence import Presence
 
+WORTH_REMEMBERING = 8
+"""Channels of a device; most have one."""
+
 
 class Record:
     """A device with all that changes about it.
@@ -21,6 +24,7 @@ class Record:
     """
 
     __slots__ = (
+        "_order",
         "_seen",
         "channels",
         "clock_offset_s",
@@ -33,7 +37,6 @@ class Record:
         "missed",
         "nodes",
         "online_channels",
-        "order",
         "presence",
         "proofs",
         "tolerances",
@@ -44,11 +47,11 @@ class Record:
         self.device = device
         self.presence = Presence(device.keepalive_interval_s, device.keepalive_misses)
         self.channels: dict[str, Channel] = {}
-        self.order: list[str] = []
         self.online_channels = 0
-        self.proofs: dict[str, float] = {}
+        self.proofs: dict[str, float] | None = None
         """Until when (monotonic) a picture proves a channel."""
-        self.tolerances = dict(device.tolerances)
+        self.tolerances = device.tolerances
+        """Shared with snapshots: a count makes new ones."""
         self.clock_offset_s = device.clock_offset_s
         self.clock_offsets: tuple[float, ...] = ()
         """The last few measured, of which `clock_offset_s` is the median."""
@@ -61,7 +64,38 @@ class Record:
         """The registration whose end was already counted as a tolerance."""
         self.missed: Cause | None = None
         self.unwritten = 0
+        self._order: list[str] | None = None
         self._seen: Device | None = None
+
+    @property
+    def order(self) -> list[str]:
+        """Channel IDs in order; remembered where sorting them again would tell."""
+        if self._order is not None:
+            return self._order
+        order = sorted(self.channels)
+        if len(order) > WORTH_REMEMBERING:
+            self._order = order
+        return order
+
+    def forget_order(self) -> None:
+        """A channel came or went."""
+        self._order = None
+
+    def proven_until(self, channel_id: str) -> float | None:
+        """Until when a picture proves a channel; None where none does."""
+        return None if self.proofs is None else self.proofs.get(channel_id)
+
+    def prove(self, channel_id: str, until: float) -> None:
+        """A picture of a channel was seen."""
+        if self.proofs is None:
+            self.proofs = {}
+        self.proofs[channel_id] = until
+
+    def unprove(self, channel_id: str) -> None:
+        """No picture proves a channel any more."""
+        if self.proofs is not None:
+            self.proofs.pop(channel_id, None)
+            self.proofs = self.proofs or None
 
     def forget_seen(self) -> None:
         """A sign of life came: the next reader gets a new snapshot."""
@@ -82,7 +116,7 @@ class Record:
                 ),
             )
         if self.tolerances != device.tolerances:
-            device = replace(device, tolerances=dict(self.tolerances))
+            device = replace(device, tolerances=self.tolerances)
         if (device.clock_offset_s, device.faulty, device.is_flapping) != (
             self.clock_offset_s,
             self.faulty,
@@ -142,7 +176,7 @@ class Roster:
         """A channel as it is from now on, new or known."""
         known = record.channels.get(channel.channel_id)
         if known is None:
-            insort(record.order, channel.channel_id)
+            record.forget_order()
         else:
             self._count(record, known, -1)
         record.channels[channel.channel_id] = channel
@@ -151,15 +185,15 @@ class Roster:
     def fill_channels(self, record: Record, channels: list[Channel]) -> None:
         """All channels of a device at once, at start."""
         record.channels = {channel.channel_id: channel for channel in channels}
-        record.order = sorted(record.channels)
+        record.forget_order()
         for channel in channels:
             self._count(record, channel, +1)
 
     def drop_channel(self, record: Record, channel_id: str) -> None:
         """A channel that is no longer on file."""
         channel = record.channels.pop(channel_id)
-        del record.order[bisect_left(record.order, channel_id)]
-        record.proofs.pop(channel_id, None)
+        record.forget_order()
+        record.unprove(channel_id)
         self._count(record, channel, -1)
 
     def records_after(self, cursor: str | None) -> Iterator[Record]:
@@ -193,8 +227,9 @@ class Roster:
 def channels_of(record: Record, cursor: str | None) -> Iterator[Channel]:
     """A device's channels in order, behind `cursor`."""
     channel_id = None if cursor is None else cursor.partition("/")[2]
-    start = 0 if channel_id is None else bisect_right(record.order, channel_id)
-    return map(record.channels.__getitem__, record.order[start:])
+    order = record.order
+    start = 0 if channel_id is None else bisect_right(order, channel_id)
+    return map(record.channels.__getitem__, order[start:])
 
 
 def channel_cursor(channel: Channel) -> str:

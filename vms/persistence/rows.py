@@ -73,7 +73,7 @@ def liveness_of(device: Device) -> Row:
         "keepalive_misses": device.keepalive_misses,
         "state": device.state.value,
         "state_since": device.state_since,
-        "tolerances": device.tolerances,
+        "tolerances": dict(device.tolerances),
         "clock_offset_s": device.clock_offset_s,
     }
     binding = device.binding

@@ -1,0 +1,51 @@
+"""What thousands of devices say alike is kept once: memory per idle device is a promise.
+
+Interned strings go when nobody holds them any more, so what devices invent does not pile up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from sys import intern
+
+from vms.inventory.model import Device, ReportedChannel
+
+LONGEST_SHARED = 8
+"""Values of further elements up to this length are mostly codes, which repeat; longer ones are
+mostly addresses and names, which do not."""
+
+_NOTHING: Mapping[str, str] = {}
+
+
+def thrifty_item(item: ReportedChannel, device_id: str) -> ReportedChannel:
+    """The same report with shared words; a parent that is the device itself is its own ID."""
+    extra = {
+        _shared(name): _shared(text) if len(text) <= LONGEST_SHARED else text
+        for name, text in item.extra.items()
+    }
+    return replace(
+        item,
+        manufacturer=_shared(item.manufacturer),
+        model=_shared(item.model),
+        owner=_shared(item.owner),
+        civil_code=_shared(item.civil_code),
+        business_group_id=_shared(item.business_group_id),
+        status_text=_shared(item.status_text),
+        parent_ids=tuple(device_id if each == device_id else each for each in item.parent_ids),
+        extra=extra or _NOTHING,
+    )
+
+
+def thrifty_device(device: Device) -> Device:
+    """The same device with shared words."""
+    return replace(
+        device,
+        manufacturer=_shared(device.manufacturer),
+        model=_shared(device.model),
+        firmware=_shared(device.firmware),
+        user_agent=_shared(device.user_agent),
+    )
+
+
+def _shared(text: str) -> str:
+    # Only plain strings can be interned, and an identifier may stand where a text is expected.
+    return intern(str(text))
