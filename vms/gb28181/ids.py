@@ -101,10 +101,9 @@ def kind_of(identifier: str) -> Kind:
     """What `identifier` (1 to 20 digits) names; a hint, for devices do use wrong type codes."""
     if len(identifier) in _DIVISION_LENGTHS:
         return Kind.DIVISION
-    parts = IdParts.of(identifier)
-    if parts is None:
+    if len(identifier) != MAX_DIGITS or not (identifier.isascii() and identifier.isdigit()):
         return Kind.OTHER
-    return _KIND_OF_TYPE.get(parts.type_code, Kind.OTHER)
+    return _KIND_OF_TYPE.get(int(identifier[10:13]), Kind.OTHER)
 
 
 def civil_code(identifier: str) -> str:

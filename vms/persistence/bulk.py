@@ -5,15 +5,35 @@ it. Here it compiles the statement, and finds places and converters of its param
 become tuples and go to the driver as they are.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol, cast
 
-from sqlalchemy import CursorResult, Dialect
-from sqlalchemy.exc import StatementError
+from sqlalchemy import Dialect
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import UpdateBase
 
 from vms.persistence.rows import Row
+
+
+class _Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+
+
+class _Driver(Protocol):
+    """What is used of `aiosqlite.Connection`."""
+
+    async def executemany(
+        self, sql: str, parameters: Iterable[tuple[object, ...]], /
+    ) -> _Cursor: ...
+
+
+def _driver_of(connection: AsyncConnection) -> _Driver:
+    if connection.sync_connection is None:
+        raise RuntimeError("written to before it was opened")
+    return cast("_Driver", connection.sync_connection.connection.driver_connection)
 
 
 class Bulk:
@@ -34,18 +54,31 @@ class Bulk:
             if converter is not None:
                 self._converters.append((place, converter))
 
-    async def write(
-        self, connection: AsyncConnection, rows: Sequence[Row]
-    ) -> CursorResult[*tuple[Any, ...]]:
-        """Write the rows, at least one; the result tells how many were met.
+    async def write(self, connection: AsyncConnection, rows: Sequence[Row]) -> int:
+        """Write the rows, at least one; returns how many were met, where the driver knows.
 
-        StatementError for a value that cannot be converted, as SQLAlchemy has it.
+        Raises what SQLAlchemy does: StatementError for a value that cannot be converted, DBAPIError
+        for what the database says.
         """
         try:
             values = [self._tuple_of(row) for row in rows]
         except (TypeError, ValueError) as error:
             raise StatementError(str(error), self._sql, None, error) from error
-        return await connection.exec_driver_sql(self._sql, values)
+        if connection.dialect.name == "sqlite":
+            return await self._write_to_sqlite(connection, values)
+        return (await connection.exec_driver_sql(self._sql, values)).rowcount
+
+    async def _write_to_sqlite(
+        self, connection: AsyncConnection, values: Sequence[tuple[object, ...]]
+    ) -> int:
+        """Straight to the driver: each of its calls is a message to another thread and back, and
+        SQLAlchemy makes three of them where one does."""
+        driver = _driver_of(connection)
+        try:
+            cursor = await driver.executemany(self._sql, values)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(self._sql, None, error, sqlite3.Error) from error
+        return cursor.rowcount
 
     def _tuple_of(self, row: Row) -> tuple[object, ...]:
         values = [row[name] for name in self._names]

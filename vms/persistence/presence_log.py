@@ -111,13 +111,13 @@ async def _change_open_rows(
 ) -> None:
     """Change the open row of each; every one has to be there."""
     if connection.dialect.name == "postgresql":
-        result = await _change_by_arrays(connection, statement, columns, rows)
+        changed = (await _change_by_arrays(connection, statement, columns, rows)).rowcount
     else:
         is_deletion = isinstance(statement, Delete)
         changer = _changer(connection.dialect, columns, is_deletion=is_deletion)
-        result = await changer.write(connection, rows)
-    if result.rowcount != len(rows):
-        missing = len(rows) - result.rowcount
+        changed = await changer.write(connection, rows)
+    if changed != len(rows):
+        missing = len(rows) - changed
         raise ConflictError(f"{missing} of {len(rows)} ledger intervals to be ended are not open")
 
 
