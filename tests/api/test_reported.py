@@ -166,9 +166,9 @@ async def test_a_device_shows_its_profile_and_where_each_value_comes_from(
     await house.inventory.set_device_info(GATE, "NVR", "Hikvision", "DS-7608", "V4")
     path = f"/api/v1/devices/{GATE}"
     chosen = (await admin.get(f"{path}/profile")).json()
-    assert (chosen["name"], chosen["values"]["auto_guard"]) == (
+    assert (chosen["name"], chosen["values"]["sdp_offer"]) == (
         "hikvision",
-        {"value": True, "origin": "chosen"},
+        {"value": "extended", "origin": "chosen"},
     )
     assert chosen["values"]["edition"] == {"value": "2016", "origin": "device"}
 

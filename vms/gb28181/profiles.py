@@ -71,7 +71,7 @@ class Profile:
     channel is meant; `presets_at_device`: so do questions for the presets of a lone camera.
     `ptz_address` is the 12-bit address in a PTZ word,
     `ptz_max_speed` what a speed of 100 % becomes in it. `auto_guard`: set guard when the device
-    registers, where it tells no alarm else.
+    registers; some cameras tell no alarm without it, and nobody but a person may decide to arm.
     """
 
     name: str
@@ -119,8 +119,6 @@ PROFILES: Final[Mapping[str, Profile]] = {
             # Some firmwares answer longer spans with XML that is none.
             record_info_slice_s=43_200,
             sdp_offer=SdpOffer.EXTENDED,
-            # Tells no alarm before guard is set.
-            auto_guard=True,
         ),
         Profile(
             "dahua",
@@ -133,8 +131,6 @@ PROFILES: Final[Mapping[str, Profile]] = {
             "uniview",
             # Drops the connection over a type it does not know, and the known ones with it.
             config_one_type_per_query=True,
-            # Playback comes with an SSRC of its own.
-            ssrc_check=False,
         ),
         Profile("huawei", subscription_refresh=RefreshMode.NEW_DIALOG),
         Profile("tiandy"),

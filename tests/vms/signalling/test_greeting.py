@@ -43,9 +43,11 @@ async def test_a_device_that_answers_is_asked_for_the_time_of_day(tmp_path: Path
         await until(lambda: server.inventory.device(DEVICE).clock_offset_s is not None)
 
 
-async def test_a_brand_that_tells_no_alarm_before_is_armed(tmp_path: Path) -> None:
+async def test_a_device_is_armed_when_it_comes_where_a_person_said_so(tmp_path: Path) -> None:
     async with stage(tmp_path) as server, registered(server) as camera:
-        await introduces_itself(server, camera, "Hikvision")
+        await server.inventory.patch_device(DEVICE, {"profile_fields": {"auto_guard": True}})
+
+        await introduces_itself(server, camera)
 
         order = await camera.asked("MESSAGE", "DeviceControl")
 
