@@ -12,9 +12,13 @@ from starlette.responses import JSONResponse, Response
 
 from api import (
     accounts,
+    aiming,
     alarms,
     anomalies,
+    bans,
     channels,
+    commands,
+    configs,
     devices,
     diagnosis,
     events,
@@ -24,8 +28,14 @@ from api import (
     notices,
     pages,
     profiles,
+    ptz,
+    queries,
+    records,
     sessions,
+    subscriptions,
     traces,
+    upgrades,
+    uploads,
     waiting,
     webrtc,
 )
@@ -55,6 +65,7 @@ def create_app(server: Server, *, web: Path = pages.WEB) -> FastAPI:
     app.state.media_tokens = MediaTokens(server.clock.monotonic)
     app.state.run_id = secrets.token_hex(4)
     app.state.event_streams = Counter[str]()
+    app.state.uploads = uploads.Uploads()
     server.collector.add(http_figures.samples)
     document = JSONResponse(openapi_document())
 
@@ -99,6 +110,8 @@ def _routes() -> FastAPI:
     app.include_router(accounts.doors, prefix=PREFIX)
     # WHEP takes the token of its URL as well: it judges by itself.
     app.include_router(webrtc.router, prefix=PREFIX)
+    # Devices have no account: the address they were given is their key.
+    app.include_router(uploads.doors)
     guarded = APIRouter(prefix=PREFIX, dependencies=[Depends(signed_in)])
     for module in (
         accounts,
@@ -107,6 +120,16 @@ def _routes() -> FastAPI:
         devices,
         profiles,
         channels,
+        commands,
+        queries,
+        configs,
+        ptz,
+        aiming,
+        records,
+        upgrades,
+        uploads,
+        subscriptions,
+        bans,
         notices,
         anomalies,
         sessions,

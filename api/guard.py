@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.figures import HttpFigures
+from vms.signalling.snapshots import UPLOAD_PATH
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,8 @@ SECURITY_HEADERS = {
 }
 
 MAX_BODY_BYTES = 2**20
+MAX_UPLOAD_BYTES = 9 * 2**20
+"""Where devices put pictures: one of the largest, in a form."""
 LONGEST_LOGGED_PATH = 256
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -64,6 +67,7 @@ class Guard:
         scope["trace_id"] = trace_id
         started = self._monotonic()
         status = 500
+        is_upload = scope["path"].startswith(UPLOAD_PATH)
         is_stream = False
 
         async def send_guarded(message: Message) -> None:
@@ -83,7 +87,7 @@ class Guard:
 
         with structlog.contextvars.bound_contextvars(trace_id=trace_id):
             try:
-                await self._app(scope, _limited(receive), send_guarded)
+                await self._app(scope, _limited(receive, is_upload=is_upload), send_guarded)
             finally:
                 took_s = self._monotonic() - started
                 self._figures.count(scope["method"], status, took_s, is_stream=is_stream)
@@ -91,22 +95,24 @@ class Guard:
                     log.info(
                         "http request",
                         method=scope["method"],
-                        path=scope["path"][:LONGEST_LOGGED_PATH],
+                        # What follows is as good as a password.
+                        path=UPLOAD_PATH if is_upload else scope["path"][:LONGEST_LOGGED_PATH],
                         status=status,
                         took_ms=round(took_s * 1000, 1),
                     )
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, *, is_upload: bool) -> Receive:
     """Bodies up to a limit, whatever length they announce; what nobody reads costs nothing."""
     received = 0
+    limit = MAX_UPLOAD_BYTES if is_upload else MAX_BODY_BYTES
 
     async def receive_limited() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > MAX_BODY_BYTES:
-            raise HTTPException(413, f"a request body has at most {MAX_BODY_BYTES} bytes")
+        if received > limit:
+            raise HTTPException(413, f"a request body has at most {limit} bytes")
         return message
 
     return receive_limited

@@ -82,6 +82,11 @@ class Site(BaseModel):
     admission: str = Field(description="`open`, `approve` or `listed`.")
     require_digest: bool
     has_shared_password: bool = Field(description="Else each device has a secret of its own.")
+    redirects: dict[str, str] = Field(
+        description="Devices that are sent on to another server: its SIP URI by the first digits "
+        "of their IDs (`sip.redirects`).",
+        examples=[{"340203": "sip:34020300002000000001@192.0.2.20:5060"}],
+    )
     warnings: list[SiteWarning]
 
 
@@ -161,5 +166,6 @@ async def get_site(request: Request, server: TheServer, caller: Reader) -> Site:
         admission=site.admission,
         require_digest=site.require_digest,
         has_shared_password=site.has_shared_password,
+        redirects=dict(site.redirects),
         warnings=[SiteWarning(code=code, text=WARNINGS[code][language]) for code in site.warnings],
     )

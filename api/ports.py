@@ -10,7 +10,10 @@ from vms.diagnosis.explainer import Explainer
 from vms.events import EventBus
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.inventory.inventory import Inventory
+from vms.inventory.subscriptions import SubscriptionKind
 from vms.metrics.collector import VmsCollector
+from vms.signalling.commands import DeviceCommands
+from vms.signalling.subscription_entry import SubscriptionView
 
 
 class ViewerFigures(Protocol):
@@ -236,6 +239,33 @@ class DeviceLink(Protocol):
     async def query_status(self, device_id: str) -> DeviceStatusResponse: ...
 
 
+class Subscriptions(Protocol):
+    """What is subscribed at devices; `vms.signalling.subscriptions.Subscriptions`."""
+
+    def of(self, device_id: str) -> Sequence[SubscriptionView]:
+        """Every kind, held or not; raises `NotFoundError`."""
+        ...
+
+    def refresh_now(self, device_id: str, kind: SubscriptionKind | None = None) -> None:
+        """Ask at once, whatever pause was left; raises `NotFoundError`."""
+        ...
+
+
+class Ban(Protocol):
+    """A source that is not read; times are monotonic seconds. `sip.bans.Ban` has these."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def until(self) -> float: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def dropped(self) -> int: ...
+
+
 class Site(Protocol):
     """Who this server is, as devices are configured with it.
 
@@ -261,6 +291,8 @@ class Site(Protocol):
     @property
     def has_shared_password(self) -> bool: ...
     @property
+    def redirects(self) -> Mapping[str, str]: ...
+    @property
     def warnings(self) -> Sequence[str]: ...
 
 
@@ -283,6 +315,18 @@ class Server(Protocol):
     def collector(self) -> VmsCollector: ...
     @property
     def explainer(self) -> Explainer: ...
+    @property
+    def commands(self) -> DeviceCommands: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
+    def bans(self) -> Sequence[Ban]:
+        """Hosts and networks whose messages are dropped unread now."""
+        ...
+
+    def lift_ban(self, host: str) -> bool:
+        """End a ban before its time; False where there is none."""
+        ...
+
     def site(self) -> Site: ...
     def device_secret(self, device_id: str) -> str | None:
         """The secret a device is configured with; None where the shared one counts."""

@@ -65,12 +65,13 @@ class NoAnswerError(VmsError):
 
 
 class RejectedError(VmsError):
-    """The device answered with a refusal; `status` is its SIP status."""
+    """The device answered with a refusal; `status` is its SIP status, 200 where it took the
+    message and answered ERROR."""
 
     code = "rejected"
 
     def __init__(self, message: str, status: int, **facts: str | int | float) -> None:
-        super().__init__(message, status=status, **facts)
+        super().__init__(message, sip_status=status, **facts)
         self.status = status
 
 

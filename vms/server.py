@@ -16,6 +16,7 @@ import structlog
 from config.settings import Settings, Tls
 from media.door import MediaEvent
 from media.relay import Relay, RelayLimits
+from sip.bans import Ban
 from sip.digest import Nonces
 from sip.net.endpoint import Endpoint, PeerPolicy
 from vms.accounts.service import Accounts
@@ -33,10 +34,12 @@ from vms.inventory.policy import BindingMove, InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
 from vms.metrics.collector import (
+    SignallingFigures,
     VmsCollector,
     build_source,
     inventory_source,
     session_source,
+    signalling_source,
     sip_source,
 )
 from vms.persistence.account_store import SqlAccountStore
@@ -61,6 +64,7 @@ from vms.signalling.notifications import Notifications, NotifyPolicy
 from vms.signalling.pending import Pending
 from vms.signalling.redirects import Redirects
 from vms.signalling.registrar import Registrar
+from vms.signalling.subscriptions import Subscriptions
 from vms.site import ANYWHERE, LOOPBACK, Site, addresses_of
 
 log = structlog.get_logger(__name__)
@@ -160,6 +164,7 @@ class Server:
         self.collector.add(inventory_source(self.inventory, self.events))
         self.collector.add(sip_source(lambda: self.endpoint.stats))
         self.collector.add(session_source(self.broker))
+        self.collector.add(signalling_source(self._signalling_figures))
 
     async def _build_media(self, stack: AsyncExitStack) -> None:
         settings = self.settings
@@ -314,6 +319,19 @@ class Server:
             us=self._as_devices_see_us,
         )
 
+    def _signalling_figures(self) -> SignallingFigures:
+        notices = self.notifications.notices
+        subscriptions = self.notifications.subscriptions
+        return SignallingFigures(
+            registers=self.registrar.results,
+            refused=self.inbound.refused,
+            subscriptions=subscriptions.states(),
+            notifies=subscriptions.notifies,
+            notices_stored=notices.stored,
+            notices_waiting=notices.waiting,
+            unconfirmed_stops=self.commands.steering.unconfirmed_stops,
+        )
+
     def _restore(self, flows: Flows) -> None:
         """Devices bound over UDP are where they were before we went."""
         cursor: str | None = None
@@ -367,6 +385,19 @@ class Server:
             return None
         return self._secrets.of(device)
 
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """What is subscribed at devices."""
+        return self.notifications.subscriptions
+
+    def bans(self) -> Sequence[Ban]:
+        """Hosts and networks whose messages are dropped unread now."""
+        return self.endpoint.bans()
+
+    def lift_ban(self, host: str) -> bool:
+        """End a ban before its time; False where there is none."""
+        return self.endpoint.lift(host)
+
     def _as_devices_see_us(self) -> OurIdentity:
         site = self.site()
         return OurIdentity(site.server_id, site.domain, site.addresses[0], site.sip_port)
@@ -386,6 +417,7 @@ class Server:
             require_digest=sip.require_digest,
             has_shared_password=sip.shared_password is not None,
             warnings=list(self._warnings()),
+            redirects=dict(sip.redirects),
         )
 
     async def readiness(self) -> Mapping[str, str]:

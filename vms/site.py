@@ -1,8 +1,8 @@
 """Who this server is, as devices and people reach it."""
 
 import socket
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 LOOPBACK = "127.0.0.1"
@@ -24,6 +24,8 @@ class Site:
     require_digest: bool
     has_shared_password: bool
     warnings: Sequence[str]
+    redirects: Mapping[str, str] = field(default_factory=dict[str, str])
+    """SIP URI by the first digits of the device IDs that are sent there."""
 
 
 def addresses_of(bound: str, advertised: Iterable[str]) -> list[str]:

@@ -190,6 +190,7 @@ class Endpoint:
         stats.dialogs = self._agent.dialogs
         stats.subscriptions = len(self._subscriptions)
         stats.repeats_absorbed = self._agent.absorbed
+        stats.overflows = self._agent.overflows
         if self._plain is not None:
             stats.repeats_absorbed += self._plain.absorbed
         stats.connections = len(self._connections)

@@ -18,6 +18,8 @@ class EndpointStats:
     """Sent again by our timers."""
     repeats_absorbed: int = 0
     """Requests that came again and did not reach the application."""
+    overflows: int = 0
+    """Times that no more transactions could be remembered."""
     strangers_ignored: int = 0
     """Messages of strangers dropped unread, because their allowance was used up."""
     strangers_ignored_bytes: int = 0

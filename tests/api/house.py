@@ -19,7 +19,9 @@ from media.door import (
     ViewerFigures,
     ViewerId,
 )
+from sip.bans import Ban
 from sip.message import Address
+from tests.api.roads import Roads, open_roads
 from tests.support.clock import FakeClock
 from tests.support.stores import InMemoryDeviceStore
 from vms.accounts.model import Actor, Role
@@ -41,8 +43,10 @@ from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.sessions.session import TraceEntry
 from vms.sessions.viewing import SessionView
+from vms.signalling.commands import DeviceCommands
 from vms.signalling.flows import Flows
 from vms.signalling.registration_history import RegistrationHistory
+from vms.signalling.subscriptions import Subscriptions
 from vms.site import Site
 
 GATE = DeviceId("34020000001110000001")
@@ -263,6 +267,7 @@ class House:
     setup_code: str
     wire_log: WireLog
     explainer: Explainer
+    roads: Roads
     wrong: dict[str, str] = field(default_factory=dict[str, str])
 
     def site(self) -> Site:
@@ -277,7 +282,22 @@ class House:
             require_digest=False,
             has_shared_password=False,
             warnings=["digest_not_required"],
+            redirects={"340203": "sip:34020300002000000001@192.0.2.20:5060"},
         )
+
+    @property
+    def commands(self) -> DeviceCommands:
+        return self.roads.commands
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        return self.roads.subscriptions
+
+    def bans(self) -> Sequence[Ban]:
+        return self.roads.endpoint.bans()
+
+    def lift_ban(self, host: str) -> bool:
+        return self.roads.endpoint.lift(host)
 
     def device_secret(self, device_id: str) -> str | None:
         return self.inventory.device(device_id).secret or f"derived-{device_id}"
@@ -342,18 +362,20 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
             us=lambda: Identity("34020000002000000001", "3402000000", "192.0.2.1", 5060),
         )
         try:
-            yield House(
-                clock,
-                accounts,
-                inventory,
-                viewing,
-                Link(inventory, clock),
-                events,
-                VmsCollector([build_source("1.2.3")]),
-                setup_code or "",
-                wire_log,
-                explainer,
-            )
+            async with open_roads(inventory, events, clock, folder) as roads:
+                yield House(
+                    clock,
+                    accounts,
+                    inventory,
+                    viewing,
+                    Link(inventory, clock),
+                    events,
+                    VmsCollector([build_source("1.2.3")]),
+                    setup_code or "",
+                    wire_log,
+                    explainer,
+                    roads,
+                )
         finally:
             await inventory.stop()
 

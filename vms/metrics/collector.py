@@ -162,7 +162,42 @@ def inventory_source(inventory: Inventory, events: EventBus) -> Source:
         yield Sample(counters.REFUSED_SIGNS, figures.unknown_devices, ("unknown_device",))
         yield Sample(counters.REFUSED_SIGNS, figures.foreign_addresses, ("foreign_address",))
         yield Sample(counters.FAILED_WRITES, figures.failed_writes)
+        yield Sample(counters.STALLS, figures.stalls)
+        yield Sample(counters.CLOCK_STEPS, figures.clock_steps)
         yield Sample(counters.EVENTS, events.last_number)
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class SignallingFigures:
+    """What the signalling counted: REGISTERs by result, refusals by cause, subscriptions by state,
+    the rest as the metrics' help says."""
+
+    registers: Mapping[str, int]
+    refused: Mapping[str, int]
+    subscriptions: Mapping[str, int]
+    notifies: int
+    notices_stored: int
+    notices_waiting: int
+    unconfirmed_stops: int
+
+
+def signalling_source(figures_now: Callable[[], SignallingFigures]) -> Source:
+    """The figures of registrations, notifications and movements."""
+
+    def read() -> Iterator[Sample]:
+        figures = figures_now()
+        for result, number in figures.registers.items():
+            yield Sample(counters.REGISTERS, number, (result,))
+        for cause, number in figures.refused.items():
+            yield Sample(counters.REFUSED_MESSAGES, number, (cause,))
+        for state, number in figures.subscriptions.items():
+            yield Sample(counters.SUBSCRIPTIONS, number, (state,))
+        yield Sample(counters.NOTIFIES, figures.notifies)
+        yield Sample(counters.NOTICES_STORED, figures.notices_stored)
+        yield Sample(counters.NOTICES_WAITING, figures.notices_waiting)
+        yield Sample(counters.UNCONFIRMED_STOPS, figures.unconfirmed_stops)
 
     return read
 
@@ -174,6 +209,11 @@ def sip_source(stats_now: Callable[[], EndpointStats]) -> Source:
         stats = stats_now()
         yield Sample(counters.SIP_MESSAGES, stats.received)
         yield Sample(counters.SIP_SENT, stats.sent)
+        yield Sample(counters.SIP_PINGS, stats.pings)
+        yield Sample(counters.SIP_REPEATS, stats.repeats_absorbed)
+        yield Sample(counters.SIP_OVERFLOWS, stats.overflows)
+        yield Sample(counters.SIP_TRANSACTIONS, stats.transactions)
+        yield Sample(counters.SIP_SEND_ERRORS, stats.send_errors)
         for reason, number in stats.parse_errors.items():
             yield Sample(counters.SIP_PARSE_ERRORS, number, (reason,))
         yield Sample(counters.SIP_RETRANSMISSIONS, stats.retransmissions)

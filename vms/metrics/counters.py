@@ -47,10 +47,31 @@ REFUSED_SIGNS = Metric(
 FAILED_WRITES = Metric(
     "vms_ledger_failed_writes", Kind.COUNTER, "Writes of observed states that had to be repeated"
 )
+STALLS = Metric(
+    "vms_inventory_stalls",
+    Kind.COUNTER,
+    "Times that this process stood still so long that silence of devices proved nothing",
+)
+CLOCK_STEPS = Metric(
+    "vms_clock_steps", Kind.COUNTER, "Steps of the system clock that the ledger did not follow"
+)
 EVENTS = Metric("vms_events", Kind.COUNTER, "Events published on the bus")
 
 SIP_MESSAGES = Metric("vms_sip_messages", Kind.COUNTER, "SIP messages received, repeats included")
 SIP_SENT = Metric("vms_sip_sent_messages", Kind.COUNTER, "SIP messages sent")
+SIP_PINGS = Metric(
+    "vms_sip_pings", Kind.COUNTER, "Blank lines and NULs that keep a NAT binding open"
+)
+SIP_REPEATS = Metric(
+    "vms_sip_repeats_absorbed", Kind.COUNTER, "Requests that came again and were answered as before"
+)
+SIP_OVERFLOWS = Metric(
+    "vms_sip_transaction_overflows",
+    Kind.COUNTER,
+    "Times that no more transactions could be remembered and the oldest gave way",
+)
+SIP_TRANSACTIONS = Metric("vms_sip_transactions", Kind.GAUGE, "Transactions remembered now")
+SIP_SEND_ERRORS = Metric("vms_sip_send_errors", Kind.COUNTER, "Datagrams the kernel would not take")
 SIP_PARSE_ERRORS = Metric(
     "vms_sip_parse_errors", Kind.COUNTER, "SIP messages that could not be read", ("reason",)
 )
@@ -100,6 +121,29 @@ SIP_SOCKET_DROPS = Metric(
 )
 SIP_RECEIVE_BUFFER = Metric(
     "vms_sip_receive_buffer_bytes", Kind.GAUGE, "Receive buffer the kernel granted"
+)
+
+REGISTERS = Metric(
+    "vms_registers", Kind.COUNTER, "REGISTERs answered, by what became of them", ("result",)
+)
+REFUSED_MESSAGES = Metric(
+    "vms_refused_messages",
+    Kind.COUNTER,
+    "Requests of devices that were refused, by cause",
+    ("cause",),
+)
+SUBSCRIPTIONS = Metric(
+    "vms_subscriptions", Kind.GAUGE, "Subscriptions at devices, by state", ("state",)
+)
+NOTIFIES = Metric("vms_notifies", Kind.COUNTER, "NOTIFYs of kinds that can be subscribed")
+NOTICES_STORED = Metric("vms_notices_stored", Kind.COUNTER, "Notifications stored")
+NOTICES_WAITING = Metric(
+    "vms_notices_waiting", Kind.GAUGE, "Notifications that wait to be stored now"
+)
+UNCONFIRMED_STOPS = Metric(
+    "vms_unconfirmed_stops",
+    Kind.COUNTER,
+    "Stops of cameras that were not confirmed at once: one may have gone on moving",
 )
 
 SESSIONS = Metric("vms_sessions", Kind.GAUGE, "Sessions that run, by state", ("state",))

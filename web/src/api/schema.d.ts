@@ -144,6 +144,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/upload/snapshots/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * For devices: upload a picture
+         * @description A JPEG of at most 8 MiB, bare or as the file of a form. 404 unless the token is one that
+         *     a SnapShotConfig of ours gave away and that still waits for pictures.
+         */
+        put: operations["putSnapshot"];
+        /**
+         * For devices: upload a picture
+         * @description A JPEG of at most 8 MiB, bare or as the file of a form. 404 unless the token is one that
+         *     a SnapShotConfig of ours gave away and that still waits for pictures.
+         */
+        post: operations["postSnapshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/logout": {
         parameters: {
             query?: never;
@@ -703,6 +729,1013 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which commands a device's edition has
+         * @description Every message of the standard. What the edition lacks is refused with 409, code
+         *     `unsupported`, unless the request says `force`.
+         */
+        get: operations["listCommands"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/reboot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start a device anew
+         * @description TeleBoot. The device is gone for a minute or two and registers again; nothing but its 200
+         *     is waited for.
+         */
+        post: operations["rebootDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start or stop recording at a device that is a camera
+         * @description RecordCmd with the device's own ID.
+         */
+        post: operations["recordDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start or stop recording at the device
+         * @description RecordCmd: the device records by itself, on its own disk or card.
+         */
+        post: operations["recordChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/guard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Arm or disarm a device
+         * @description GuardCmd.
+         */
+        post: operations["guardDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/guard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Arm or disarm an alarm input
+         * @description GuardCmd.
+         */
+        post: operations["guardChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/reset-alarm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a device forget its alarms
+         * @description AlarmCmd. Until then a device tells no further alarm of method 2.
+         */
+        post: operations["resetDeviceAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/reset-alarm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a device forget the alarms of a channel
+         * @description AlarmCmd.
+         */
+        post: operations["resetChannelAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/key-picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a camera send a key picture
+         * @description IFrameCmd, spelt IFameCmd up to 2016. There is no answer but the 200.
+         */
+        post: operations["askKeyPicture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/format-sd": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Format a memory card of a device
+         * @description FormatSDCard, since 2022. What is on the card is lost.
+         */
+        post: operations["formatDeviceSdCard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/format-sd": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Format a memory card of a camera
+         * @description FormatSDCard, since 2022. What is on the card is lost.
+         */
+        post: operations["formatSdCard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/query/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a device that is a camera for its presets
+         * @description PresetQuery with the device's own ID.
+         */
+        post: operations["queryDevicePresets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a camera for its presets
+         * @description PresetQuery, since 2014.
+         */
+        post: operations["queryPresets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/home-position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a camera where it returns to
+         * @description HomePositionQuery, since 2022.
+         */
+        post: operations["queryHomePosition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/cruises": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a camera for its cruise tracks
+         * @description CruiseTrackListQuery, since 2022.
+         */
+        post: operations["queryCruises"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/cruises/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a camera for the stops of a cruise track
+         * @description CruiseTrackQuery, since 2022.
+         */
+        post: operations["queryCruise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/ptz-position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a camera where it looks
+         * @description PTZPosition, since 2022.
+         */
+        post: operations["queryPtzPosition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/query/sd-cards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a device for its memory cards
+         * @description SDCardStatus with the device's own ID, since 2022.
+         */
+        post: operations["queryDeviceSdCards"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/sd-cards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a camera for its memory cards
+         * @description SDCardStatus, since 2022.
+         */
+        post: operations["querySdCards"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a device how a channel does
+         * @description DeviceStatus with the channel's ID.
+         */
+        post: operations["queryChannelStatus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/query/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a device for past alarms
+         * @description Alarm by MESSAGE, up to 2016. What the device knows comes as alarms: see `GET /alarms`.
+         */
+        post: operations["queryDeviceAlarms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a device for past alarms of a channel
+         * @description Alarm by MESSAGE, up to 2016. What the device knows comes as alarms: see `GET /alarms`.
+         */
+        post: operations["queryAlarms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/query/position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a device where it is
+         * @description MobilePosition by MESSAGE: no edition has it so, some devices do. Positions come as
+         *     notifications: see `GET /devices/{device_id}/positions`.
+         */
+        post: operations["queryDevicePosition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a device where a channel is
+         * @description MobilePosition by MESSAGE: no edition has it so, some devices do. Positions come as
+         *     notifications: see `GET /devices/{device_id}/channels/{channel_id}/positions`.
+         */
+        post: operations["queryPosition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/query/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read a block of a device's configuration
+         * @description ConfigDownload of one type, since 2014.
+         */
+        post: operations["queryDeviceConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/query/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read a block of a camera's configuration
+         * @description ConfigDownload of one type, since 2014. BasicParam is always asked of the device.
+         */
+        post: operations["queryConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Configure a device
+         * @description DeviceConfig, since 2014; what can be read back is.
+         */
+        post: operations["writeDeviceConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Configure a camera
+         * @description DeviceConfig, since 2014; what can be read back is. Takes seconds.
+         */
+        post: operations["writeConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/ptz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who moves a camera
+         * @description As it stands; the camera is not asked.
+         */
+        get: operations["getSteering"];
+        put?: never;
+        /**
+         * Move a camera, for as long as it is held
+         * @description Begins a movement, changes it or renews it.
+         *
+         *     The rule of the dead man's handle: a movement that is not sent again within `hold_s` seconds is
+         *     stopped by the server, as is every movement of a sign-in that ends. Send it again every second
+         *     while a key is held, and stop with zeros or `DELETE`. Two changes within half a second become
+         *     one. Over UDP every stop goes out twice; a stop that the camera does not confirm is repeated,
+         *     and reported as the event `movement_not_stopped`.
+         *
+         *     One sign-in holds a camera: 409 names who else does (`facts.holder`). An administrator takes it
+         *     over.
+         */
+        post: operations["moveCamera"];
+        /**
+         * Stop a camera
+         * @description Ends a movement, a cruise or a scan. 504 or 502 where the camera did not confirm it: it may
+         *     still be moving.
+         */
+        delete: operations["stopCamera"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call, set or delete a preset
+         * @description A movement ends first. What there is: `POST .../query/presets`.
+         */
+        post: operations["actOnPreset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/cruises": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start, stop or change a cruise
+         * @description A cruise goes on by itself until something stops it.
+         */
+        post: operations["actOnCruise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start, stop or change an automatic scan
+         * @description A scan goes on by itself until something stops it.
+         */
+        post: operations["actOnScan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/auxiliary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch the wiper or something else
+         * @description What hangs on the camera beside its own motors (annex A.3).
+         */
+        post: operations["switchAuxiliary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/precise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a camera look exactly there
+         * @description PTZPreciseCtrl, since 2022. What the camera cannot reach becomes its limit.
+         */
+        post: operations["lookAt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/track": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a camera follow what moves
+         * @description TargetTrack, since 2022.
+         */
+        post: operations["trackTarget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/drag-zoom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Zoom into a box, or out into one
+         * @description DragZoomIn, DragZoomOut.
+         */
+        post: operations["dragZoom"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/home-position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell a camera where to return to
+         * @description HomePosition: the preset, and after how many seconds of being left alone. Since 2016.
+         */
+        post: operations["setHomePosition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search the recordings of a channel at its device
+         * @description RecordInfo. Who searches for the same while it runs joins; one search at a time at each
+         *     device. Times are corrected by the measured offset of the device's clock.
+         */
+        post: operations["searchRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/records/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a search is, and what it found
+         * @description A running or a recent one. While it runs recordings may still come in between.
+         */
+        get: operations["getRecordSearch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/upgrade": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a device install a firmware
+         * @description DeviceUpgrade, since 2022. The device fetches and installs it, starts anew, registers and
+         *     tells how it went: within an hour. One at a time for each device.
+         */
+        post: operations["upgradeDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/upgrades/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an upgrade is
+         * @description A running or a recent one.
+         */
+        get: operations["getUpgrade"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/control/snapshot-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a device that is a camera take pictures and upload them
+         * @description SnapShotConfig with the device's own ID, since 2022.
+         */
+        post: operations["takeDeviceSnapshots"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/control/snapshot-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a camera take pictures and upload them
+         * @description SnapShotConfig, since 2022. The device has to reach us by HTTP: 503 where it cannot.
+         *     A picture of now without its help: `POST .../snapshot`.
+         */
+        post: operations["takeSnapshots"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/channels/{channel_id}/snapshots/uploaded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pictures that a camera uploaded
+         * @description By order, the latest first; those since our start.
+         */
+        get: operations["listUploadedSnapshots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snapshots/uploaded/{picture_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A picture that a camera uploaded
+         * @description As it came.
+         */
+        get: operations["getUploadedSnapshot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is subscribed at a device
+         * @description Every kind, held or not, as it stands; the device is not asked.
+         */
+        get: operations["listSubscriptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/subscriptions/{kind}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew a subscription now
+         * @description In its dialog where there is one, anew where it failed or was refused, whatever pause was
+         *     left; nothing happens where it is not wanted or the device is not there.
+         */
+        post: operations["refreshSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Banned sources
+         * @description By address. How many failures ban, and for how long: `sip.ban_after_failures`,
+         *     `sip.ban_s`.
+         */
+        get: operations["listBans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bans/{host}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Read a source again
+         * @description At once; its failures are forgotten too.
+         */
+        delete: operations["liftBan"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1289,6 +2322,79 @@ export interface components {
             latitude: number | null;
         };
         /**
+         * AlarmQuestion
+         * @description Which past alarms are wanted.
+         */
+        AlarmQuestion: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * First Priority
+             * @description 1 is the highest, 0 all.
+             * @default 0
+             */
+            first_priority: number;
+            /**
+             * Last Priority
+             * @description The lowest that is wanted, 0 all.
+             * @default 0
+             */
+            last_priority: number;
+            /** Methods */
+            methods?: number[];
+            /** Types */
+            types?: number[];
+            /** Start */
+            start?: string | null;
+            /** End */
+            end?: string | null;
+        };
+        /**
+         * AlarmReport
+         * @description Whether motion and intrusion are reported.
+         */
+        AlarmReport: {
+            /** Is Motion Reported */
+            is_motion_reported: boolean;
+            /** Is Intrusion Reported */
+            is_intrusion_reported: boolean;
+        };
+        /**
+         * AlarmReportIn
+         * @description Whether motion and intrusion are reported.
+         */
+        AlarmReportIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "AlarmReport";
+            /** Is Motion Reported */
+            is_motion_reported: boolean;
+            /** Is Intrusion Reported */
+            is_intrusion_reported: boolean;
+        };
+        /**
+         * AlarmReset
+         * @description Which alarms are to be forgotten; all where nothing is said. Both lists since 2016.
+         */
+        AlarmReset: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /** Methods */
+            methods?: number[];
+            /** Types */
+            types?: number[];
+        };
+        /**
          * AnomalyKind
          * @description What is odd.
          * @enum {string}
@@ -1337,6 +2443,51 @@ export interface components {
             trust: boolean;
         };
         /**
+         * AudioParamConfig
+         * @description How each stream's sound is encoded (2014 only).
+         */
+        AudioParamConfig: {
+            /**
+             * Streams
+             * @default []
+             */
+            streams: components["schemas"]["NamedAudioStream"][];
+        };
+        /**
+         * AudioParamConfigIn
+         * @description How each stream's sound is encoded (2014 only).
+         */
+        AudioParamConfigIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "AudioParamConfig";
+            /** Streams */
+            streams: components["schemas"]["NamedAudioStreamIn"][];
+        };
+        /**
+         * AudioParamOpt
+         * @description What a camera's sound could be (2014 only); only read.
+         */
+        AudioParamOpt: {
+            /**
+             * Audio Formats
+             * @default []
+             */
+            audio_formats: string[];
+            /**
+             * Audio Bit Rates
+             * @default []
+             */
+            audio_bit_rates: string[];
+            /**
+             * Sampling Rates
+             * @default []
+             */
+            sampling_rates: string[];
+        };
+        /**
          * AuditRowOut
          * @description Who did what to what, and how it ended.
          */
@@ -1364,6 +2515,140 @@ export interface components {
             };
         };
         /**
+         * BanOut
+         * @description A source that is not read now. Registered devices of that address are.
+         */
+        BanOut: {
+            /**
+             * Host
+             * @description An address, or a network such as `192.0.2.0/24`.
+             */
+            host: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /**
+             * Why
+             * @description What it failed in last.
+             */
+            why: string;
+            /**
+             * Dropped
+             * @description Messages dropped unread.
+             */
+            dropped: number;
+        };
+        /**
+         * BasicParam
+         * @description Name, registration and keepalive; None and empty where nothing is said or is to change.
+         *
+         *     The position is only read (2016). Device ID, server and password belong to the 2014 form; the
+         *     password is written and never kept from what is read.
+         */
+        BasicParam: {
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Expiration S */
+            expiration_s?: number | null;
+            /** Heartbeat Interval S */
+            heartbeat_interval_s?: number | null;
+            /** Heartbeat Count */
+            heartbeat_count?: number | null;
+            /** Position Capability */
+            position_capability?: number | null;
+            /** Longitude */
+            longitude?: number | null;
+            /** Latitude */
+            latitude?: number | null;
+            /**
+             * Own Id
+             * @default
+             */
+            own_id: string;
+            /**
+             * Server Id
+             * @default
+             */
+            server_id: string;
+            /**
+             * Server Ip
+             * @default
+             */
+            server_ip: string;
+            /** Server Port */
+            server_port?: number | null;
+            /**
+             * Domain Name
+             * @default
+             */
+            domain_name: string;
+            /**
+             * Password
+             * @default
+             */
+            password: string;
+        };
+        /**
+         * BasicParamIn
+         * @description Name, registration and keepalive; what is left out stays. From own_id on: 2014 only.
+         */
+        BasicParamIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "BasicParam";
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Expiration S */
+            expiration_s?: number | null;
+            /** Heartbeat Interval S */
+            heartbeat_interval_s?: number | null;
+            /** Heartbeat Count */
+            heartbeat_count?: number | null;
+            /**
+             * Own Id
+             * @default
+             */
+            own_id: string;
+            /**
+             * Server Id
+             * @default
+             */
+            server_id: string;
+            /**
+             * Server Ip
+             * @default
+             */
+            server_ip: string;
+            /** Server Port */
+            server_port?: number | null;
+            /**
+             * Domain Name
+             * @default
+             */
+            domain_name: string;
+            /**
+             * Password
+             * @description Written, never read.
+             * @default
+             */
+            password: string;
+        };
+        /**
          * BilingualText
          * @description A sentence in two languages.
          */
@@ -1372,6 +2657,41 @@ export interface components {
             zh: string;
             /** En */
             en: string;
+        };
+        /**
+         * Box
+         * @description A box drawn into a play window; pixels from its top left corner.
+         */
+        Box: {
+            /** Window Width Px */
+            window_width_px: number;
+            /** Window Height Px */
+            window_height_px: number;
+            /** Middle X Px */
+            middle_x_px: number;
+            /** Middle Y Px */
+            middle_y_px: number;
+            /** Box Width Px */
+            box_width_px: number;
+            /** Box Height Px */
+            box_height_px: number;
+        };
+        /**
+         * CardOrder
+         * @description Which memory card.
+         */
+        CardOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Card
+             * @description They count from 1; 0 is all of them.
+             */
+            card: number;
         };
         /**
          * ChannelDetail
@@ -1662,6 +2982,189 @@ export interface components {
             en: string | null;
         };
         /**
+         * CommandOut
+         * @description A message of the standard.
+         */
+        CommandOut: {
+            /**
+             * Name
+             * @description As people know it.
+             * @example IFrameCmd
+             */
+            name: string;
+            /**
+             * Cmd Type
+             * @description The CmdType on the wire.
+             * @example DeviceControl
+             */
+            cmd_type: string;
+            /**
+             * Root
+             * @description `Control`, `Query`, `Notify` or `Response`.
+             */
+            root: string;
+            /**
+             * Direction
+             * @description `to_device` or `from_device`.
+             */
+            direction: string;
+            /**
+             * Answer
+             * @description `none`, `result` or `data`, beside the SIP answer.
+             */
+            answer: string;
+            /**
+             * Editions
+             * @description Those that have it.
+             */
+            editions: components["schemas"]["Edition"][];
+            /**
+             * Is Supported
+             * @description The device's edition has it.
+             */
+            is_supported: boolean;
+        };
+        /**
+         * CommandOutcome
+         * @description What became of a command that the device took.
+         * @example {
+         *       "is_confirmed": true,
+         *       "sentence": "34020000001320000001 answered OK to GuardCmd"
+         *     }
+         */
+        CommandOutcome: {
+            /**
+             * Is Confirmed
+             * @description False: the device said 200 and nothing more, where a Response should have come; whether it did as told is unknown.
+             */
+            is_confirmed: boolean;
+            /** Sentence */
+            sentence: string;
+        };
+        /**
+         * CommandTable
+         * @description What can be asked and told, in the device's edition.
+         */
+        CommandTable: {
+            /** @description The edition we speak to it. */
+            edition: components["schemas"]["Edition"];
+            /**
+             * Items
+             * @description In the order of annex A.2.
+             */
+            items: components["schemas"]["CommandOut"][];
+            /** Config Types */
+            config_types: components["schemas"]["ConfigTypeOut"][];
+        };
+        /**
+         * ConfigOrder
+         * @description What to write. BasicParam is the device's, the rest a channel's: not both at once.
+         * @example {
+         *       "blocks": [
+         *         {
+         *           "config_type": "FrameMirror",
+         *           "mode": 2
+         *         }
+         *       ],
+         *       "force": false
+         *     }
+         */
+        ConfigOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /** Blocks */
+            blocks: (components["schemas"]["BasicParamIn"] | components["schemas"]["VideoParamConfigIn"] | components["schemas"]["AudioParamConfigIn"] | components["schemas"]["VideoParamAttributeIn"] | components["schemas"]["VideoRecordPlanIn"] | components["schemas"]["VideoAlarmRecordIn"] | components["schemas"]["PictureMaskIn"] | components["schemas"]["FrameMirrorIn"] | components["schemas"]["AlarmReportIn"] | components["schemas"]["OsdConfigIn"] | components["schemas"]["SvacEncodeConfigIn"] | components["schemas"]["SvacDecodeConfigIn"])[];
+        };
+        /**
+         * ConfigQuestion
+         * @description Which block is wanted.
+         */
+        ConfigQuestion: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Config Type
+             * @description See `GET /devices/{device_id}/commands`.
+             * @enum {string}
+             */
+            config_type: "BasicParam" | "VideoParamOpt" | "VideoParamConfig" | "AudioParamOpt" | "AudioParamConfig" | "SVACEncodeConfig" | "SVACDecodeConfig" | "VideoParamAttribute" | "VideoRecordPlan" | "VideoAlarmRecord" | "PictureMask" | "FrameMirror" | "AlarmReport" | "OSDConfig" | "SnapShotConfig";
+        };
+        /**
+         * ConfigReadingOut
+         * @description One block as the device has it.
+         */
+        ConfigReadingOut: {
+            /** Config Type */
+            config_type: string;
+            /**
+             * Block
+             * @description Null where the device has none; mostly of the type asked for.
+             */
+            block: components["schemas"]["BasicParam"] | components["schemas"]["VideoParamOpt"] | components["schemas"]["VideoParamConfig"] | components["schemas"]["AudioParamOpt"] | components["schemas"]["AudioParamConfig"] | components["schemas"]["VideoParamAttribute"] | components["schemas"]["VideoRecordPlan"] | components["schemas"]["VideoAlarmRecord"] | components["schemas"]["PictureMask"] | components["schemas"]["FrameMirror"] | components["schemas"]["AlarmReport"] | components["schemas"]["OsdConfig"] | components["schemas"]["SnapShotConfig"] | components["schemas"]["SvacEncodeConfig"] | components["schemas"]["SvacDecodeConfig"] | null;
+            /** Sentence */
+            sentence: string;
+        };
+        /**
+         * ConfigTypeOut
+         * @description A block of a configuration.
+         */
+        ConfigTypeOut: {
+            /**
+             * Config Type
+             * @example BasicParam
+             */
+            config_type: string;
+            /**
+             * Editions
+             * @description Those that have it.
+             */
+            editions: components["schemas"]["Edition"][];
+            /**
+             * Is Supported
+             * @description The device's edition has it.
+             */
+            is_supported: boolean;
+            /**
+             * Is Writable
+             * @description False: it can only be read.
+             */
+            is_writable: boolean;
+        };
+        /**
+         * ConfigWritingOut
+         * @description What became of it.
+         */
+        ConfigWritingOut: {
+            /**
+             * Is Accepted
+             * @description The device answered OK.
+             */
+            is_accepted: boolean;
+            /**
+             * Confirmed
+             * @description Values that reading back showed as written.
+             * @example [
+             *       "FrameMirror.mode"
+             *     ]
+             */
+            confirmed: string[];
+            /**
+             * Differing
+             * @description Values that reading back showed otherwise.
+             */
+            differing: string[];
+            /** Sentence */
+            sentence: string;
+        };
+        /**
          * Conformance
          * @description What a device does otherwise than the standard has it, by rule.
          */
@@ -1686,6 +3189,133 @@ export interface components {
              * @description What is odd about its ID and those of its channels.
              */
             anomalies: string[];
+        };
+        /**
+         * CruiseOrder
+         * @description What to do with a cruise. `stop` stops whatever the camera does.
+         */
+        CruiseOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "start" | "stop" | "add_point" | "delete_point" | "delete" | "set_speed" | "set_dwell";
+            /**
+             * Cruise
+             * @default 0
+             */
+            cruise: number;
+            /**
+             * Preset
+             * @description Of the point.
+             */
+            preset?: number | null;
+            /**
+             * Speed
+             * @description For `set_speed`.
+             */
+            speed?: number | null;
+            /**
+             * Dwell S
+             * @description For `set_dwell`.
+             */
+            dwell_s?: number | null;
+            /**
+             * Name
+             * @description For devices of 2022 only.
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * CruisePointOut
+         * @description One stop of a cruise.
+         */
+        CruisePointOut: {
+            /** Preset Index */
+            preset_index: number;
+            /** Stay Time S */
+            stay_time_s: number;
+            /**
+             * Speed
+             * @description 1 to 15.
+             */
+            speed: number;
+        };
+        /**
+         * CruiseTrackOut
+         * @description A cruise track.
+         */
+        CruiseTrackOut: {
+            /** Number */
+            number: number;
+            /** Name */
+            name: string;
+        };
+        /**
+         * CruiseTrackPoints
+         * @description A cruise track, stop by stop.
+         */
+        CruiseTrackPoints: {
+            /** Number */
+            number: number;
+            /** Name */
+            name: string;
+            /** Points */
+            points: components["schemas"]["CruisePointOut"][];
+        };
+        /**
+         * CruiseTracks
+         * @description What a camera told.
+         */
+        CruiseTracks: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["CruiseTrackOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /**
+         * DaySchedule
+         * @description When to record on one day of the week, 1 for Monday to 7 for Sunday; at most 8 stretches.
+         */
+        DaySchedule: {
+            /** Week Day */
+            week_day: number;
+            /**
+             * Segments
+             * @default []
+             */
+            segments: components["schemas"]["TimeSegment"][];
+        };
+        /**
+         * DayScheduleIn
+         * @description When to record on one day of the week.
+         */
+        DayScheduleIn: {
+            /**
+             * Week Day
+             * @description 1 is Monday.
+             */
+            week_day: number;
+            /** Segments */
+            segments: components["schemas"]["TimeSegmentIn"][];
         };
         /**
          * DeviceDiagnosis
@@ -2250,6 +3880,30 @@ export interface components {
             origin: components["schemas"]["Origin"];
         };
         /**
+         * FrameMirror
+         * @description The picture mirrored: 0 not, 1 left and right, 2 top and bottom, 3 both.
+         */
+        FrameMirror: {
+            /** Mode */
+            mode: number;
+        };
+        /**
+         * FrameMirrorIn
+         * @description The picture mirrored.
+         */
+        FrameMirrorIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "FrameMirror";
+            /**
+             * Mode
+             * @description 0 not, 1 left and right, 2 top and bottom, 3 both.
+             */
+            mode: number;
+        };
+        /**
          * Group
          * @description A business group or virtual organisation with the channels in it and below it.
          */
@@ -2289,6 +3943,20 @@ export interface components {
             items: components["schemas"]["Group"][];
         };
         /**
+         * GuardOrder
+         * @description Whether to be on guard.
+         */
+        GuardOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /** Is Set */
+            is_set: boolean;
+        };
+        /**
          * HabitOut
          * @description A habit of a device, explained.
          */
@@ -2318,6 +3986,59 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * HomeOrder
+         * @description Where to return to when left alone.
+         */
+        HomeOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /** Is Enabled */
+            is_enabled: boolean;
+            /** Reset Time S */
+            reset_time_s?: number | null;
+            /**
+             * Preset
+             * @description 0 to 255.
+             */
+            preset?: number | null;
+        };
+        /**
+         * HomePositionAnswer
+         * @description What a camera told.
+         */
+        HomePositionAnswer: {
+            /** @description Null where it has no such place. */
+            home: components["schemas"]["HomePositionOut"] | null;
+        };
+        /**
+         * HomePositionOut
+         * @description Where a camera returns to when left alone.
+         */
+        HomePositionOut: {
+            /** Is Enabled */
+            is_enabled: boolean;
+            /** Reset Time S */
+            reset_time_s: number | null;
+            /** Preset Index */
+            preset_index: number | null;
+        };
+        /**
+         * Insistence
+         * @description Whether to insist.
+         */
+        Insistence: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
         };
         /**
          * Job
@@ -2492,6 +4213,27 @@ export interface components {
             password: string;
         };
         /**
+         * MaskRegion
+         * @description A hidden part of the picture, slot 1 to 4; an empty box clears the slot.
+         */
+        MaskRegion: {
+            /** Seq */
+            seq: number;
+            box: components["schemas"]["PixelBox"];
+        };
+        /**
+         * MaskRegionIn
+         * @description A hidden part of the picture.
+         */
+        MaskRegionIn: {
+            /**
+             * Seq
+             * @description Which slot.
+             */
+            seq: number;
+            box: components["schemas"]["PixelBoxIn"];
+        };
+        /**
          * Me
          * @description Who asks, and what they may do.
          */
@@ -2560,6 +4302,132 @@ export interface components {
             sessions: number;
             /** Viewers */
             viewers: number;
+        };
+        /**
+         * NamedAudioStream
+         * @description The sound of a stream of the 2014 form.
+         */
+        NamedAudioStream: {
+            /** Stream Name */
+            stream_name: string;
+            /**
+             * Audio Format
+             * @default
+             */
+            audio_format: string;
+            /**
+             * Audio Bit Rate
+             * @default
+             */
+            audio_bit_rate: string;
+            /**
+             * Sampling Rate
+             * @default
+             */
+            sampling_rate: string;
+        };
+        /**
+         * NamedAudioStreamIn
+         * @description How the sound of one stream is encoded.
+         */
+        NamedAudioStreamIn: {
+            /**
+             * Stream Name
+             * @example Stream1
+             */
+            stream_name: string;
+            /**
+             * Audio Format
+             * @description As in the SDP's f line.
+             * @default
+             */
+            audio_format: string;
+            /**
+             * Audio Bit Rate
+             * @description As in the SDP's f line.
+             * @default
+             */
+            audio_bit_rate: string;
+            /**
+             * Sampling Rate
+             * @description As in the SDP's f line.
+             * @default
+             */
+            sampling_rate: string;
+        };
+        /**
+         * NamedVideoStream
+         * @description A stream of the 2014 form, by name: Stream1, Stream2, ...
+         */
+        NamedVideoStream: {
+            /** Stream Name */
+            stream_name: string;
+            /**
+             * Video Format
+             * @default
+             */
+            video_format: string;
+            /**
+             * Resolution
+             * @default
+             */
+            resolution: string;
+            /**
+             * Frame Rate
+             * @default
+             */
+            frame_rate: string;
+            /**
+             * Bit Rate Type
+             * @default
+             */
+            bit_rate_type: string;
+            /**
+             * Video Bit Rate
+             * @default
+             */
+            video_bit_rate: string;
+        };
+        /**
+         * NamedVideoStreamIn
+         * @description How one stream is encoded.
+         */
+        NamedVideoStreamIn: {
+            /**
+             * Stream Name
+             * @example Stream1
+             */
+            stream_name: string;
+            /**
+             * Video Format
+             * @description As in the SDP's f line.
+             * @default
+             */
+            video_format: string;
+            /**
+             * Resolution
+             * @description As in the SDP's f line.
+             * @default
+             */
+            resolution: string;
+            /**
+             * Frame Rate
+             * @description As in the SDP's f line.
+             * @default
+             */
+            frame_rate: string;
+            /**
+             * Bit Rate Type
+             * @description As in the SDP's f line.
+             * @default
+             */
+            bit_rate_type: string;
+            /**
+             * Video Bit Rate
+             * @description As in the SDP's f line.
+             * @default
+             */
+            video_bit_rate: string;
         };
         /**
          * NewDeviceIn
@@ -2754,6 +4622,99 @@ export interface components {
          * @enum {string}
          */
         Origin: "chosen" | "profile" | "override" | "device";
+        /**
+         * OsdConfig
+         * @description Time and texts in the picture, placed in a window of the given size.
+         *
+         *     `time_type` 0 writes the date with hyphens, 1 in Chinese.
+         */
+        OsdConfig: {
+            /** Window Width Px */
+            window_width_px: number;
+            /** Window Height Px */
+            window_height_px: number;
+            /** Time X Px */
+            time_x_px: number;
+            /** Time Y Px */
+            time_y_px: number;
+            /**
+             * Is Time Shown
+             * @default true
+             */
+            is_time_shown: boolean;
+            /** Time Type */
+            time_type?: number | null;
+            /**
+             * Is Text Shown
+             * @default true
+             */
+            is_text_shown: boolean;
+            /**
+             * Texts
+             * @default []
+             */
+            texts: components["schemas"]["OsdText"][];
+        };
+        /**
+         * OsdConfigIn
+         * @description Time and texts in the picture, placed in a window of the given size.
+         */
+        OsdConfigIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "OSDConfig";
+            /** Window Width Px */
+            window_width_px: number;
+            /** Window Height Px */
+            window_height_px: number;
+            /** Time X Px */
+            time_x_px: number;
+            /** Time Y Px */
+            time_y_px: number;
+            /**
+             * Is Time Shown
+             * @default true
+             */
+            is_time_shown: boolean;
+            /**
+             * Time Type
+             * @description 0: 2026-03-01, 1: 2026年03月01日.
+             */
+            time_type?: (0 | 1) | null;
+            /**
+             * Is Text Shown
+             * @default true
+             */
+            is_text_shown: boolean;
+            /** Texts */
+            texts?: components["schemas"]["OsdTextIn"][];
+        };
+        /**
+         * OsdText
+         * @description A line of text in the picture, of at most 32 characters.
+         */
+        OsdText: {
+            /** Text */
+            text: string;
+            /** X Px */
+            x_px: number;
+            /** Y Px */
+            y_px: number;
+        };
+        /**
+         * OsdTextIn
+         * @description A line of text in the picture.
+         */
+        OsdTextIn: {
+            /** Text */
+            text: string;
+            /** X Px */
+            x_px: number;
+            /** Y Px */
+            y_px: number;
+        };
         /** PageOf[AlarmOut] */
         PageOf_AlarmOut_: {
             /**
@@ -2797,6 +4758,24 @@ export interface components {
              * @description In the order of the list's key.
              */
             items: components["schemas"]["AuditRowOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /** PageOf[BanOut] */
+        PageOf_BanOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["BanOut"][];
             /**
              * Next Cursor
              * @description For the next page; null on the last.
@@ -2934,6 +4913,42 @@ export interface components {
              */
             total?: number | null;
         };
+        /** PageOf[SnapshotJobOut] */
+        PageOf_SnapshotJobOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["SnapshotJobOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /** PageOf[SubscriptionOut] */
+        PageOf_SubscriptionOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["SubscriptionOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
         /** PageOf[UserOut] */
         PageOf_UserOut_: {
             /**
@@ -2969,6 +4984,64 @@ export interface components {
              * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
+        };
+        /**
+         * PictureMask
+         * @description The hidden parts of the picture.
+         *
+         *     Some cameras take a list as a change of the slots it names: write all four.
+         */
+        PictureMask: {
+            /** Is On */
+            is_on: boolean;
+            /**
+             * Regions
+             * @default []
+             */
+            regions: components["schemas"]["MaskRegion"][];
+        };
+        /**
+         * PictureMaskIn
+         * @description The hidden parts of the picture. Slots that are not named are cleared.
+         */
+        PictureMaskIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "PictureMask";
+            /** Is On */
+            is_on: boolean;
+            /** Regions */
+            regions?: components["schemas"]["MaskRegionIn"][];
+        };
+        /**
+         * PixelBox
+         * @description Two corners in pixels; all 0 for no box at all.
+         */
+        PixelBox: {
+            /** Left Px */
+            left_px: number;
+            /** Top Px */
+            top_px: number;
+            /** Right Px */
+            right_px: number;
+            /** Bottom Px */
+            bottom_px: number;
+        };
+        /**
+         * PixelBoxIn
+         * @description Two corners in pixels.
+         */
+        PixelBoxIn: {
+            /** Left Px */
+            left_px: number;
+            /** Top Px */
+            top_px: number;
+            /** Right Px */
+            right_px: number;
+            /** Bottom Px */
+            bottom_px: number;
         };
         /**
          * PlayFinding
@@ -3015,6 +5088,100 @@ export interface components {
             height_m: number | null;
         };
         /**
+         * PositionQuestion
+         * @description How often a position is wanted.
+         */
+        PositionQuestion: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /** Interval S */
+            interval_s?: number | null;
+        };
+        /**
+         * PreciseView
+         * @description Where to look; what is not given stays.
+         */
+        PreciseView: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /** Pan Deg */
+            pan_deg?: number | null;
+            /**
+             * Tilt Deg
+             * @description Negative is upwards.
+             */
+            tilt_deg?: number | null;
+            /** Zoom */
+            zoom?: number | null;
+        };
+        /**
+         * PresetOrder
+         * @description What to do with a preset.
+         */
+        PresetOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "set" | "call" | "delete";
+            /** Preset */
+            preset: number;
+            /**
+             * Name
+             * @description For devices of 2022 only.
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * PresetOut
+         * @description A remembered view.
+         */
+        PresetOut: {
+            /**
+             * Preset Id
+             * @description 1 to 255.
+             */
+            preset_id: number;
+            /** Name */
+            name: string;
+        };
+        /**
+         * Presets
+         * @description What a camera told.
+         */
+        Presets: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["PresetOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /**
          * ProfileOut
          * @description What devices of a maker need that the standard leaves open.
          */
@@ -3038,6 +5205,83 @@ export interface components {
             items: components["schemas"]["ProfileOut"][];
         };
         /**
+         * PtzOrder
+         * @description How fast to move where, in percent of the fastest; nothing but zeros stops.
+         * @example {
+         *       "pan": 40,
+         *       "tilt": 0,
+         *       "zoom": 0
+         *     }
+         */
+        PtzOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Pan
+             * @description To the right of the picture; negative: left.
+             * @default 0
+             */
+            pan: number;
+            /**
+             * Tilt
+             * @description Up; negative: down.
+             * @default 0
+             */
+            tilt: number;
+            /**
+             * Zoom
+             * @description In; negative: out.
+             * @default 0
+             */
+            zoom: number;
+            /**
+             * Focus
+             * @description Far; negative: near.
+             * @default 0
+             */
+            focus: number;
+            /**
+             * Iris
+             * @description Open; negative: close.
+             * @default 0
+             */
+            iris: number;
+            /**
+             * Hold S
+             * @description Stopped then, unless sent again.
+             * @default 3
+             */
+            hold_s: number;
+        };
+        /**
+         * PtzPositionOut
+         * @description Where a camera looks; null for what it does not say.
+         */
+        PtzPositionOut: {
+            /**
+             * Pan Deg
+             * @description Clockwise, seen from above.
+             */
+            pan_deg: number | null;
+            /**
+             * Tilt Deg
+             * @description 0 at the horizon, negative upwards.
+             */
+            tilt_deg: number | null;
+            /** Zoom */
+            zoom: number | null;
+            /** Horizontal Field Deg */
+            horizontal_field_deg: number | null;
+            /** Vertical Field Deg */
+            vertical_field_deg: number | null;
+            /** Max View Distance M */
+            max_view_distance_m: number | null;
+        };
+        /**
          * Readiness
          * @description Whether requests and devices can be served.
          */
@@ -3054,6 +5298,189 @@ export interface components {
             checks: {
                 [key: string]: "ok" | "warning" | "failed";
             };
+        };
+        /**
+         * RecordOrder
+         * @description Whether to record.
+         */
+        RecordOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /** Is Start */
+            is_start: boolean;
+            /**
+             * Stream Number
+             * @description 0 is the main one; others since 2022.
+             */
+            stream_number?: number | null;
+        };
+        /**
+         * RecordSearch
+         * @description A search, and a page of what it found so far.
+         */
+        RecordSearch: {
+            /** Job Id */
+            job_id: string;
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /**
+             * State
+             * @description `running`, `complete`, `incomplete` or `failed`.
+             */
+            state: string;
+            /** Is Complete */
+            is_complete: boolean;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Slices
+             * @description A long span is asked for in pieces.
+             */
+            slices: number;
+            /** Slices Done */
+            slices_done: number;
+            /**
+             * Received
+             * @description Recordings received so far.
+             */
+            received: number;
+            /**
+             * Announced
+             * @description Recordings the device said it has, so far.
+             */
+            announced: number;
+            /**
+             * Clock Offset S
+             * @description Taken off the device's times.
+             */
+            clock_offset_s: number;
+            /**
+             * Sentence
+             * @description What is missing (`261 of 299 recordings came`) or why there is nothing; empty else.
+             */
+            sentence: string;
+            /**
+             * Items
+             * @description In order of their start.
+             */
+            items: components["schemas"]["RecordingOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * RecordSearchOrder
+         * @description Which recordings are wanted.
+         * @example {
+         *       "end": "2026-03-02T00:00:00+08:00",
+         *       "start": "2026-03-01T00:00:00+08:00"
+         *     }
+         */
+        RecordSearchOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             * @description A second to a year after `start`.
+             */
+            end: string;
+            /**
+             * Record Type
+             * @description Null: as the device's profile has it, mostly `all`.
+             */
+            record_type?: ("time" | "alarm" | "manual" | "all") | null;
+            /**
+             * Stream Number
+             * @description Since 2022.
+             */
+            stream_number?: number | null;
+            /**
+             * Is Indistinct
+             * @description Centre and front-end storage at once; since 2014.
+             */
+            is_indistinct?: boolean | null;
+        };
+        /**
+         * RecordingOut
+         * @description One recording.
+         */
+        RecordingOut: {
+            /**
+             * Start
+             * Format: date-time
+             * @description By our clock.
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Device Start
+             * Format: date-time
+             * @description By the device's clock, as playback wants it.
+             */
+            device_start: string;
+            /**
+             * Device End
+             * Format: date-time
+             */
+            device_end: string;
+            /** Name */
+            name: string;
+            /** File Path */
+            file_path: string;
+            /** Address */
+            address: string;
+            /** Record Type */
+            record_type: string | null;
+            /** Recorder Id */
+            recorder_id: string;
+            /**
+             * File Size
+             * @description In bytes.
+             */
+            file_size: number | null;
+            /** Location */
+            location: string;
+            /** Stream Number */
+            stream_number: number | null;
+            /** Secrecy */
+            secrecy: boolean;
         };
         /**
          * RefusedUnit
@@ -3099,6 +5526,78 @@ export interface components {
             count: number;
             /** Habits */
             habits: components["schemas"]["HabitOut"][];
+        };
+        /**
+         * ScanOrder
+         * @description What to do with an automatic scan. `stop` stops whatever the camera does.
+         */
+        ScanOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "start" | "stop" | "set_left_border" | "set_right_border" | "set_speed";
+            /**
+             * Scan
+             * @default 0
+             */
+            scan: number;
+            /**
+             * Speed
+             * @description For `set_speed`.
+             */
+            speed?: number | null;
+        };
+        /**
+         * SdCardOut
+         * @description A memory card.
+         */
+        SdCardOut: {
+            /** Card Id */
+            card_id: number;
+            /** Name */
+            name: string;
+            /**
+             * Status
+             * @description `ok`, `formatting`, `unformatted`, `idle` or `error`.
+             */
+            status: string;
+            /**
+             * Format Progress
+             * @description In percent, while it is being formatted.
+             */
+            format_progress: number | null;
+            /** Capacity Mb */
+            capacity_mb: number | null;
+            /** Free Mb */
+            free_mb: number | null;
+        };
+        /**
+         * SdCards
+         * @description What a device told.
+         */
+        SdCards: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["SdCardOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
         };
         /**
          * Session
@@ -3269,6 +5768,16 @@ export interface components {
              * @description Else each device has a secret of its own.
              */
             has_shared_password: boolean;
+            /**
+             * Redirects
+             * @description Devices that are sent on to another server: its SIP URI by the first digits of their IDs (`sip.redirects`).
+             * @example {
+             *       "340203": "sip:34020300002000000001@192.0.2.20:5060"
+             *     }
+             */
+            redirects: {
+                [key: string]: string;
+            };
             /** Warnings */
             warnings: components["schemas"]["SiteWarning"][];
         };
@@ -3287,6 +5796,82 @@ export interface components {
              * @description In the language of `Accept-Language` (zh, en).
              */
             text: string;
+        };
+        /**
+         * SnapShotConfig
+         * @description Take pictures and upload them; `UploadSnapShotFinished` names them.
+         *
+         *     `session_id` has 32 to 128 letters, digits or hyphens.
+         */
+        SnapShotConfig: {
+            /** Snap Count */
+            snap_count: number;
+            /** Upload Url */
+            upload_url: string;
+            /** Session Id */
+            session_id: string;
+            /** Interval S */
+            interval_s?: number | null;
+        };
+        /**
+         * SnapshotJobOut
+         * @description Pictures that were asked of a device.
+         */
+        SnapshotJobOut: {
+            /** Job Id */
+            job_id: string;
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /**
+             * State
+             * @description `running`, `complete`, `incomplete` or `failed`.
+             */
+            state: string;
+            /** Wanted */
+            wanted: number;
+            /**
+             * Announced
+             * @description The names the device told when it was done; null until then.
+             */
+            announced: string[] | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Sentence
+             * @description What is missing and why, empty else.
+             */
+            sentence: string;
+            /** Pictures */
+            pictures: components["schemas"]["UploadedPictureOut"][];
+        };
+        /**
+         * SnapshotOrder
+         * @description How many pictures, and how far apart.
+         */
+        SnapshotOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Count
+             * @default 1
+             */
+            count: number;
+            /**
+             * Interval S
+             * @default 1
+             */
+            interval_s: number;
         };
         /**
          * SourceFiguresOut
@@ -3321,6 +5906,26 @@ export interface components {
          * @enum {string}
          */
         Status: "online" | "offline" | "unknown" | "waiting" | "not_commissioned";
+        /**
+         * Steering
+         * @description Who moves a camera, and until when unless they go on.
+         */
+        Steering: {
+            /**
+             * Is Moving
+             * @description By us; a cruise or a scan of its own does not count.
+             */
+            is_moving: boolean;
+            /**
+             * Holder
+             * @description Who moves it.
+             */
+            holder: string | null;
+            /** Is Yours */
+            is_yours: boolean;
+            /** Until */
+            until: string | null;
+        };
         /**
          * StreamFiguresOut
          * @description The incoming stream: counts since it was opened, rates over the last seconds.
@@ -3399,6 +6004,166 @@ export interface components {
             transcoding: string | null;
             /** Viewers */
             viewers: components["schemas"]["ViewerOut"][];
+        };
+        /**
+         * SubscriptionKind
+         * @description What can be subscribed (9.11.1); the last since 2022.
+         * @enum {string}
+         */
+        SubscriptionKind: "catalog" | "alarm" | "position" | "ptz_position";
+        /**
+         * SubscriptionOut
+         * @description How one subscription stands.
+         */
+        SubscriptionOut: {
+            kind: components["schemas"]["SubscriptionKind"];
+            state: components["schemas"]["SubscriptionState"];
+            /**
+             * Is Wanted
+             * @description By the profile's `subscribe_...`, where it says nothing by what the device is.
+             */
+            is_wanted: boolean;
+            /**
+             * Since
+             * @description Since when it stands so.
+             */
+            since: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Last Notify At */
+            last_notify_at: string | null;
+            /**
+             * Notifies
+             * @description NOTIFYs of that kind since our start.
+             */
+            notifies: number;
+            /**
+             * Error
+             * @description Why the last attempt failed, empty else.
+             */
+            error: string;
+        };
+        /**
+         * SubscriptionState
+         * @description How a subscription stands.
+         * @enum {string}
+         */
+        SubscriptionState: "idle" | "waiting" | "asking" | "active" | "refreshing" | "failed" | "refused" | "ending";
+        /**
+         * SvacDecodeConfig
+         * @description The block's content as XML text, like `SvacEncodeConfig`'s.
+         */
+        SvacDecodeConfig: {
+            /**
+             * Xml
+             * @default
+             */
+            xml: string;
+        };
+        /**
+         * SvacDecodeConfigIn
+         * @description SVAC's own parameters.
+         */
+        SvacDecodeConfigIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "SVACDecodeConfig";
+            /**
+             * Xml
+             * @description The block's content as XML text.
+             */
+            xml: string;
+        };
+        /**
+         * SvacEncodeConfig
+         * @description The block's content as XML text: nobody here reads SVAC's own parameters.
+         */
+        SvacEncodeConfig: {
+            /**
+             * Xml
+             * @default
+             */
+            xml: string;
+        };
+        /**
+         * SvacEncodeConfigIn
+         * @description SVAC's own parameters.
+         */
+        SvacEncodeConfigIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "SVACEncodeConfig";
+            /**
+             * Xml
+             * @description The block's content as XML text.
+             */
+            xml: string;
+        };
+        /**
+         * SwitchOrder
+         * @description What to switch.
+         */
+        SwitchOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Switch
+             * @description 1 is the wiper.
+             * @default 1
+             */
+            switch: number;
+            /** Is On */
+            is_on: boolean;
+        };
+        /**
+         * TimeSegment
+         * @description A stretch of a day.
+         */
+        TimeSegment: {
+            /** Start Hour */
+            start_hour: number;
+            /** Start Minute */
+            start_minute: number;
+            /** Start Second */
+            start_second: number;
+            /** Stop Hour */
+            stop_hour: number;
+            /** Stop Minute */
+            stop_minute: number;
+            /** Stop Second */
+            stop_second: number;
+        };
+        /**
+         * TimeSegmentIn
+         * @description A stretch of a day.
+         */
+        TimeSegmentIn: {
+            /** Start Hour */
+            start_hour: number;
+            /** Start Minute */
+            start_minute: number;
+            /**
+             * Start Second
+             * @default 0
+             */
+            start_second: number;
+            /** Stop Hour */
+            stop_hour: number;
+            /** Stop Minute */
+            stop_minute: number;
+            /**
+             * Stop Second
+             * @default 0
+             */
+            stop_second: number;
         };
         /**
          * ToleranceOut
@@ -3524,6 +6289,134 @@ export interface components {
             latest: components["schemas"]["PositionOut"] | null;
         };
         /**
+         * TrackMode
+         * @description How a target is followed.
+         * @enum {string}
+         */
+        TrackMode: "Auto" | "Manual" | "Stop";
+        /**
+         * TrackOrder
+         * @description What to follow.
+         * @example {
+         *       "force": false,
+         *       "mode": "Auto"
+         *     }
+         */
+        TrackOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            mode: components["schemas"]["TrackMode"];
+            /**
+             * Panorama Channel Id
+             * @description In whose picture the area is drawn.
+             */
+            panorama_channel_id?: string | null;
+            /** @description For `Manual`. */
+            area?: components["schemas"]["Box"] | null;
+        };
+        /**
+         * Upgrade
+         * @description An upgrade as it stands.
+         */
+        Upgrade: {
+            /** Job Id */
+            job_id: string;
+            /** Device Id */
+            device_id: string;
+            /**
+             * Firmware
+             * @description The one that is wanted.
+             */
+            firmware: string;
+            /**
+             * State
+             * @description `running`, `complete`, `incomplete` or `failed`.
+             */
+            state: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Is Accepted
+             * @description The device answered OK to the order.
+             */
+            is_accepted: boolean;
+            /**
+             * Running
+             * @description What the device told that it runs afterwards.
+             */
+            running: string;
+            /** Sentence */
+            sentence: string;
+        };
+        /**
+         * UpgradeOrder
+         * @description What to install.
+         * @example {
+         *       "file_url": "http://192.0.2.10/firmware/v573.bin",
+         *       "firmware": "V5.7.3"
+         *     }
+         */
+        UpgradeOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Firmware
+             * @description Its version.
+             */
+            firmware: string;
+            /**
+             * File Url
+             * @description Where the device fetches it: http, https or ftp.
+             */
+            file_url: string;
+            /**
+             * Manufacturer
+             * @description By default as the device says.
+             * @default
+             */
+            manufacturer: string;
+        };
+        /**
+         * UploadedPictureOut
+         * @description A picture that came.
+         */
+        UploadedPictureOut: {
+            /**
+             * Picture Id
+             * @description For `GET /snapshots/uploaded/{picture_id}`.
+             */
+            picture_id: string;
+            /**
+             * File Id
+             * @description The device's name for it: 41 digits, empty where none.
+             */
+            file_id: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
          * UserOut
          * @description A person with a password.
          */
@@ -3558,6 +6451,251 @@ export interface components {
          * @enum {string}
          */
         Verdict: "met" | "missed" | "insufficient_evidence";
+        /**
+         * VideoAlarmRecord
+         * @description How long a camera records around an alarm, in seconds after and before.
+         */
+        VideoAlarmRecord: {
+            /** Is Enabled */
+            is_enabled: boolean;
+            /** Record Time S */
+            record_time_s?: number | null;
+            /** Pre Record Time S */
+            pre_record_time_s?: number | null;
+            /**
+             * Stream Number
+             * @default 0
+             */
+            stream_number: number;
+        };
+        /**
+         * VideoAlarmRecordIn
+         * @description How long a camera records around an alarm.
+         */
+        VideoAlarmRecordIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "VideoAlarmRecord";
+            /** Is Enabled */
+            is_enabled: boolean;
+            /**
+             * Record Time S
+             * @description After it.
+             */
+            record_time_s?: number | null;
+            /**
+             * Pre Record Time S
+             * @description Before it.
+             */
+            pre_record_time_s?: number | null;
+            /**
+             * Stream Number
+             * @description 0 is the main one.
+             * @default 0
+             */
+            stream_number: number;
+        };
+        /**
+         * VideoParamAttribute
+         * @description How each stream is encoded.
+         */
+        VideoParamAttribute: {
+            /**
+             * Streams
+             * @default []
+             */
+            streams: components["schemas"]["VideoStreamAttribute"][];
+        };
+        /**
+         * VideoParamAttributeIn
+         * @description How each stream is encoded.
+         */
+        VideoParamAttributeIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "VideoParamAttribute";
+            /** Streams */
+            streams: components["schemas"]["VideoStreamIn"][];
+        };
+        /**
+         * VideoParamConfig
+         * @description How each stream is encoded (2014 only).
+         */
+        VideoParamConfig: {
+            /**
+             * Streams
+             * @default []
+             */
+            streams: components["schemas"]["NamedVideoStream"][];
+        };
+        /**
+         * VideoParamConfigIn
+         * @description How each stream is encoded (2014 only).
+         */
+        VideoParamConfigIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "VideoParamConfig";
+            /** Streams */
+            streams: components["schemas"]["NamedVideoStreamIn"][];
+        };
+        /**
+         * VideoParamOpt
+         * @description What a camera's video could be; only read. Codes as in the SDP's f line.
+         */
+        VideoParamOpt: {
+            /**
+             * Download Speeds
+             * @default []
+             */
+            download_speeds: string[];
+            /**
+             * Resolutions
+             * @default []
+             */
+            resolutions: string[];
+            /**
+             * Video Formats
+             * @default []
+             */
+            video_formats: string[];
+            /**
+             * Frame Rates
+             * @default []
+             */
+            frame_rates: string[];
+            /**
+             * Bit Rate Types
+             * @default []
+             */
+            bit_rate_types: string[];
+            /**
+             * Video Bit Rates
+             * @default []
+             */
+            video_bit_rates: string[];
+        };
+        /**
+         * VideoRecordPlan
+         * @description When a camera records on its own.
+         */
+        VideoRecordPlan: {
+            /** Is Enabled */
+            is_enabled: boolean;
+            /**
+             * Days
+             * @default []
+             */
+            days: components["schemas"]["DaySchedule"][];
+            /**
+             * Stream Number
+             * @default 0
+             */
+            stream_number: number;
+        };
+        /**
+         * VideoRecordPlanIn
+         * @description When a camera records on its own.
+         */
+        VideoRecordPlanIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            config_type: "VideoRecordPlan";
+            /** Is Enabled */
+            is_enabled: boolean;
+            /** Days */
+            days?: components["schemas"]["DayScheduleIn"][];
+            /**
+             * Stream Number
+             * @description 0 is the main one.
+             * @default 0
+             */
+            stream_number: number;
+        };
+        /**
+         * VideoStreamAttribute
+         * @description How one stream is encoded; stream 0 is the main one.
+         *
+         *     Codes as in the SDP's f line; `resolution` is `WxH` where there is no code.
+         */
+        VideoStreamAttribute: {
+            /** Stream Number */
+            stream_number: number;
+            /**
+             * Video Format
+             * @default
+             */
+            video_format: string;
+            /**
+             * Resolution
+             * @default
+             */
+            resolution: string;
+            /**
+             * Frame Rate
+             * @default
+             */
+            frame_rate: string;
+            /**
+             * Bit Rate Type
+             * @default
+             */
+            bit_rate_type: string;
+            /**
+             * Video Bit Rate
+             * @default
+             */
+            video_bit_rate: string;
+        };
+        /**
+         * VideoStreamIn
+         * @description How one stream is encoded; codes where there are any, else `WxH` as resolution.
+         */
+        VideoStreamIn: {
+            /**
+             * Stream Number
+             * @description 0 is the main one.
+             */
+            stream_number: number;
+            /**
+             * Video Format
+             * @description As in the SDP's f line.
+             * @default
+             */
+            video_format: string;
+            /**
+             * Resolution
+             * @description As in the SDP's f line.
+             * @default
+             */
+            resolution: string;
+            /**
+             * Frame Rate
+             * @description As in the SDP's f line.
+             * @default
+             */
+            frame_rate: string;
+            /**
+             * Bit Rate Type
+             * @description As in the SDP's f line.
+             * @default
+             */
+            bit_rate_type: string;
+            /**
+             * Video Bit Rate
+             * @description As in the SDP's f line.
+             * @default
+             */
+            video_bit_rate: string;
+        };
         /**
          * ViewerOut
          * @description One viewer.
@@ -3645,6 +6783,24 @@ export interface components {
              * @default 3600
              */
             limit_s: number;
+        };
+        /**
+         * ZoomOrder
+         * @description A box, and whether it fills the window (`in`) or the window shrinks into it (`out`).
+         */
+        ZoomOrder: {
+            /**
+             * Force
+             * @description Send it although the device's edition does not have it (else 409 with the code `unsupported`): devices know more than they say.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "in" | "out";
+            box: components["schemas"]["Box"];
         };
         /**
          * Cause
@@ -4365,6 +7521,80 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSnapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/jpeg": string;
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postSnapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/jpeg": string;
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file?: string;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {
@@ -5499,6 +8729,1869 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Groups"];
                 };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCommands: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandTable"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rebootDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recordDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recordChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    guardDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GuardOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    guardChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GuardOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetDeviceAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlarmReset"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetChannelAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlarmReset"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askKeyPicture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    formatDeviceSdCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CardOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    formatSdCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CardOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryDevicePresets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presets"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryPresets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presets"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryHomePosition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomePositionAnswer"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryCruises: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CruiseTracks"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryCruise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+                /** @description Of a cruise track; the first is 0. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CruiseTrackPoints"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryPtzPosition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PtzPositionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryDeviceSdCards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SdCards"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    querySdCards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Insistence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SdCards"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryChannelStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceStatus"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryDeviceAlarms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlarmQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryAlarms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlarmQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryDevicePosition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PositionQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryPosition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PositionQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryDeviceConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigReadingOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigReadingOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeDeviceConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigWritingOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigWritingOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSteering: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Steering"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    moveCamera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PtzOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Steering"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopCamera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnPreset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresetOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnCruise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CruiseOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnScan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchAuxiliary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lookAt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreciseView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trackTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrackOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dragZoom: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ZoomOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setHomePosition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HomeOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOutcome"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchRecords: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordSearchOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordSearch"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRecordSearch: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordSearch"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upgradeDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpgradeOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upgrade"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUpgrade: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upgrade"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeDeviceSnapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SnapshotOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotJobOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeSnapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SnapshotOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotJobOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUploadedSnapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_SnapshotJobOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUploadedSnapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A JPEG picture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSubscriptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_SubscriptionOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refreshSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                kind: components["schemas"]["SubscriptionKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBans: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_BanOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    liftBan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list has it. */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
             default: {

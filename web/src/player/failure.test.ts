@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { ApiError, networkProblem, type Problem, type Session } from '@/api/client'
-import { failureOf, failureOfSession, isWorthRetrying, PlayError, sipStatusIn } from '@/player/failure'
+import { failureOf, failureOfSession, isWorthRetrying, PlayError } from '@/player/failure'
 import { ConnectionLostError } from '@/player/whep'
 
 function refused(code: string, facts: Problem['facts'] = {}): ApiError {
   return new ApiError({ ...networkProblem('words'), code, status: 502, trace_id: 'abc', facts })
 }
 
-function ended(reason: string, error: string, stages: string[]): Session {
+function ended(reason: string, error: string, stages: string[], sip_status: number | null = null): Session {
   const trace = stages.map((stage) => ({ stage, at: '2026-03-01T00:00:00Z', detail: '' }))
-  return { reason, error, trace, state: 'closed' } as unknown as Session
+  return { reason, error, trace, sip_status, state: 'closed' } as unknown as Session
 }
 
 describe('failureOf', () => {
@@ -20,7 +20,7 @@ describe('failureOf', () => {
     [403, 'rejected_forbidden'],
     [500, 'rejected'],
   ])('tells refusals of the device apart by their SIP status %i', (status, cause) => {
-    expect(failureOf(refused('rejected', { status }))).toMatchObject({ cause, sipStatus: status })
+    expect(failureOf(refused('rejected', { sip_status: status }))).toMatchObject({ cause, sipStatus: status })
   })
 
   it('keeps the trace ID and the words of the server', () => {
@@ -60,8 +60,8 @@ describe('failureOfSession', () => {
     expect(failureOfSession(ended('no_media', 'silence', stages)).cause).toBe(cause)
   })
 
-  it('reads the SIP status of a refusal from its words', () => {
-    expect(failureOfSession(ended('rejected', 'refused: 486 Busy Here', called))).toMatchObject({
+  it('takes the SIP status of a refusal as the server tells it', () => {
+    expect(failureOfSession(ended('rejected', 'refused: 404 by the device', called, 486))).toMatchObject({
       cause: 'rejected_busy',
       sipStatus: 486,
     })
@@ -79,11 +79,5 @@ describe('isWorthRetrying', () => {
   it('asks again for what may pass by itself, and not for what a person has to change', () => {
     expect(isWorthRetrying(failureOf(refused('device_offline')))).toBe(true)
     expect(isWorthRetrying(failureOf(refused('forbidden')))).toBe(false)
-  })
-})
-
-describe('sipStatusIn', () => {
-  it('is not misled by IDs and ports', () => {
-    expect(sipStatusIn('34020000001320000001 at 127.0.0.1:30404')).toBeNull()
   })
 })

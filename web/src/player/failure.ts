@@ -120,7 +120,7 @@ function causeOf(code: string, status: number | null, what: string, stage: Stage
 }
 
 function ofProblem(problem: Problem): Failure {
-  const status = Number(problem.facts.status)
+  const status = Number(problem.facts.sip_status)
   const sipStatus = Number.isInteger(status) && status > 0 ? status : null
   const what = String(problem.facts.what ?? '')
   return {
@@ -131,15 +131,9 @@ function ofProblem(problem: Problem): Failure {
   }
 }
 
-/** A SIP status in the server's words about a refusal. */
-export function sipStatusIn(text: string): number | null {
-  const found = /\b([3-6]\d\d)\b/.exec(text)
-  return found?.[1] === undefined ? null : Number(found[1])
-}
-
 /** Why a session that has ended gave no picture. */
 export function failureOfSession(session: Session): Failure {
-  const sipStatus = session.reason === 'rejected' ? sipStatusIn(session.error) : null
+  const sipStatus = session.sip_status
   const ended = session.reason === '' || /^(ended|stopped|idle|server)/.test(session.reason)
   return {
     cause: ended
