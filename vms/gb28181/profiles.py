@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from vms.gb28181.errors import ProtocolError
+from vms.gb28181.sdp import StreamSelector
 from vms.gb28181.version import Edition
 
 Value = str | int | float | bool | None
@@ -50,28 +51,16 @@ class SdpOffer(StrEnum):
     """With the further numbers (126, 125, 34) without which some old devices refuse."""
 
 
-class StreamSelector(StrEnum):
-    """The attribute that asks for the sub-stream."""
-
-    NONE = "none"
-    STREAM_NUMBER = "streamnumber"
-    """Of the 2022 edition."""
-    STREAM_PROFILE = "streamprofile"
-    STREAM_MODE = "streamMode"
-    STREAM = "stream"
-
-
 @dataclass(frozen=True, slots=True)
 class Profile:
     """How one device is spoken to. A switch of subscriptions that is None: by what the device is.
 
     `edition` is assumed where the device does not tell its own. `record_info_slice_s` is the
-    longest span asked in one RecordInfo query. `ssrc_check` False: the first sender at a session's
-    port is taken, whatever its SSRC. `config_at_device`: configurations name the device where a
-    channel is meant; `presets_at_device`: so do questions for the presets of a lone camera.
-    `ptz_address` is the 12-bit address in a PTZ word,
-    `ptz_max_speed` what a speed of 100 % becomes in it. `auto_guard`: set guard when the device
-    registers; some cameras tell no alarm without it, and nobody but a person may decide to arm.
+    longest span asked in one RecordInfo query. `config_at_device`: configurations name the device
+    where a channel is meant; `presets_at_device`: so do questions for the presets of a lone camera.
+    `ptz_address` is the 12-bit address in a PTZ word, `ptz_max_speed` what a speed of 100 % becomes
+    in it. `auto_guard`: set guard when the device registers; some cameras tell no alarm without it,
+    and nobody but a person may decide to arm.
     """
 
     name: str
@@ -85,10 +74,8 @@ class Profile:
     subscription_refresh: RefreshMode = RefreshMode.IN_DIALOG
     record_info_slice_s: int = 86_400
     record_info_type: RecordType = RecordType.ALL
-    config_one_type_per_query: bool = False
     config_at_device: bool = False
     presets_at_device: bool = False
-    ssrc_check: bool = True
     sdp_offer: SdpOffer = SdpOffer.STANDARD
     stream_selector: StreamSelector = StreamSelector.STREAM_NUMBER
     ptz_address: int = 0
@@ -127,11 +114,7 @@ PROFILES: Final[Mapping[str, Profile]] = {
             presets_at_device=True,
             stream_selector=StreamSelector.STREAM_PROFILE,
         ),
-        Profile(
-            "uniview",
-            # Drops the connection over a type it does not know, and the known ones with it.
-            config_one_type_per_query=True,
-        ),
+        Profile("uniview"),
         Profile("huawei", subscription_refresh=RefreshMode.NEW_DIALOG),
         Profile("tiandy"),
     )

@@ -43,6 +43,18 @@ class Direction(StrEnum):
     BOTH = "sendrecv"
 
 
+class StreamSelector(StrEnum):
+    """The attribute by which an offer asks for a stream other than the main one."""
+
+    NONE = "none"
+    STREAM_NUMBER = "streamnumber"
+    """Of the 2022 edition."""
+    STREAM_PROFILE = "streamprofile"
+    STREAM_MODE = "streamMode"
+    """In words: MAIN or SUB."""
+    STREAM = "stream"
+
+
 class Tolerance(StrEnum):
     """What an SDP had wrong and was read all the same."""
 
@@ -70,15 +82,29 @@ class Tolerance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One payload type: its number and the name `a=rtpmap` gives it (empty where it gives none)."""
+    """One payload type: its number, the name `a=rtpmap` gives it and what `a=fmtp` adds, if any."""
 
     number: int
     name: str = ""
     clock_hz: int = 90_000
+    parameters: str = ""
 
 
 OFFERED = (Payload(PS, "PS"), Payload(98, "H264"), Payload(97, "MPEG4"), Payload(99, "H265"))
 """What we offer: PS first, which practically every device answers, then bare elementary streams."""
+
+OFFERED_WIDELY = (
+    Payload(PS, "PS"),
+    Payload(126, "H264", parameters="profile-level-id=42e01e"),
+    Payload(125, "H264S"),
+    Payload(99, "H265"),
+    Payload(34),
+    Payload(98, "H264"),
+    Payload(97, "MPEG4"),
+)
+"""The same with numbers of private use, without which some older devices refuse."""
+
+_MODES = ("MAIN", "SUB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +113,7 @@ class SessionDescription:
 
     Over TCP a port of 0 or 9 is usual for the side that connects. `setup` is None for UDP and
     where TCP came without it. `media_parameters` is the text of `f=`; `stream_number` asks for a
-    stream (0 main, 1 sub; 2022).
+    stream (0 main, 1 sub) in the way of `stream_selector`.
     """
 
     owner_id: str
@@ -100,6 +126,7 @@ class SessionDescription:
     direction: Direction | None = None
     payloads: tuple[Payload, ...] = (Payload(PS, "PS"),)
     stream_number: int | None = None
+    stream_selector: StreamSelector = StreamSelector.STREAM_NUMBER
     media_parameters: str = ""
     tolerances: tuple[Tolerance, ...] = ()
 
@@ -117,6 +144,8 @@ def live_offer(
     ssrc: Ssrc,
     setup: Setup | None = None,
     stream_number: int | None = None,
+    stream_selector: StreamSelector = StreamSelector.STREAM_NUMBER,
+    payloads: tuple[Payload, ...] = OFFERED,
 ) -> bytes:
     """The SDP of a live INVITE (9.2 and annex G): RTP is wanted at `host`:`port`.
 
@@ -131,8 +160,9 @@ def live_offer(
             setup=setup,
             ssrc=ssrc,
             direction=Direction.RECEIVE_ONLY,
-            payloads=OFFERED,
+            payloads=payloads,
             stream_number=stream_number,
+            stream_selector=stream_selector,
         )
     )
 
@@ -181,15 +211,28 @@ def encode(description: SessionDescription) -> bytes:
         for payload in description.payloads
         if payload.name
     ]
+    lines += [
+        f"a=fmtp:{payload.number} {payload.parameters}"
+        for payload in description.payloads
+        if payload.parameters
+    ]
     if description.setup is not None:
         lines += [f"a=setup:{description.setup}", "a=connection:new"]
-    if description.stream_number is not None:
-        lines.append(f"a=streamnumber:{description.stream_number}")
+    lines += _stream_attribute(description)
     if description.ssrc is not None:
         lines.append(f"y={ten_digits(description.ssrc)}")
     if description.media_parameters:
         lines.append(f"f={description.media_parameters}")
     return ("\r\n".join(lines) + "\r\n").encode("gb18030")
+
+
+def _stream_attribute(description: SessionDescription) -> list[str]:
+    selector, number = description.stream_selector, description.stream_number
+    if number is None or selector is StreamSelector.NONE:
+        return []
+    if selector is StreamSelector.STREAM_MODE:
+        return [f"a={selector}:{_MODES[min(number, 1)]}"]
+    return [f"a={selector}:{number}"]
 
 
 def parse_offer(body: bytes) -> SessionDescription:
@@ -247,6 +290,7 @@ class _Reading:
             direction=media.direction,
             payloads=tuple(self._payload(media, number) for number in media.numbers),
             stream_number=media.stream_number,
+            stream_selector=media.stream_selector,
             media_parameters=self._session.get("f", ""),
             tolerances=tuple(sorted(self._notes)),
         )
@@ -338,6 +382,7 @@ class _Media:
         self.setup: Setup | None = None
         self.direction: Direction | None = None
         self.stream_number: int | None = None
+        self.stream_selector = StreamSelector.STREAM_NUMBER
 
     @classmethod
     def parse(cls, value: str) -> "_Media":
@@ -362,7 +407,11 @@ class _Media:
                 self.setup = Setup(argument)
             case "sendonly" | "recvonly" | "sendrecv":
                 self.direction = Direction(name)
-            case "streamnumber" if argument.isascii() and argument.isdigit():
+            case "streamnumber" | "streamprofile" | "stream" if argument[:4].isdecimal():
                 self.stream_number = int(argument[:4])
+                self.stream_selector = StreamSelector(name)
+            case "streamMode" if argument.upper() in _MODES:
+                self.stream_number = _MODES.index(argument.upper())
+                self.stream_selector = StreamSelector.STREAM_MODE
             case _:
                 pass

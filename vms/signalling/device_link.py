@@ -22,6 +22,7 @@ from vms.gb28181.manscdp.messages import (
     KeyFrameControl,
     Message,
 )
+from vms.gb28181.profiles import SdpOffer
 from vms.gb28181.ssrc import ten_digits
 from vms.gb28181.subject import Subject
 from vms.sessions.calling import CallAnswer, Invitation, OnStage, Stage
@@ -43,6 +44,8 @@ LONG_NUMBER = 10
 
 STREAM_NUMBERS = {"main": None, "sub": 1}
 """`a=streamnumber` (2022); the main stream needs no attribute and older devices know none."""
+
+PAYLOADS = {SdpOffer.STANDARD: sdp.OFFERED, SdpOffer.EXTENDED: sdp.OFFERED_WIDELY}
 
 
 class DeviceCall:
@@ -207,6 +210,7 @@ class DeviceLink:
 
     def _send_invite(self, invitation: Invitation, flow: Flow) -> PendingInvite:
         is_tcp = invitation.transport is Transport.TCP_PASSIVE
+        profile = self._messenger.profile(invitation.device_id)
         offer = sdp.live_offer(
             platform_id=self._identity.server_id,
             host=invitation.host,
@@ -214,6 +218,8 @@ class DeviceLink:
             ssrc=invitation.ssrc,
             setup=sdp.Setup.PASSIVE if is_tcp else None,
             stream_number=STREAM_NUMBERS[invitation.stream],
+            stream_selector=profile.stream_selector,
+            payloads=PAYLOADS[profile.sdp_offer],
         )
         subject = Subject(
             sender_id=invitation.channel_id,

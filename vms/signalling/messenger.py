@@ -13,7 +13,7 @@ from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.codec import encode
 from vms.gb28181.manscdp.messages import Message
-from vms.gb28181.profiles import Charset
+from vms.gb28181.profiles import Charset, Profile
 from vms.inventory.inventory import Inventory
 from vms.signalling.flows import Flows
 from vms.signalling.header_text import readable
@@ -86,9 +86,13 @@ class Messenger:
         """Our address as the device reaches it."""
         return self._endpoint.local_address(self.flow(device_id).remote.host).host
 
+    def profile(self, device_id: DeviceId) -> Profile:
+        """How this device is spoken to."""
+        return self._inventory.profile(device_id)
+
     def body(self, device_id: DeviceId, message: Message) -> bytes:
         """A message as this device reads it: by its edition, in its charset."""
-        profile = self._inventory.profile(device_id)
+        profile = self.profile(device_id)
         body = encode(message, profile.edition)
         return in_utf_8(body) if profile.charset is Charset.UTF_8 else body
 

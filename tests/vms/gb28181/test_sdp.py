@@ -4,10 +4,12 @@ import pytest
 
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.sdp import (
+    OFFERED_WIDELY,
     Direction,
     Payload,
     SessionDescription,
     Setup,
+    StreamSelector,
     Tolerance,
     Transport,
     answer_to,
@@ -175,3 +177,43 @@ def test_an_sdp_without_a_media_line_is_nonsense(body: bytes) -> None:
 def test_an_offer_that_names_no_port_is_nonsense() -> None:
     with pytest.raises(ProtocolError):
         parse_offer(edited(b"15060", b"0"))
+
+
+@pytest.mark.parametrize(
+    ("selector", "line"),
+    [
+        (StreamSelector.STREAM_NUMBER, b"a=streamnumber:1\r\n"),
+        (StreamSelector.STREAM_PROFILE, b"a=streamprofile:1\r\n"),
+        (StreamSelector.STREAM_MODE, b"a=streamMode:SUB\r\n"),
+        (StreamSelector.STREAM, b"a=stream:1\r\n"),
+    ],
+)
+def test_the_sub_stream_is_asked_for_as_the_device_wants_it(
+    selector: StreamSelector, line: bytes
+) -> None:
+    offer = live_offer(
+        platform_id="34020000002000000001",
+        host="192.0.2.10",
+        port=30000,
+        ssrc=Ssrc(100000001),
+        stream_number=1,
+        stream_selector=selector,
+    )
+
+    assert line in offer
+    read = parse_offer(offer)
+    assert (read.stream_number, read.stream_selector) == (1, selector)
+
+
+def test_a_wide_offer_names_the_numbers_of_private_use() -> None:
+    offer = live_offer(
+        platform_id="34020000002000000001",
+        host="192.0.2.10",
+        port=30000,
+        ssrc=Ssrc(100000001),
+        payloads=OFFERED_WIDELY,
+    )
+
+    assert b"m=video 30000 RTP/AVP 96 126 125 99 34 98 97\r\n" in offer
+    assert b"a=rtpmap:126 H264/90000\r\n" in offer
+    assert b"a=fmtp:126 profile-level-id=42e01e\r\n" in offer

@@ -91,6 +91,19 @@ async def test_an_invite_is_what_the_standard_prints(tmp_path: Path) -> None:
         assert ack.body == b""
 
 
+async def test_an_invite_is_offered_as_the_devices_maker_wants_it(tmp_path: Path) -> None:
+    async with ready(tmp_path) as (server, camera):
+        await server.inventory.patch_device(
+            DEVICE, {"profile": "dahua", "profile_fields": {"sdp_offer": "extended"}}
+        )
+
+        await server.viewing.live(DEVICE, CHANNEL, stream="sub", transport=UDP)
+
+        invite = await camera.asked("INVITE")
+        assert line(invite, "a=streamprofile") == "a=streamprofile:1"
+        assert line(invite, "m=").endswith(" RTP/AVP 96 126 125 99 34 98 97")
+
+
 async def test_ending_a_session_is_a_bye_in_its_dialogue(tmp_path: Path) -> None:
     async with ready(tmp_path) as (server, camera):
         session, invite = await acknowledged(server, camera)
