@@ -14,6 +14,13 @@ export interface ServerEvents {
   channel_state_changed: Schemas['ChannelStateChanged']
   alarm_raised: Schemas['AlarmRaised']
   session_changed: Schemas['SessionChanged']
+  registration_failed: Schemas['RegistrationFailed']
+  subscription_changed: Schemas['SubscriptionChanged']
+  movement_not_stopped: Schemas['MovementNotStopped']
+  duplicate_device: Schemas['DuplicateDevice']
+  anomaly_found: Schemas['AnomalyFound']
+  device_changed: Schemas['DeviceChanged']
+  job_progress: Schemas['JobProgress']
   /** Something was missed: read again. */
   resync: Record<string, never>
 }
@@ -31,6 +38,13 @@ const NAMES: readonly EventName[] = [
   'channel_state_changed',
   'alarm_raised',
   'session_changed',
+  'registration_failed',
+  'subscription_changed',
+  'movement_not_stopped',
+  'duplicate_device',
+  'anomaly_found',
+  'device_changed',
+  'job_progress',
   'resync',
 ]
 

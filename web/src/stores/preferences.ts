@@ -5,10 +5,12 @@ export type Locale = 'zh-CN' | 'en'
 export type ThemeChoice = 'auto' | 'dark' | 'light'
 
 const KEY = 'vms.preferences'
+const USUAL_PTZ_SPEED = 50
 
 interface Kept {
   locale?: Locale
   theme?: ThemeChoice
+  ptzSpeed?: number
 }
 
 function kept(): Kept {
@@ -34,6 +36,8 @@ export const usePreferences = defineStore('preferences', () => {
   const before = kept()
   const locale = ref<Locale>(before.locale ?? preferredLocale(navigator.languages))
   const theme = ref<ThemeChoice>(before.theme ?? 'auto')
+  /** Per cent of the fastest at which cameras are moved. */
+  const ptzSpeed = ref(before.ptzSpeed ?? USUAL_PTZ_SPEED)
   const isLocaleChosen = ref(before.locale !== undefined)
 
   function chooseLocale(choice: Locale): void {
@@ -41,8 +45,9 @@ export const usePreferences = defineStore('preferences', () => {
     locale.value = choice
   }
 
-  watch([locale, theme, isLocaleChosen], () => {
+  watch([locale, theme, ptzSpeed, isLocaleChosen], () => {
     const keep: Kept = { theme: theme.value }
+    if (ptzSpeed.value !== USUAL_PTZ_SPEED) keep.ptzSpeed = ptzSpeed.value
     if (isLocaleChosen.value) keep.locale = locale.value
     try {
       localStorage.setItem(KEY, JSON.stringify(keep))
@@ -51,5 +56,5 @@ export const usePreferences = defineStore('preferences', () => {
     }
   })
 
-  return { locale, theme, chooseLocale }
+  return { locale, theme, ptzSpeed, chooseLocale }
 })

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { steps, TRACE_STAGES } from '@/live/traceSteps'
+
+function trace(state: string, reached: string[], attempt = 1) {
+  return {
+    state,
+    stages: reached.map((stage, at) => ({ stage, at: '', detail: '', since_s: at, attempt })),
+    missing: TRACE_STAGES.filter((stage) => !reached.includes(stage)) as string[],
+  }
+}
+
+function told(shown: ReturnType<typeof steps>): string[] {
+  return shown.map(({ stage, state }) => `${stage} ${state}`)
+}
+
+describe('steps', () => {
+  it('shows all eight stages of a play that came to its picture', () => {
+    const shown = steps(trace('streaming', [...TRACE_STAGES]))
+
+    expect(shown).toHaveLength(8)
+    expect(new Set(shown.map(({ state }) => state))).toEqual(new Set(['done']))
+  })
+
+  it('marks the first stage that was not reached once the play is over', () => {
+    expect(told(steps(trace('closed', ['invite_sent', 'trying', 'answered', 'acknowledged'])))).toEqual([
+      'invite_sent done',
+      'trying done',
+      'answered done',
+      'acknowledged done',
+      'first_packet stopped',
+      'ssrc_matched open',
+      'container_parsed open',
+      'first_picture open',
+    ])
+  })
+
+  it('calls nothing stopped while it may still come', () => {
+    const shown = steps(trace('awaiting_media', ['invite_sent']))
+
+    expect(shown.some(({ state }) => state === 'stopped')).toBe(false)
+  })
+
+  it('does not call a stage missing that the device left out on its way further', () => {
+    const shown = steps(trace('closed', ['invite_sent', 'answered', 'acknowledged']))
+
+    expect(told(shown)).not.toContain('trying stopped')
+    expect(told(shown)).toContain('first_packet stopped')
+  })
+
+  it('stops a second attempt where the second stopped', () => {
+    const first = trace('closed', ['invite_sent', 'trying'])
+    const second = trace('closed', ['invite_sent'], 2)
+    const shown = steps({ ...second, stages: [...first.stages, ...second.stages] })
+
+    expect(shown.find(({ state }) => state === 'stopped')).toMatchObject({ stage: 'trying', attempt: 2 })
+  })
+})
