@@ -85,6 +85,11 @@ class UdpTransport:
         self._in_a_row = 0  # wake-ups in quick succession, or looks that found nothing
         self._loop.add_reader(sock.fileno(), self._woken)
 
+    @property
+    def is_busy(self) -> bool:
+        """Datagrams come so quickly that they are looked for on a tick."""
+        return self._tick is not None
+
     def _woken(self) -> None:
         now = self._loop.time()
         self._in_a_row = self._in_a_row + 1 if now - self._woken_at < BUSY_GAP_S else 0
