@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from vms.clock import Clock
 from vms.events import DevicesWentOffline, DeviceWentOffline, Event, EventBus
@@ -19,7 +19,9 @@ LONGEST_S = 30.0
 """It is told after this at the latest; devices fall silent within one keepalive interval."""
 
 NEWS_CAPACITY = 120_000
-NETWORKS = (24, 16, 8)
+NETWORKS = ((24, 64), (16, 48), (8, 32))
+"""Bits of the network that may be common, in IPv4 and in IPv6, the smallest network first."""
+
 DIVISIONS = (8, 6, 4, 2)
 
 _LOST = frozenset({Cause.SILENT, Cause.CONNECTION_LOST})
@@ -30,24 +32,26 @@ class _Outage:
     """What went so far."""
 
     count: int = 0
-    networks: dict[int, set[IPv4Network]] = field(
-        default_factory=lambda: {bits: set[IPv4Network]() for bits in NETWORKS}
+    networks: tuple[set[IPv4Network | IPv6Network], ...] = field(
+        default_factory=lambda: tuple(set[IPv4Network | IPv6Network]() for _ in NETWORKS)
     )
     prefix: str | None = None
 
     def add(self, device_id: str, host: str) -> None:
         self.count += 1
         self.prefix = device_id if self.prefix is None else _shared(self.prefix, device_id)
-        for bits, seen in self.networks.items():
+        address = ip_address(host.partition("%")[0])
+        for (of_ipv4, of_ipv6), seen in zip(NETWORKS, self.networks, strict=True):
             if len(seen) < 2:
-                seen.add(IPv4Network((int(IPv4Address(host)), bits), strict=False))
+                bits = of_ipv4 if address.version == 4 else of_ipv6
+                seen.add(ip_network(f"{address}/{bits}", strict=False))
 
     @property
     def common(self) -> str:
         """The smallest network, else the smallest division that holds them all."""
-        for bits in NETWORKS:
-            if len(self.networks[bits]) == 1:
-                return str(next(iter(self.networks[bits])))
+        for seen in self.networks:
+            if len(seen) == 1:
+                return str(next(iter(seen)))
         digits = 0 if self.prefix is None else len(self.prefix)
         return (self.prefix or "")[: max((each for each in DIVISIONS if each <= digits), default=0)]
 

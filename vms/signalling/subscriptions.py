@@ -7,7 +7,8 @@ without a storm of our own.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
@@ -183,7 +184,9 @@ class Subscriptions:
             try:
                 missed = 0
                 while True:
-                    self._hear((await news.next()).event)
+                    event = (await news.next()).event
+                    with self._surviving(event):
+                        self._hear(event)
                     if news.missed > missed:
                         missed = news.missed
                         self._look_at_all()
@@ -191,6 +194,16 @@ class Subscriptions:
                 for task in (watch, *self._work):
                     task.cancel()
                 await asyncio.gather(watch, *self._work, return_exceptions=True)
+
+    @contextmanager
+    def _surviving(self, of: object) -> Generator[None]:
+        """A device that is gone already, or a mistake of ours with one, costs no other device."""
+        try:
+            yield
+        except VmsError as error:
+            log.info("not subscribed", of=str(of), error=str(error))
+        except Exception:
+            log.exception("subscribing failed by our own fault", of=str(of))
 
     def _hear(self, event: Event) -> None:
         match event:
@@ -221,9 +234,11 @@ class Subscriptions:
             if cursor is None:
                 break
         for device_id in set(self._entries) - online:
-            self._vanished(device_id)
+            with self._surviving(device_id):
+                self._vanished(device_id)
         for device_id in online:
-            self._appeared(device_id)
+            with self._surviving(device_id):
+                self._appeared(device_id)
 
     def _appeared(self, device_id: DeviceId) -> None:
         wanted = self._wanted(device_id)
@@ -266,7 +281,8 @@ class Subscriptions:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_S)
-            self._begin_what_is_due()
+            with self._surviving("what is due"):
+                self._begin_what_is_due()
 
     def _begin_what_is_due(self) -> None:
         room = min(BEGUN_AT_ONCE, UNDER_WAY - len(self._work)) - len(self._queue)
@@ -330,6 +346,10 @@ class Subscriptions:
                     self._do(entry, entry.machine.ended(attempt, self._clock.monotonic()))
         except VmsError as error:
             self._failed(entry, effect.attempt, error)
+        except Exception:
+            # The machine waits for this attempt: without an end of it nothing would come after.
+            self._failed(entry, effect.attempt, VmsError("a fault of this server; see its log"))
+            raise
 
     async def _subscribe(self, entry: Entry, attempt: int, expires_s: int) -> None:
         query = entry.query(self._pending.next_sn())

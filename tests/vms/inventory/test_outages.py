@@ -60,8 +60,10 @@ async def outages_told(place: Site) -> list[DevicesWentOffline]:
         ([f"10.20.{third}.1" for third in range(1, 31)], "10.20.0.0/16"),
         ([f"10.{second}.0.1" for second in range(1, 31)], "10.0.0.0/8"),
         ([f"{first}.0.0.1" for first in range(1, 31)], DISTRICT),
+        ([f"2001:db8:7::{last:x}" for last in range(1, 31)], "2001:db8:7::/64"),
+        (["10.0.0.1", *(f"2001:db8:7::{last:x}" for last in range(1, 30))], DISTRICT),
     ],
-    ids=["subnet", "district network", "carrier", "division"],
+    ids=["subnet", "district network", "carrier", "division", "IPv6 subnet", "both"],
 )
 async def test_devices_that_go_at_once_are_told_as_one_with_what_they_share(
     hosts: list[str], common: str

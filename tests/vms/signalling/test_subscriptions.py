@@ -13,6 +13,7 @@ from tests.support.waiting import until
 from tests.vms.signalling.stage import (
     CHANNEL,
     DEVICE,
+    OTHER_DEVICE,
     OTHER_HOST,
     alarm,
     catalogue,
@@ -21,13 +22,15 @@ from tests.vms.signalling.stage import (
     registered,
     stage,
 )
+from vms.events import DeviceCameOnline
 from vms.gb28181.ids import DeviceId
-from vms.inventory.model import State
+from vms.inventory.model import Cause, State
 from vms.inventory.subscriptions import SubscriptionKind, SubscriptionState
 from vms.server import Server
 from vms.signalling import subscriptions as module
-from vms.signalling.subscription_entry import SubscriptionView
+from vms.signalling.subscription_entry import Entry, SubscriptionView
 
+NOBODY = "34020000001180000003"
 CATALOG, ALARM = SubscriptionKind.CATALOG, SubscriptionKind.ALARM
 
 CATALOG_OFF = (
@@ -315,3 +318,27 @@ async def test_a_removed_device_leaves_nothing(tmp_path: Path) -> None:
 
         subscriptions = server.notifications.subscriptions
         await until(lambda: not subscriptions.is_held(DeviceId(DEVICE), ALARM))
+
+
+async def test_news_of_a_device_that_is_gone_already_stops_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, registered(server, OTHER_DEVICE):
+        now = server.clock.wall()
+        server.events.publish(DeviceCameOnline(NOBODY, now, Cause.REGISTERED))
+
+        async with subscribed(server):
+            await until_active(server)
+
+
+async def test_a_fault_of_ours_with_one_attempt_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.inventory.subscriptions.FIRST_PAUSE_S", 0.05)
+    async with stage(tmp_path) as server:
+        with monkeypatch.context() as broken:
+            broken.delattr(Entry, "query")
+            async with registered(server) as peer:
+                await until(lambda: set(states(server)) == {SubscriptionState.FAILED})
+                broken.undo()
+
+                await accept_both(peer)
+                await until_active(server)
