@@ -190,8 +190,9 @@ async def set_up(
     "/auth/logout", operation_id="logout", summary="Sign out", status_code=204, responses=PROBLEMS
 )
 async def logout(response: Response, server: TheServer, caller: CallerHere) -> None:
-    """The token and every media URL made with it count no longer."""
+    """The token and every media URL made with it count no longer; cameras it moves stop."""
     await server.accounts.logout(caller.principal, caller.source)
+    await server.commands.steering.release(caller.principal.credential_id)
     response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax")
 
 
