@@ -201,7 +201,7 @@ async def test_nobody_is_banned_where_a_device_is_registered(tmp_path: Path) -> 
     async with stage(tmp_path) as server, registered(server, host=SCANNER) as camera:
         endpoint = server.endpoint
         with socket_at(SCANNER, endpoint) as scanner:
-            await send_all(endpoint, ((scanner, scan(SCANNER, n)) for n in range(1_000)))
+            await send_all(endpoint, ((scanner, scan(SCANNER, n)) for n in range(3_000)))
         # The device comes through another port of its NAT, and is no stranger there for long.
         await camera.reopen()
 
@@ -213,7 +213,7 @@ async def test_a_lifted_ban_is_over(tmp_path: Path) -> None:
     async with stage(tmp_path) as server:
         endpoint = server.endpoint
         with socket_at(SCANNER, endpoint) as scanner:
-            await send_all(endpoint, ((scanner, scan(SCANNER, n)) for n in range(1_000)))
+            await send_all(endpoint, ((scanner, scan(SCANNER, n)) for n in range(3_000)))
         assert [ban.host for ban in endpoint.bans()] == [SCANNER]
         assert endpoint.lift(SCANNER)
         assert not endpoint.lift(SCANNER)
