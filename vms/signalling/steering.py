@@ -2,7 +2,7 @@
 
 A movement goes on until a stop, so it is held like a dead man's handle: whoever moves renews it,
 and when nobody does, it is stopped here. Over UDP a stop goes out twice; one that is not confirmed
-is repeated and reported.
+is repeated and reported, and tried again and again until its device is back.
 """
 
 import asyncio
@@ -47,6 +47,11 @@ STOP_LIMIT_S = 3.0
 """For the 200 to a stop, before the next try."""
 
 STOP_TRIES = 3
+
+STOP_LATER_S = 2.0
+LONGEST_PAUSE_S = 30.0
+OWED_FOR_S = 3_600.0
+"""A stop that no try got through is tried for so long, after pauses that double."""
 
 MOVING_AT_ONCE = 2_000
 
@@ -98,6 +103,12 @@ class _Motion:
         self.expiry: asyncio.TimerHandle | None = None
         self.repeat: asyncio.TimerHandle | None = None
         self.ending: asyncio.Task[None] | None = None
+        self.owing: asyncio.Task[None] | None = None
+
+    @property
+    def key(self) -> tuple[DeviceId, DeviceId]:
+        """Which camera it is."""
+        return self.to.device_id, self.to.target
 
     def take_back(self) -> None:
         """No timer rings and no movement is on its way any more: none may arrive after the stop."""
@@ -122,6 +133,8 @@ class Steering:
         self.unconfirmed_stops = 0
         """Stops that a camera did not confirm at once."""
         self._motions: dict[tuple[DeviceId, DeviceId], _Motion] = {}
+        self._owed: dict[tuple[DeviceId, DeviceId], _Motion] = {}
+        """Over for us, and perhaps not for the camera."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -170,10 +183,12 @@ class Steering:
         return told
 
     def _judge(self, motion: _Motion, sent: asyncio.Task[None]) -> None:
-        """Raises what became of a movement. What a camera refused need not be stopped."""
+        """Raises what became of a movement. What a camera refused need not be stopped, unless
+        another one is on its way."""
         error = sent.exception()
         motion.is_accepted = motion.is_accepted or error is None
-        if isinstance(error, RejectedError) and not motion.is_accepted:
+        is_refused = isinstance(error, RejectedError) and not motion.is_accepted
+        if is_refused and not motion.sends and motion.ending is None:
             motion.take_back()
             self._forget(motion)
         if error is not None:
@@ -214,7 +229,8 @@ class Steering:
             raise InvalidError(f"a name has at most {NAME_BYTES} bytes", field="name")
         to = self._commanding.addressee(device_id, channel_id)
         code = self._check(to, action, force=force)
-        motion = self._motions.get((to.device_id, to.target))
+        motion_key = (to.device_id, to.target)
+        motion = self._motions.get(motion_key)
         if motion is not None:
             self._contest(motion, holder)
             await asyncio.wait([self._end(motion, "something else is wanted")])
@@ -231,6 +247,7 @@ class Steering:
             ),
             force=force,
         )
+        self._settled(motion_key)
         if name and to.edition is not Edition.E2022:
             return Outcome(True, f"{outcome.sentence}; its edition has no names, none was sent")
         return outcome
@@ -254,11 +271,19 @@ class Steering:
         self._messenger.flow(to.device_id)
         if len(self._motions) >= MOVING_AT_ONCE:
             raise ExhaustedError(f"{MOVING_AT_ONCE} cameras move already", what="movements")
-        if motion is not None and motion.ending is not None:
-            # Its late repeats would stop the new movement.
-            motion.ending.cancel()
-            motion.take_back()
         self._motions[key] = fresh = _Motion(to, holder, movement)
+        own = Stop(is_lens=isinstance(movement, Lens))
+        for before in (motion, self._settled(key)):
+            if before is None:
+                continue
+            # Its late repeats would stop the new movement. What the stop of that one does not end
+            # is stopped now, and once more with it.
+            if before.ending is not None:
+                before.ending.cancel()
+            before.take_back()
+            for stop in before.stops - {own} - fresh.stops:
+                fresh.stops.add(stop)
+                _ = self._tell(fresh, stop, STOP_LIMIT_S)
         return fresh
 
     def _contest(self, motion: _Motion, holder: Holder) -> None:
@@ -347,16 +372,57 @@ class Steering:
         return motion.ending
 
     async def _ended(self, motion: _Motion) -> None:
+        """Raises the first error, after every stop was tried."""
+        failed: VmsError | None = None
         try:
             for stop in sorted(motion.stops, key=lambda each: each.is_lens):
-                await self._stop_surely(motion, stop)
+                try:
+                    await self._stop_surely(motion, stop)
+                except VmsError as error:
+                    failed = failed or error
+                    if isinstance(error, RejectedError):
+                        motion.stops.discard(stop)
+                else:
+                    motion.stops.discard(stop)
         finally:
             self._forget(motion)
+        if failed is not None:
+            if motion.stops and len(self._owed) < MOVING_AT_ONCE:
+                self._owed[motion.key] = motion
+                motion.owing = self._run(self._stop_later(motion))
+            raise failed
+
+    async def _stop_later(self, motion: _Motion) -> None:
+        """A camera that cannot be reached may turn until it is told."""
+        gives_up_at, pause_s = self._now() + OWED_FOR_S, STOP_LATER_S
+        while motion.stops and self._now() < gives_up_at:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            for stop in list(motion.stops):
+                try:
+                    await self._stop_once(motion, stop)
+                except RejectedError:
+                    motion.stops.discard(stop)
+                except VmsError:
+                    continue  # still away
+                else:
+                    log.info(
+                        "stop confirmed late", device_id=motion.key[0], channel_id=motion.key[1]
+                    )
+                    motion.stops.discard(stop)
+        if self._owed.get(motion.key) is motion:
+            del self._owed[motion.key]
+
+    def _settled(self, key: tuple[DeviceId, DeviceId]) -> _Motion | None:
+        """The camera does something else now: no stop of an earlier movement is tried later."""
+        motion = self._owed.pop(key, None)
+        if motion is not None and motion.owing is not None:
+            motion.owing.cancel()
+        return motion
 
     def _forget(self, motion: _Motion) -> None:
-        key = (motion.to.device_id, motion.to.target)
-        if self._motions.get(key) is motion:
-            del self._motions[key]
+        if self._motions.get(motion.key) is motion:
+            del self._motions[motion.key]
 
     async def _stop_surely(self, motion: _Motion, stop: Stop) -> None:
         """Raises what the last try ended with; the first that fails is reported."""

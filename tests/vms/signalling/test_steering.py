@@ -33,12 +33,14 @@ from vms.signalling.steering import Holder
 
 UP = Move(tilt=Tilt.UP, tilt_speed=0x80)
 RIGHT = Move(pan=Pan.RIGHT, pan_speed=0x80)
+FOCUS = Lens(focus=Focus.FAR, focus_speed=0x80)
 WANG = Holder("sign-in-1", "Wang")
 LI = Holder("sign-in-2", "Li")
 CHIEF = Holder("sign-in-3", "the chief", priority=9)
 
 STOP, STOP_LENS = "A50F0000000000B4", "A50F0040000000F4"
 UP_WORD, RIGHT_WORD = "A50F00080080003C", "A50F000180000035"
+FOCUS_WORD = "A50F004180000075"
 
 
 @asynccontextmanager
@@ -283,3 +285,95 @@ async def test_nonsense_is_refused_before_it_is_sent(tmp_path: Path) -> None:
             )
         with pytest.raises(NotFoundError):
             await steering.move(DEVICE, "34020000001320000099", UP, WANG)
+
+
+async def test_a_stop_that_fails_does_not_keep_the_other_one_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, camera_of(server, "TCP") as camera:
+        steering = server.commands.steering
+        await steering.move(DEVICE, CHANNEL, UP, WANG)
+        await steering.move(DEVICE, CHANNEL, FOCUS, WANG)
+        camera.answers["MESSAGE"] = 403
+
+        with pytest.raises(RejectedError, match="403"):
+            await steering.stop(DEVICE, CHANNEL, WANG)
+
+        words = [each.element("PTZCmd") for each in orders(camera)]
+        assert {STOP, STOP_LENS} <= set(words)
+
+
+async def test_a_new_movement_does_not_take_back_a_stop_that_it_has_no_stop_for(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as server, camera_of(server, "TCP") as camera:
+        steering = server.commands.steering
+        await steering.move(DEVICE, CHANNEL, FOCUS, WANG)
+        assert await next_word(camera) == FOCUS_WORD
+        del camera.answers["MESSAGE"]
+        stopping = asyncio.create_task(steering.stop(DEVICE, CHANNEL, WANG))
+        assert await next_word(camera) == STOP_LENS
+        camera.answers["MESSAGE"] = 200
+
+        await steering.move(DEVICE, CHANNEL, UP, WANG)
+        assert not (await stopping).is_confirmed
+        await steering.stop(DEVICE, CHANNEL, WANG)
+
+        words = [await next_word(camera) for _ in range(4)]
+        assert words == [STOP_LENS, UP_WORD, STOP, STOP_LENS]
+
+
+async def test_a_camera_whose_connection_broke_is_stopped_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.signalling.steering.STOP_LATER_S", 0.05)
+    monkeypatch.setattr("vms.signalling.steering.LONGEST_PAUSE_S", 0.05)
+    async with stage(tmp_path) as server:
+        steering = server.commands.steering
+        async with camera_of(server, "TCP"):
+            await steering.move(DEVICE, CHANNEL, UP, WANG, hold_s=0.3)
+        await until(lambda: steering.unconfirmed_stops == 1)
+        assert steering.moving(DEVICE, CHANNEL) is None
+
+        async with registered(server, transport="TCP") as camera:
+            assert await next_word(camera) == STOP
+
+
+async def test_what_is_owed_to_a_camera_is_forgotten_when_it_moves_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.signalling.steering.STOP_LATER_S", 0.05)
+    monkeypatch.setattr("vms.signalling.steering.STOP_LIMIT_S", 0.1)
+    async with stage(tmp_path) as server, camera_of(server, "TCP") as camera:
+        steering = server.commands.steering
+        await steering.move(DEVICE, CHANNEL, UP, WANG)
+        del camera.answers["MESSAGE"]
+        with pytest.raises(NoAnswerError):
+            await steering.stop(DEVICE, CHANNEL, WANG)
+        camera.answers["MESSAGE"] = 200
+
+        await steering.move(DEVICE, CHANNEL, RIGHT, WANG)
+
+        await until(lambda: orders(camera)[-1].element("PTZCmd") == RIGHT_WORD)
+        loop = asyncio.get_running_loop()
+        over_at = loop.time() + 4 * 0.05
+        await until(lambda: loop.time() > over_at)
+        assert orders(camera)[-1].element("PTZCmd") == RIGHT_WORD
+
+
+async def test_a_refusal_does_not_free_a_camera_that_may_have_taken_the_next_movement(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as server, camera_of(server, "TCP") as camera:
+        steering = server.commands.steering
+        del camera.answers["MESSAGE"]
+        first = asyncio.create_task(steering.move(DEVICE, CHANNEL, UP, WANG))
+        refused = await camera.asked("MESSAGE", "DeviceControl")
+        await until(lambda: steering.moving(DEVICE, CHANNEL) is not None)
+        await steering.move(DEVICE, CHANNEL, RIGHT, WANG, hold_s=1.5)
+        assert await next_word(camera) == RIGHT_WORD
+        camera.respond(refused, 403)
+
+        with pytest.raises(RejectedError):
+            await first
+
+        camera.answers["MESSAGE"] = 200
+        assert await next_word(camera) == STOP
