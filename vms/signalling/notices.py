@@ -39,6 +39,10 @@ LINE_LIMIT = 1_000
 WAITING_LIMIT = 20_000
 """Of all devices, waiting."""
 
+LINE_BYTES = 16 * 2**20
+WAITING_BYTES = 256 * 2**20
+"""The same in bytes of their bodies: over TCP one may have megabytes."""
+
 WORKERS = 64
 """Devices served at one time."""
 
@@ -57,6 +61,11 @@ class Told:
     device_id: DeviceId
     message: Message | None
     is_subscribed: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds while it waits."""
+        return len(self.incoming.request.body)
 
     @property
     def is_notify(self) -> bool:
@@ -99,6 +108,8 @@ class Notices:
         self._lines: dict[DeviceId, deque[Told]] = {}
         self._ready: deque[DeviceId] = deque()
         self._waiting = 0
+        self._waiting_bytes: Counter[DeviceId] = Counter()
+        self._all_bytes = 0
         self._workers: set[asyncio.Task[None]] = set()
 
     @property
@@ -128,7 +139,7 @@ class Notices:
             self._come_back(told, "device_over_limit", ceil(wait_s))
             return
         line = self._lines.get(device_id)
-        if self._waiting >= WAITING_LIMIT or (line is not None and len(line) >= LINE_LIMIT):
+        if self._is_full(line, told):
             self._come_back(told, "queue_full", RETRY_AFTER_S)
             return
         if line is None:
@@ -136,10 +147,21 @@ class Notices:
             self._ready.append(device_id)
         line.append(told)
         self._waiting += 1
+        self._waiting_bytes[device_id] += told.size_bytes
+        self._all_bytes += told.size_bytes
         if len(self._workers) < WORKERS and self._ready:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._worked)
+
+    def _is_full(self, line: deque[Told] | None, told: Told) -> bool:
+        """Of a device that has nothing waiting, one is taken whatever its size."""
+        if self._waiting >= WAITING_LIMIT or self._all_bytes + told.size_bytes > WAITING_BYTES:
+            return True
+        if not line:
+            return False
+        held_bytes = self._waiting_bytes[told.device_id] + told.size_bytes
+        return len(line) >= LINE_LIMIT or held_bytes > LINE_BYTES
 
     # Workers
 
@@ -150,13 +172,16 @@ class Notices:
             line = self._lines[device_id]
             batch = [line.popleft() for _ in range(min(BATCH, len(line)))]
             self._waiting -= len(batch)
+            size_bytes = sum(told.size_bytes for told in batch)
+            self._waiting_bytes[device_id] -= size_bytes
+            self._all_bytes -= size_bytes
             try:
                 await self._serve(device_id, batch)
             finally:
                 if line:
                     self._ready.append(device_id)
                 else:
-                    del self._lines[device_id]
+                    del self._lines[device_id], self._waiting_bytes[device_id]
 
     def _worked(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)

@@ -110,6 +110,32 @@ async def test_a_queue_that_is_full_refuses_alarms_and_takes_registrations(
         assert len(await server.inventory.alarms(DEVICE)) == 6
 
 
+async def test_a_queue_is_full_of_few_large_ones_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "LINE_BYTES", 3 * len(alarm(DEVICE, 1)))
+    monkeypatch.setattr(notices, "BATCH", 1)
+    async with (
+        stage(tmp_path) as server,
+        registered(server) as peer,
+        registered(server, recorder_id(2)) as other,
+    ):
+        with held_alarms(server, monkeypatch) as may_store:
+            first = told(peer, 1)
+            queue = server.notifications.notices
+            await until(lambda: not queue.is_idle and not queue.waiting)
+            kept, refused = told(peer, 3, first=2), told(peer, 2, first=5)
+
+            for raw in refused:
+                assert (await peer.answer_to(raw)).status == 503
+            others = told(other, 1)
+            may_store.set()
+            for raw in (*first, *kept):
+                assert (await peer.answer_to(raw)).status == 200
+            assert (await other.answer_to(others[0])).status == 200
+            assert (await peer.notify(alarm(DEVICE, 9))).status == 200
+
+
 async def test_a_device_that_tells_too_much_is_to_come_back_and_hurts_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
