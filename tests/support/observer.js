@@ -3,12 +3,18 @@
 // The digits are read as the head of vms/simulator/footage.py describes them, and from nothing
 // else. Gives a page `observer`.
 window.observer = (() => {
-  const WIDTH = 640, HEIGHT = 360, CLOCK_DIGITS = 13, ID_DIGITS = 20, LEAST_CONTRAST = 100
+  const WIDTH = 640, HEIGHT = 360, CELLS = 20, CLOCK_DIGITS = 13, ID_DIGITS = 20,
+    CAPTION_STRIP = 2.5, LEAST_CONTRAST = 100
   const DIGITS = [
     'XXX X.X X.X X.X XXX', '.X. XX. .X. .X. XXX', 'XXX ..X XXX X.. XXX', 'XXX ..X XXX ..X XXX',
     'X.X X.X XXX ..X ..X', 'XXX X.. XXX ..X XXX', 'XXX X.. XXX X.X XXX', 'XXX ..X ..X ..X ..X',
     'XXX X.X XXX X.X XXX', 'XXX X.X XXX ..X XXX',
   ].map(rows => rows.replaceAll(' ', ''))
+  const LETTERS = new Map([
+    ...DIGITS.map((rows, digit) => [rows, String(digit)]),
+    ['...............', ' '], ['.............X.', '.'], ['......XXX......', '-'],
+    ['XXXX.XXXXX..X..', 'P'], ['XXX.X..X..X..X.', 'T'], ['XXX..X.X.X..XXX', 'Z'],
+  ])
   const canvas = new OffscreenCanvas(WIDTH, HEIGHT)
   const context = canvas.getContext('2d', {willReadFrequently: true})
   const analysers = new WeakMap()
@@ -60,6 +66,21 @@ window.observer = (() => {
       const before = videos.map(read), began = performance.now()
       await until(() => performance.now() - began >= pauseMs)
       return [before, videos.map(read)]
+    },
+
+    /** The line that says where the camera points, as text; empty where there is none. */
+    caption(video) {
+      if (read(video) === null) return ''
+      const pixels = context.getImageData(0, 0, WIDTH, HEIGHT).data
+      let text = ''
+      for (let cell = 0; cell < CELLS; cell++) {
+        const letter = LETTERS.get(
+          blocks(pixels, CAPTION_STRIP, cell).map(mean => (mean > 128 ? 'X' : '.')).join(''),
+        )
+        if (letter === undefined) break
+        text += letter
+      }
+      return text.trim()
     },
 
     /** The loudest frequency of a stream and how far it stands above all others, in dB. */

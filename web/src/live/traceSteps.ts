@@ -15,35 +15,45 @@ export const TRACE_STAGES = [
 export interface Step {
   key: string
   stage: string
-  /** `stopped` is the first stage that was not reached, `open` those behind it. */
-  state: 'done' | 'stopped' | 'open'
+  /**
+   * `stopped` is the first stage that was not reached, `open` those behind it, `skipped` one that
+   * the device left out on its way further, `earlier` what an attempt before the last one reached.
+   */
+  state: 'done' | 'stopped' | 'open' | 'skipped' | 'earlier'
   attempt: number
   sinceS: number | null
   detail: string
 }
 
-/** What was reached, of every attempt, then where the last one stopped and what it lacks. */
-export function steps(trace: Pick<Schemas['Trace'], 'stages' | 'missing' | 'state'>): Step[] {
+/** What earlier attempts reached, then the eight stages of the last one. */
+export function steps(trace: Pick<Schemas['Trace'], 'stages' | 'state'>): Step[] {
   const attempt = Math.max(1, ...trace.stages.map((entry) => entry.attempt))
-  const reached = trace.stages.map(
-    (entry): Step => ({
-      ...{ key: `${entry.attempt} ${entry.stage}`, stage: entry.stage, state: 'done' },
-      ...{ attempt: entry.attempt, sinceS: entry.since_s, detail: entry.detail },
-    }),
-  )
-  const place = (stage: string): number => (TRACE_STAGES as readonly string[]).indexOf(stage)
-  const last = trace.stages.filter((entry) => entry.attempt === attempt)
-  const furthest = Math.max(-1, ...last.map(({ stage }) => place(stage)))
   const isOver = trace.state === 'closing' || trace.state === 'closed'
-  // Devices may leave a stage out: a 200 without a 100 before it.
-  const missing = trace.missing.filter((stage) => place(stage) > furthest)
+  const last = new Map(
+    trace.stages.filter((entry) => entry.attempt === attempt).map((entry) => [entry.stage, entry]),
+  )
+  const furthest = Math.max(...TRACE_STAGES.map((stage, at) => (last.has(stage) ? at : -1)))
+  const stateAt = (stage: string, at: number): Step['state'] => {
+    if (last.has(stage)) return 'done'
+    if (at < furthest) return 'skipped'
+    return isOver && at === furthest + 1 ? 'stopped' : 'open'
+  }
+  const row = (
+    stage: string,
+    state: Step['state'],
+    entry?: { attempt: number; since_s: number; detail: string },
+  ): Step => ({
+    key: `${entry?.attempt ?? attempt} ${stage}`,
+    stage,
+    state,
+    attempt: entry?.attempt ?? attempt,
+    sinceS: entry?.since_s ?? null,
+    detail: entry?.detail ?? '',
+  })
   return [
-    ...reached,
-    ...missing.map(
-      (stage, at): Step => ({
-        ...{ key: `missing ${stage}`, stage, state: at === 0 && isOver ? 'stopped' : 'open' },
-        ...{ attempt, sinceS: null, detail: '' },
-      }),
-    ),
+    ...trace.stages
+      .filter((entry) => entry.attempt < attempt)
+      .map((entry) => row(entry.stage, 'earlier', entry)),
+    ...TRACE_STAGES.map((stage, at) => row(stage, stateAt(stage, at), last.get(stage))),
   ]
 }
