@@ -68,12 +68,14 @@ async def test_svac_blocks_are_read_in_2016(name: str) -> None:
     assert f"<{name}>".encode() in told.body
 
 
-async def test_the_2014_blocks_belong_to_2014() -> None:
+@pytest.mark.parametrize("name", ["VideoParamConfig", "AudioParamOpt", "AudioParamConfig"])
+async def test_the_2014_blocks_belong_to_2014(name: str) -> None:
     async with one_device(edition=Edition.E2014) as (platform, _):
-        told = await platform.query("ConfigDownload", asked("VideoParamConfig"), target=DEVICE)
-        assert b"<StreamName>Stream1</StreamName>" in told.body
+        told = await platform.query("ConfigDownload", asked(name), target=DEVICE)
+        assert told.element("Result") == "OK"
+        assert f"<{name}".encode() in told.body
     async with one_device(edition=Edition.E2022) as (platform, _):
-        told = await platform.query("ConfigDownload", asked("VideoParamConfig"), target=DEVICE)
+        told = await platform.query("ConfigDownload", asked(name), target=DEVICE)
         assert told.element("Result") == "ERROR"
 
 
