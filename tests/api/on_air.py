@@ -13,7 +13,7 @@ from api.app import create_app
 from tests.api.house import PASSWORD, client_of
 from tests.support.sip_peer import Message, SipPeer
 from tests.support.town import ADMIN_PASSWORD
-from tests.vms.signalling.stage import CHANNEL, DEVICE, registered, stage
+from tests.vms.signalling.stage import CHANNEL, DEVICE, PATIENT, registered, stage
 from vms.accounts.model import Actor, Role
 from vms.gb28181.manscdp.messages import CatalogItem
 from vms.server import Server
@@ -66,7 +66,7 @@ async def on_air(
 ) -> AsyncGenerator[OnAir]:
     """`version` is the device's X-GB-Ver; `overrides` are settings with `__` for the dot."""
     async with (
-        stage(folder, **overrides) as server,
+        stage(folder, None, PATIENT, **overrides) as server,
         registered(server, version=version, transport=transport) as camera,
     ):
         await server.inventory.replace_channels(DEVICE, [CatalogItem(CHANNEL)], complete=True)
