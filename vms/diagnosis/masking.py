@@ -12,33 +12,49 @@ _KEPT_NONCE = 8
 
 _HARMLESS = frozenset({b"username", b"realm", b"uri", b"algorithm", b"qop", b"nc", b"opaque"})
 
+_WORDS = rb"(?:password|passwd|pwd|secret|token|api-?key|credential)"
+
+_LINE = rb"(?:^|[\r\n\0])[ \t]*"
+_VALUE = rb"[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)"
+"""Of a header, to its end: the parser takes a lone carriage return for a blank."""
+
 _CREDENTIALS = re.compile(
-    rb"(?:^|[\r\n])[ \t]*(?:proxy-)?(?:authorization|authentication-info)[ \t]*:"
-    rb"([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)",
-    re.IGNORECASE,
+    _LINE + rb"(?:proxy-)?(?:authorization|authentication-info)" + _VALUE, re.IGNORECASE
 )
-_CHALLENGE = re.compile(
-    rb"(?:^|[\r\n])[ \t]*(?:www|proxy)-authenticate[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)",
-    re.IGNORECASE,
+_CHALLENGE = re.compile(_LINE + rb"(?:www|proxy)-authenticate" + _VALUE, re.IGNORECASE)
+_SECRET_HEADER = re.compile(
+    _LINE + rb"[\w-]{0,64}(?:" + _WORDS + rb"|cookie)[\w-]{0,64}" + _VALUE, re.IGNORECASE
 )
 _SCHEME = re.compile(rb"\s*[A-Za-z0-9-]+(?=\s)")
 # Repetitions are bounded, so that no text costs more than its length.
 _PARAMETER = re.compile(rb'(?<![\w-])([\w-]{1,32})\s*=\s*("(?:[^"\\]|\\.)*"|[^,\s"]*)')
 _NONCE = re.compile(rb'\bnonce\s*=\s*"?([^",\s]*)', re.IGNORECASE)
-_PASSWORD_ELEMENT = re.compile(rb"<[^<>/\s]{0,64}password[^<>]{0,256}(?<!/)>", re.IGNORECASE)
-_PASSWORD_END = re.compile(rb"</[^<>\s]{0,64}password", re.IGNORECASE)
+_PASSWORD_ELEMENT = re.compile(
+    rb"<[^<>/\s]{0,64}" + _WORDS + rb"[^<>]{0,256}(?<!/)>", re.IGNORECASE
+)
+_PASSWORD_END = re.compile(rb"</[^<>\s]{0,64}" + _WORDS, re.IGNORECASE)
 _CDATA = b"<![CDATA["
-_UPLOAD_ELEMENT = re.compile(rb"<(?:upload|file)_?url\s*>([^<]*)", re.IGNORECASE)
+_UPLOAD_ELEMENT = re.compile(
+    rb"<(?:[\w.-]{1,64}:)?(?:upload|file)_?url\b[^<>]{0,256}(?<!/)>(?:<!\[CDATA\[)?([^<]*)",
+    re.IGNORECASE,
+)
 _AFTER_HOST = re.compile(rb"\s*[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*(.*)", re.DOTALL)
 _VALUES = (
-    re.compile(rb"password\s*=\s*[\"']([^\"']*)", re.IGNORECASE),
+    re.compile(_WORDS + rb"\s*=\s*[\"']([^\"']*)", re.IGNORECASE),
     re.compile(
-        rb"[?&;][\w-]{0,32}(?:token|secret|password|passwd|pwd|signature|apikey|auth)[\w-]{0,32}="
-        rb"([^&<>\"'\s;]*)",
+        rb"[\"'][\w-]{0,32}" + _WORDS + rb"[\w-]{0,32}[\"']\s*:\s*[\"']([^\"']*)", re.IGNORECASE
+    ),
+    re.compile(
+        rb"[?&;][\w-]{0,32}(?:" + _WORDS + rb"|signature|auth)[\w-]{0,32}=([^&<>\"'\s;]*)",
         re.IGNORECASE,
     ),
-    re.compile(rb"://[^\s:@/<>]{0,256}:([^\s@/<>]{0,256})@"),
-    re.compile(rb"\bsips?:[^\s:@<>;,\"]{1,256}:([^\s@<>;,\"]{1,256})@", re.IGNORECASE),
+    re.compile(rb"://[^\s:@/<>]{0,256}+:([^\s@/<>]{0,256}+)@"),
+    re.compile(rb"\bsips?:[^\s:@<>;,\"]{1,256}+:([^\s@<>;,\"]{1,256}+)@", re.IGNORECASE),
+    # Where devices upload pictures to us: the token follows.
+    re.compile(rb"/upload/snapshots/([\w-]{1,256})", re.IGNORECASE),
+    # Keys of media in SDP (RFC 4566, 5.12; RFC 4568).
+    re.compile(rb"(?:^|[\r\n])k=([^\r\n]*)"),
+    re.compile(rb"\binline:([^\s|;]{1,512})", re.IGNORECASE),
 )
 
 
@@ -46,10 +62,13 @@ def masked(message: bytes) -> bytes:
     """The same number of bytes without digests, passwords and upload tokens."""
     out = bytearray(message)
     for found in _CREDENTIALS.finditer(message):
-        out[found.start(1) : found.end(1)] = _without_proof(found[1])
+        value = found[1].removesuffix(b"\r")
+        out[found.start(1) : found.start(1) + len(value)] = _without_proof(value)
     for found in _CHALLENGE.finditer(message):
         for nonce in _NONCE.finditer(found[1]):
             _blot(out, found.start(1) + nonce.start(1) + _KEPT_NONCE, found.start(1) + nonce.end(1))
+    for found in _SECRET_HEADER.finditer(message):
+        _blot(out, found.start(1), found.end(1) - found[1].endswith(b"\r"))
     _blot_passwords(message, out)
     for found in _UPLOAD_ELEMENT.finditer(message):
         path = _AFTER_HOST.match(found[1])

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vms.diagnosis.masking import masked
+from vms.signalling.snapshots import UPLOAD_PATH
 
 CANARY = b"canary0f9a1c"
 
@@ -57,6 +58,19 @@ def test_a_register_shows_who_asks_and_not_how_it_is_proven() -> None:
         b"<FileURL>http://user:canary0f9a1c@192.0.2.1/fw.bin?a=canary0f9a1c</FileURL>",
         b"<Any>http://192.0.2.1/x?token=canary0f9a1c&amp;y=1</Any>",
         b"INVITE sip:someone:canary0f9a1c@192.0.2.1 SIP/2.0\r\n\r\n",
+        b"X\r\nAuthorization: Digest\r response=canary0f9a1c\r\n\r\n",
+        b"X\r\nAuthorization: Digest a=b\rresponse=canary0f9a1c\r\n\r\n",
+        b"X\r\n\0Authorization: Digest response=canary0f9a1c\r\n\r\n",
+        b"X\r\nX-Auth-Token: canary0f9a1c\r\n\r\n",
+        b"X\r\nx-api-key : a\r\n canary0f9a1c\r\n\r\n",
+        b"X\r\nCookie: session=canary0f9a1c\r\n\r\n",
+        b"<Passwd>canary0f9a1c</Passwd>",
+        b"<AccessToken>canary0f9a1c</AccessToken>",
+        b"<gb:UploadURL a='1'><![CDATA[http://192.0.2.1/x/canary0f9a1c]]></gb:UploadURL>",
+        f"<Where>http://192.0.2.1:8080{UPLOAD_PATH}canary0f9a1c</Where>".encode(),
+        b'{"ftpPassword" : "canary0f9a1c"}',
+        b"v=0\r\nk=clear:canary0f9a1c\r\n",
+        b"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:canary0f9a1c|2^20\r\n",
     ],
 )
 def test_no_spelling_lets_a_secret_through(message: bytes) -> None:
@@ -72,6 +86,7 @@ def test_no_spelling_lets_a_secret_through(message: bytes) -> None:
         b"MESSAGE sip:34020000001320000001@192.0.2.7:5060 SIP/2.0\r\nCSeq: 20 MESSAGE\r\n\r\n",
         b"<Notify><CmdType>Keepalive</CmdType><SN>1</SN><Status>OK</Status></Notify>",
         b"<Password></Password>",
+        b"<UploadURL/><Interval>1</Interval><Secrecy>0</Secrecy>",
         b"v=0\r\ns=Play\r\nc=IN IP4 192.0.2.7\r\nm=video 30000 RTP/AVP 96\r\ny=0200000001\r\n",
     ],
 )
@@ -97,6 +112,10 @@ def test_any_bytes_keep_their_length(message: bytes) -> None:
         b"://a:",
         b'a="',
         b"\r\n ",
+        b"\nx-token",
+        b"<uploadurl>",
+        b"'token",
+        b"inline:",
     ],
 )
 def test_no_message_is_too_tangled_to_be_shown(piece: bytes) -> None:
