@@ -21,6 +21,7 @@ from vms.inventory.model import (
     ReportedAlarm,
     ReportedChannel,
 )
+from vms.inventory.notices import LONGEST_RAW
 from vms.inventory.roster import Record
 from vms.inventory.thrift import thrifty_device, thrifty_item
 from vms.inventory.tree import MOST_NODES, tree_nodes
@@ -209,7 +210,7 @@ class Reports(Vigilance):
             longitude=reported.longitude,
             latitude=reported.latitude,
             fingerprint=fingerprint(reported),
-            raw=reported.raw,
+            raw=reported.raw[:LONGEST_RAW],
         )
         return await self._to_the_end(self._add_alarm(alarm))
 

@@ -7,10 +7,10 @@ said in a sentence, and what came is kept.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from vms.clock import Clock
-from vms.errors import InvalidError, NoAnswerError, VmsError
+from vms.errors import ExhaustedError, InvalidError, NoAnswerError, VmsError
 from vms.events import EventBus, JobProgress
 from vms.gb28181.manscdp.messages import (
     RecordInfoQuery,
@@ -29,6 +29,10 @@ FIRST_PART_LIMIT_S = 15.0
 GAP_LIMIT_S = 5.0
 """Between two parts."""
 
+SLICE_LIMIT_S = 300.0
+"""For all parts of one answer: a device that tells the same part for ever does not keep others
+from being asked."""
+
 ATTEMPTS = 2
 """An incomplete answer is asked for once more; what came counts either way."""
 
@@ -38,6 +42,13 @@ SHORT_SLICE = timedelta(hours=12)
 LONGEST_SPAN = timedelta(days=366)
 MISSED_IN_A_ROW = 3
 """So many slices without any answer end a search: the device is not going to."""
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""No recording is of another time."""
+
+RUNNING_AT_ONCE = 500
+"""Those that wait for their turn at a device among them."""
 
 SEARCHES_KEPT = 200
 ITEMS_OF_ONE = 50_000
@@ -161,7 +172,8 @@ class RecordSearch:
             SEARCHES_KEPT, lambda job: len(job.recordings), ITEMS_KEPT
         )
         self._running: dict[RecordQuery, tuple[str, asyncio.Task[None]]] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+        """By device, with how many searches are at it or wait for it."""
 
     async def close(self) -> None:
         """Give up what runs."""
@@ -174,18 +186,23 @@ class RecordSearch:
         """Begin a search, or join the one that runs; `job` tells how it goes.
 
         Raises `NotFoundError`, `DeviceOfflineError`, `UnsupportedError`, and `InvalidError` for a
-        span that is none or longer than a year.
+        span that is none or longer than a year, `ExhaustedError` when too many run.
         """
         if query.start.tzinfo is None or query.end.tzinfo is None:
             raise InvalidError("a time needs a zone", field="start")
         if not timedelta(0) < query.end - query.start <= LONGEST_SPAN:
             raise InvalidError("a search covers a second to a year", field="end")
+        if not EARLIEST <= query.start < query.end <= LATEST:
+            span = f"from {EARLIEST.year} to {LATEST.year}"
+            raise InvalidError(f"recordings are {span}", field="start")
         to = self._commanding.addressee(query.device_id, query.channel_id)
         self._commanding.require_message(to, self._question(to, query, 0), force=force)
         self._messenger.flow(to.device_id)
         running = self._running.get(query)
         if running is not None:
             return self._jobs.of(running[0])
+        if len(self._running) >= RUNNING_AT_ONCE:
+            raise ExhaustedError(f"{RUNNING_AT_ONCE} searches run already", what="searches")
         spans = _sliced(query.start, query.end, to.profile.record_info_slice_s)
         job = RecordSearchJob(
             self._new_id(), query, JobState.RUNNING, self._clock.wall(), len(spans)
@@ -213,7 +230,8 @@ class RecordSearch:
         query: RecordQuery,
         spans: list[tuple[datetime, datetime]],
     ) -> None:
-        turn = self._turns.setdefault(to.device_id, asyncio.Lock())
+        turn, waiting = self._turns.get(to.device_id, (asyncio.Lock(), 0))
+        self._turns[to.device_id] = turn, waiting + 1
         try:
             async with turn:
                 await self._search(job_id, to, query, spans)
@@ -226,6 +244,10 @@ class RecordSearch:
         except Exception:
             self._finish(job_id, JobState.FAILED, "a fault of this server; see its log")
             raise
+        finally:
+            turn, waiting = self._turns.pop(to.device_id)
+            if waiting > 1:
+                self._turns[to.device_id] = turn, waiting - 1
 
     async def _search(
         self,
@@ -318,6 +340,7 @@ class RecordSearch:
         async with self._messenger.asking(
             to.device_id, "RecordInfo", lambda sn: self._question(to, asked, sn), to.target
         ) as expectation:
+            gives_up_at = self._now() + SLICE_LIMIT_S
             deadline = self._now() + FIRST_PART_LIMIT_S
             while not piece.is_over:
                 try:
@@ -333,7 +356,7 @@ class RecordSearch:
                     break
                 if isinstance(news, RecordInfoResponse):
                     piece.add(news)
-                    deadline = self._now() + GAP_LIMIT_S
+                    deadline = min(self._now() + GAP_LIMIT_S, gives_up_at)
         return piece
 
     def _question(self, to: Addressee, query: RecordQuery, sn: int) -> RecordInfoQuery:

@@ -610,6 +610,14 @@ class TestAlarms:
 
         assert stored == [True, False, True]
 
+    async def test_of_a_body_without_end_the_beginning_is_kept(self, site: Site) -> None:
+        await site.register()
+
+        assert await site.inventory.record_alarm(GATE, self.alarm(raw=b"<" * 1_000_000))
+
+        [alarm] = await site.inventory.alarms()
+        assert len(alarm.raw) == 65_536
+
     async def test_another_number_or_body_is_another_alarm_and_the_newest_comes_first(
         self, site: Site
     ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.sip_peer import Message, SipPeer
 from tests.support.waiting import until
 from tests.vms.signalling.stage import CHANNEL, DEVICE, registered, stage
-from vms.errors import InvalidError, NotFoundError
+from vms.errors import ExhaustedError, InvalidError, NotFoundError
 from vms.gb28181.manscdp.messages import CatalogItem
 from vms.server import Server
 from vms.signalling.jobs import JobState
@@ -264,6 +264,8 @@ async def test_nonsense_is_refused_before_it_is_sent(tmp_path: Path) -> None:
             (MAY_1, MAY_1),
             (MAY_1, MAY_1 + timedelta(days=367)),
             (MAY_1.replace(tzinfo=None), MAY_1 + timedelta(hours=1)),
+            (datetime(9999, 12, 30, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=UTC)),
+            (datetime.min.replace(tzinfo=BEIJING), datetime(1, 1, 2, tzinfo=UTC)),
         ):
             with pytest.raises(InvalidError):
                 records.start(RecordQuery(DEVICE, CHANNEL, start, end))
@@ -271,3 +273,36 @@ async def test_nonsense_is_refused_before_it_is_sent(tmp_path: Path) -> None:
             records.start(
                 RecordQuery(DEVICE, "34020000001320000099", MAY_1, datetime(2024, 5, 2, tzinfo=UTC))
             )
+
+
+async def test_a_device_that_repeats_a_part_for_ever_does_not_hold_a_search_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.signalling.record_search.SLICE_LIMIT_S", 1.0)
+    async with stage(tmp_path) as server, recorder_of(server) as recorder:
+        job = server.commands.records.start(query())
+        told = 0
+        while not server.commands.records.job(job.job_id).finished:
+            told += 1
+            await recorder.tell(part(str(told), 2, at(9)))
+
+        done = server.commands.records.job(job.job_id)
+        assert (done.state, done.received, done.announced) == (JobState.INCOMPLETE, 1, 2)
+
+
+async def test_searches_that_wait_are_limited_and_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.signalling.record_search.RUNNING_AT_ONCE", 2)
+    async with stage(tmp_path) as server, recorder_of(server) as recorder:
+        records = server.commands.records
+        jobs = [records.start(query(hours=hours)) for hours in (1, 2)]
+
+        with pytest.raises(ExhaustedError, match="2 searches"):
+            records.start(query(hours=3))
+
+        for job in jobs:
+            await recorder.tell(part((await asked(recorder)).element("SN"), 0))
+            await finished(server, job)
+        records.start(query(hours=3))
+        assert (await asked(recorder)).element("EndTime") == "2024-05-01T03:00:00"
