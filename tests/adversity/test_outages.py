@@ -4,7 +4,7 @@ under load, a database that somebody else has locked."""
 import asyncio
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.adversity.expectation import OF_COMMITS
 from tests.adversity.ledgers import ledger_holds_what_was_seen
 from tests.adversity.processes import (
     FleetProcess,
+    Line,
     all_alarms,
     channel_of,
     fleet_process,
@@ -22,6 +23,7 @@ from tests.adversity.processes import (
 )
 from tests.support.databases import sqlite_url
 from tests.support.waiting import until
+from vms.signalling.registrar import STORM_S
 
 DEVICES = 6
 LIMIT_S = 5
@@ -33,6 +35,8 @@ LIFE_S = 5.0
 
 DEVICES_AT_THE_STOP = 24
 PATIENCE_S = 60.0
+ANSWER_LIMIT_S = 3.0
+"""How long after it was judged an answer may be seen."""
 
 
 async def everybody_is_there(client: httpx.AsyncClient, devices: int = DEVICES) -> None:
@@ -139,13 +143,23 @@ async def test_what_a_locked_database_cannot_take_is_not_acknowledged(tmp_path: 
                 for line in lines[start:]
                 if line.what == "answer" and line.status == 200 and line.key in fresh - old
             ]
-            assert taken == []
+            assert [line for line in taken if not was_stored(line, lines[:start])] == []
 
             await fleet.calm_down()
             stored = await all_alarms(client)
             assert fleet.acknowledged_alarms() <= set(stored)
             assert len(stored) == len(set(stored))
             await ledger_holds_what_was_seen(client, server, fleet, began_s)
+
+
+def was_stored(line: Line, before: Sequence[Line]) -> bool:
+    """A REGISTER that repeats one of a moment ago, which is stored: it needs no commit again."""
+    return line.kind == "register" and any(
+        earlier.what == "answer"
+        and (earlier.kind, earlier.device, earlier.status) == ("register", line.device, 200)
+        and line.at - earlier.at < STORM_S + ANSWER_LIMIT_S
+        for earlier in before
+    )
 
 
 @contextmanager
