@@ -1,7 +1,7 @@
 """Gathers the facts, for whoever asks why: of devices, of plays, and off the wire."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -33,6 +33,9 @@ ASSUMED_INTERVAL_S = 60.0
 
 WIRES_A_TURN = 200
 """Messages looked at before the event loop does something else."""
+
+BYTES_A_TURN = 64 * 1024
+"""Freed of their secrets before the event loop does something else; about 20 ms at the worst."""
 
 Keeps = Callable[[Wire], bool]
 """Whether a message is part of a trace."""
@@ -182,7 +185,7 @@ class Explainer:
     ) -> list[ShownMessage]:
         """The first `limit` that are kept, behind that number and not before that time."""
         found: list[ShownMessage] = []
-        for wire in await self._own(keeps):
+        async for wire in _in_turns(await self._own(keeps)):
             if wire.number <= after:
                 continue
             at = self._log.wall(wire)
@@ -207,7 +210,8 @@ class Explainer:
 
     async def capture(self, keeps: Keeps) -> bytes:
         """What is kept, without secrets, as a pcap."""
-        return pcap.write([self._packet(wire) for wire in await self._own(keeps)])
+        packets = [self._packet(wire) async for wire in _in_turns(await self._own(keeps))]
+        return pcap.write(packets)
 
     async def _own(self, keeps: Keeps, after: int = 0) -> list[Wire]:
         """A full ring takes most of a second to look through: others get their turn meanwhile."""
@@ -291,3 +295,14 @@ def _media(view: SessionView) -> MediaFacts:
 def _bound(device: Device | None) -> str | None:
     binding = None if device is None else device.binding
     return None if binding is None else str(Address(binding.host, binding.port))
+
+
+async def _in_turns(wires: Iterable[Wire]) -> AsyncGenerator[Wire]:
+    """All of them; whoever reads long messages lets others have their turn in between."""
+    taken_bytes = 0
+    for wire in wires:
+        yield wire
+        taken_bytes += len(wire.data)
+        if taken_bytes >= BYTES_A_TURN:
+            taken_bytes = 0
+            await asyncio.sleep(0)
