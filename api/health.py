@@ -26,6 +26,10 @@ WARNINGS: Mapping[str, Mapping[Language, str]] = {
         "Raise net.core.rmem_max to 33554432.",
         "zh": "SIP 接收缓冲区过小 高峰时可能丢失消息 请将 net.core.rmem_max 调至 33554432",
     },
+    "overloaded": {
+        "en": "More devices register than can be served; some are told to come back later.",
+        "zh": "注册请求过多 部分设备已被告知稍后重试",
+    },
     "clock_stepped": {
         "en": "The system clock was stepped while the server ran; restart to follow it.",
         "zh": "运行期间系统时钟发生跳变 重启后生效",

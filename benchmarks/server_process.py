@@ -1,15 +1,20 @@
 """The whole server as a child of a benchmark: `python -m benchmarks.server_process FOLDER`."""
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.support import Answer, obey, run_child
 from config.settings import Settings, load
+from vms.events import DeviceWentOffline
+from vms.inventory.model import State
 from vms.inventory.queries import ChannelQuery, DeviceQuery
 from vms.server import Server
 from vms.signalling.jobs import JobState
 
+EVENTS_KEPT = 200_000
+LOOK_S = 0.05
 PASSWORD = "a-password-for-benchmarks"  # noqa: S105  known to the load generator
 
 
@@ -32,13 +37,46 @@ def settings_for(folder: Path) -> Settings:
     ).settings
 
 
+class Watch:
+    """What the server does not count itself: who went offline, and how late the event loop was."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.went_offline = 0
+        self.longest_stall_s = 0.0
+
+    async def events(self) -> None:
+        """Until cancelled."""
+        with self._server.events.subscribe(EVENTS_KEPT) as news:
+            while True:
+                self.went_offline += isinstance((await news.next()).event, DeviceWentOffline)
+
+    async def loop(self) -> None:
+        """Until cancelled."""
+        now = asyncio.get_running_loop().time
+        while True:
+            asleep_at = now()
+            await asyncio.sleep(LOOK_S)
+            self.longest_stall_s = max(self.longest_stall_s, now() - asleep_at - LOOK_S)
+
+
 async def serve(folder: Path) -> None:
     """Run until told to end."""
-    async with Server.open(settings_for(folder)) as server:
+    async with Server.open(settings_for(folder)) as server, asyncio.TaskGroup() as group:
+        watch = Watch(server)
+        watching = [group.create_task(watch.events()), group.create_task(watch.loop())]
 
         async def figures(_: Answer) -> Mapping[str, object]:
             stats = server.endpoint.stats
+            stall_s, watch.longest_stall_s = watch.longest_stall_s, 0.0
             return {
+                "online": sum(
+                    server.inventory.summary().devices[each]
+                    for each in (State.ONLINE_SIGNALLED, State.ONLINE_PROVEN)
+                ),
+                "went_offline": watch.went_offline,
+                "longest_stall_s": stall_s,
+                "transactions": stats.transactions,
                 "devices": server.inventory.devices(DeviceQuery(with_total=True, limit=1)).total,
                 "channels": server.inventory.channels(ChannelQuery(with_total=True, limit=1)).total,
                 "keepalives": server.inventory.figures.keepalives,
@@ -70,6 +108,8 @@ async def serve(folder: Path) -> None:
             },
             {"figures": figures, "ask_catalog": ask_catalog, "catalog": catalog},
         )
+        for task in watching:
+            task.cancel()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
@@ -61,11 +61,15 @@ from vms.signalling.greeter import Greeter
 from vms.signalling.inbound import Inbound
 from vms.signalling.messenger import Identity, Messenger
 from vms.signalling.notifications import Notifications, NotifyPolicy
+from vms.signalling.overload import Overload
 from vms.signalling.pending import Pending
 from vms.signalling.redirects import Redirects
 from vms.signalling.registrar import Registrar
 from vms.signalling.subscriptions import Subscriptions
 from vms.site import ANYWHERE, LOOPBACK, Site, addresses_of
+
+if TYPE_CHECKING:
+    from sip.net.lobby import Lobby
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +108,8 @@ class Server:
         self.inbound: Inbound
         self.notifications: Notifications
         self.registrar: Registrar
+        self.overload: Overload
+        self.lobby: Lobby
         self.wire_log: WireLog
         self.explainer: Explainer
         self._secrets: Secrets
@@ -160,7 +166,7 @@ class Server:
         stack.push_async_callback(self.inventory.stop)
 
         await self._build_media(stack)
-        await self._build_signalling(stack, master_key, nonce_key)
+        await self._build_signalling(stack, database, master_key, nonce_key)
         self.collector.add(inventory_source(self.inventory, self.events))
         self.collector.add(sip_source(lambda: self.endpoint.stats))
         self.collector.add(session_source(self.broker))
@@ -187,7 +193,7 @@ class Server:
         stack.push_async_callback(self.relay.stop)
 
     async def _build_signalling(
-        self, stack: AsyncExitStack, master_key: bytes, nonce_key: bytes
+        self, stack: AsyncExitStack, database: Database, master_key: bytes, nonce_key: bytes
     ) -> None:
         settings = self.settings
         shared = settings.sip.shared_password
@@ -308,6 +314,15 @@ class Server:
         endpoint.on_connection_closed = self.inbound.connection_closed
         endpoint.take_plain(self.inbound.take_plain)
         entrance.inbound = self.inbound
+        self.overload = Overload(
+            self.clock,
+            secrets.SystemRandom().random,
+            under_way=lambda: self.inbound.under_way,
+            backlog_s=lambda: database.backlog_s,
+        )
+        self.overload.lobby = self.lobby = endpoint.queue_registers(self.overload)
+        self.registrar.retry_after_s = self.overload.retry_s
+        self.notifications.subscriptions.is_storming = lambda: self.overload.is_storming
         self.explainer = Explainer(
             self.inventory,
             self.viewing,
@@ -323,7 +338,10 @@ class Server:
         notices = self.notifications.notices
         subscriptions = self.notifications.subscriptions
         return SignallingFigures(
-            registers=self.registrar.results,
+            registers={**self.registrar.results, "put_off": self.overload.put_off},
+            registers_waiting=len(self.lobby),
+            registers_given_up=self.lobby.given_up,
+            overloads=self.overload.episodes,
             refused=self.inbound.refused,
             subscriptions=subscriptions.states(),
             notifies=subscriptions.notifies,
@@ -349,7 +367,12 @@ class Server:
     def _works(self) -> Sequence[Coroutine[None, None, None]]:
         """What runs as long as the server does."""
         greeter = Greeter(
-            self.link, self.commands.controls, self.inventory, self.events, self.clock
+            self.link,
+            self.commands.controls,
+            self.inventory,
+            self.events,
+            self.clock,
+            self.overload.calm,
         )
         self.registrar.when_started_anew(greeter.started_anew)
         outages = OutageWatch(self.inventory, self.events, self.clock)
@@ -359,6 +382,7 @@ class Server:
             greeter.run(),
             self.notifications.run(),
             outages.run(),
+            self.overload.run(),
             self._check_itself(),
         )
 
@@ -434,6 +458,8 @@ class Server:
         settings, stats = self.settings, self.endpoint.stats
         if not settings.sip.require_digest:
             found["digest_not_required"] = "any device is let in without a password"
+        if self.overload.is_overloaded:
+            found["overloaded"] = self.overload.warning
         if stats.granted_receive_buffer_bytes < stats.wanted_receive_buffer_bytes:
             found["receive_buffer_small"] = (
                 f"{stats.granted_receive_buffer_bytes} of {stats.wanted_receive_buffer_bytes} bytes"

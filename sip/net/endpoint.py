@@ -39,6 +39,7 @@ from sip.net.gate import (
     Gate,
     PeerPolicy,
 )
+from sip.net.lobby import Lobby, Turnstile
 from sip.net.stats import EndpointStats
 from sip.net.subscriptions import (
     Notifier,
@@ -110,6 +111,7 @@ class Endpoint:
         self._loop = asyncio.get_running_loop()
         self._agent = Agent(token)
         self._plain: PlainMessages | None = None
+        self._lobby: Lobby | None = None
         self._local = LocalAddress(self.address, advertised)
         self._udp = UdpTransport(udp_socket, self._datagram_received, receive_buffer_bytes)
         self._stats = EndpointStats(
@@ -182,6 +184,17 @@ class Endpoint:
         """
         self._plain = PlainMessages(take, self._agent.is_in_dialog, self._is_trusted)
 
+    def queue_registers(self, turnstile: Turnstile) -> Lobby:
+        """From now on REGISTERs by UDP wait their turn, and everything else goes past them."""
+        self._lobby = Lobby(
+            turnstile,
+            now=self._now,
+            is_heard=self._is_heard,
+            deliver=self._message_received,
+            send_away=self._sent_away,
+        )
+        return self._lobby
+
     @property
     def stats(self) -> EndpointStats:
         """The counts, as of now; the kernel is asked for its drops."""
@@ -193,6 +206,8 @@ class Endpoint:
         stats.overflows = self._agent.overflows
         if self._plain is not None:
             stats.repeats_absorbed += self._plain.absorbed
+        if self._lobby is not None:
+            stats.repeats_absorbed += self._lobby.copies
         stats.connections = len(self._connections)
         stats.send_errors = self._udp.send_errors
         stats.socket_drops = self._udp.kernel_drops()
@@ -227,6 +242,8 @@ class Endpoint:
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._lobby is not None:
+            self._lobby.close()
         self._subscriptions.close()
         self._udp.close()
         for waiting in list(self._waiting.values()):
@@ -431,8 +448,23 @@ class Endpoint:
 
     # What sockets tell
 
-    def _datagram_received(self, data: bytes, source: Address) -> None:
-        self._message_received(data, Flow("UDP", self.address, source))
+    def _datagram_received(self, data: bytes, source: Address) -> bool:
+        """True where it waits for its turn, or was sent away unread."""
+        flow = Flow("UDP", self.address, source)
+        if self._lobby is not None and self._lobby.takes(data, flow):
+            return True
+        self._message_received(data, flow)
+        return False
+
+    def _is_heard(self, data: bytes, flow: Flow) -> bool:
+        return self._is_trusted(flow) or self._gate.admits(data, flow, self._now())
+
+    def _sent_away(self, request: bytes, answer: bytes, flow: Flow) -> None:
+        self._stats.received += 1
+        if self.on_wire is not None:
+            self.on_wire(request, flow, False)
+        if self._is_trusted(flow) or self._gate.answers(answer, flow, len(request)):
+            self._put(answer, flow)
 
     def _message_received(self, data: bytes, flow: Flow) -> None:
         """Everything that comes in passes here, as everything that goes out passes `_put`."""

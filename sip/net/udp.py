@@ -18,6 +18,9 @@ from sip.parser import MAX_DATAGRAM_BYTES
 DATAGRAMS_PER_WAKE: Final = 64
 """After so many, others on the event loop get their turn."""
 
+PUT_ASIDE_PER_WAKE: Final = 512
+"""So many that are only put aside cost no more."""
+
 TICK_S: Final = 0.008
 """Between two looks at a busy socket; a peer waits 500 ms before it repeats (T1)."""
 
@@ -56,7 +59,10 @@ def ask_for_receive_buffer(sock: socket.socket, size_bytes: int) -> int:
 
 
 class UdpTransport:
-    """Owns a bound, non-blocking socket; hands each datagram and its source on."""
+    """Owns a bound, non-blocking socket; hands each datagram and its source on.
+
+    `on_datagram` says True where it has only put the datagram aside.
+    """
 
     __slots__ = (
         "_in_a_row",
@@ -72,7 +78,7 @@ class UdpTransport:
     def __init__(
         self,
         sock: socket.socket,
-        on_datagram: Callable[[bytes, Address], None],
+        on_datagram: Callable[[bytes, Address], bool],
         receive_buffer_bytes: int,
     ) -> None:
         self._socket = sock
@@ -118,7 +124,8 @@ class UdpTransport:
         """Take what has come, `DATAGRAMS_PER_WAKE` at most; how many there were."""
         receive = self._socket.recvfrom
         on_datagram = self._on_datagram
-        for taken in range(DATAGRAMS_PER_WAKE):
+        room = DATAGRAMS_PER_WAKE
+        for taken in range(PUT_ASIDE_PER_WAKE):
             try:
                 data, source = receive(MAX_DATAGRAM_BYTES)
             except (BlockingIOError, InterruptedError):
@@ -126,10 +133,10 @@ class UdpTransport:
             except OSError:
                 # An ICMP complaint about an earlier datagram; the socket itself is well.
                 continue
-            on_datagram(data, Address(source[0], source[1]))
-            if self._socket.fileno() < 0:
-                return taken
-        return DATAGRAMS_PER_WAKE
+            room -= not on_datagram(data, Address(source[0], source[1]))
+            if not room or self._socket.fileno() < 0:
+                return taken + 1
+        return PUT_ASIDE_PER_WAKE
 
     def send(self, data: bytes, remote: Address) -> bool:
         """Send at once or not at all; what gets lost, timers repeat. False when lost here."""

@@ -175,6 +175,9 @@ class SignallingFigures:
     the rest as the metrics' help says."""
 
     registers: Mapping[str, int]
+    registers_waiting: int
+    registers_given_up: int
+    overloads: int
     refused: Mapping[str, int]
     subscriptions: Mapping[str, int]
     notifies: int
@@ -190,6 +193,9 @@ def signalling_source(figures_now: Callable[[], SignallingFigures]) -> Source:
         figures = figures_now()
         for result, number in figures.registers.items():
             yield Sample(counters.REGISTERS, number, (result,))
+        yield Sample(counters.REGISTERS_WAITING, figures.registers_waiting)
+        yield Sample(counters.REGISTERS_GIVEN_UP, figures.registers_given_up)
+        yield Sample(counters.OVERLOADS, figures.overloads)
         for cause, number in figures.refused.items():
             yield Sample(counters.REFUSED_MESSAGES, number, (cause,))
         for state, number in figures.subscriptions.items():

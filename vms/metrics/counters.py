@@ -126,6 +126,13 @@ SIP_RECEIVE_BUFFER = Metric(
 REGISTERS = Metric(
     "vms_registers", Kind.COUNTER, "REGISTERs answered, by what became of them", ("result",)
 )
+REGISTERS_WAITING = Metric(
+    "vms_registers_waiting", Kind.GAUGE, "REGISTERs that wait their turn now"
+)
+REGISTERS_GIVEN_UP = Metric(
+    "vms_registers_given_up", Kind.COUNTER, "REGISTERs that waited too long, or found no room"
+)
+OVERLOADS = Metric("vms_overloads", Kind.COUNTER, "Times that more registered than could be served")
 REFUSED_MESSAGES = Metric(
     "vms_refused_messages",
     Kind.COUNTER,

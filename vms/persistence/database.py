@@ -114,6 +114,11 @@ class Database:
         """Changes stored so far."""
         return self._commits.changes
 
+    @property
+    def backlog_s(self) -> float:
+        """For how long the oldest change has waited to be stored."""
+        return self._commits.backlog_s
+
     async def write(self, change: Change) -> int:
         """Store it; returns after the commit, with how many of its `once` rows were new."""
         return await self._commits.write(change)

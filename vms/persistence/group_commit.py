@@ -73,8 +73,7 @@ class GroupCommit(Generic[Change, Outcome]):
         now_s = loop.time()
         if self._closing:
             raise UnavailableError("the database is closed")
-        oldest = self._under_way or self._queue
-        if oldest and now_s - oldest[0].arrived_s > BACKLOG_LIMIT_S:
+        if self.backlog_s > BACKLOG_LIMIT_S:
             raise UnavailableError(f"the database is more than {BACKLOG_LIMIT_S:g} s behind")
         waiting: _Waiting[Change, Outcome] = _Waiting(change, now_s, loop.create_future())
         self._queue.append(waiting)
@@ -96,6 +95,12 @@ class GroupCommit(Generic[Change, Outcome]):
             self._closing = True
             for waiting in (*self._under_way, *self._queue):
                 waiting.fail(UnavailableError("the database was closed before this was written"))
+
+    @property
+    def backlog_s(self) -> float:
+        """For how long the oldest change has waited."""
+        oldest = self._under_way or self._queue
+        return asyncio.get_running_loop().time() - oldest[0].arrived_s if oldest else 0.0
 
     def close(self) -> None:
         """Accept nothing more; `run` returns when the queue is empty."""

@@ -1,6 +1,7 @@
 """Asks devices that came online who they are and what they have (9.5 follows 9.1)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -44,12 +45,15 @@ class Greeter:
         inventory: Inventory,
         events: EventBus,
         clock: Clock,
+        calm: Callable[[], Awaitable[None]],
     ) -> None:
+        """`calm` returns when devices that register are not kept waiting by what we ask."""
         self._queries = queries
         self._controls = controls
         self._inventory = inventory
         self._events = events
         self._clock = clock
+        self._calm = calm
         self._greeted: dict[str, float] = {}
         self._patience_s: dict[str, float] = {}
         self._waiting: asyncio.Queue[tuple[float, str]] = asyncio.Queue(SUBSCRIPTION_CAPACITY)
@@ -92,6 +96,7 @@ class Greeter:
         while True:
             due, device_id = await self._waiting.get()
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
+            await self._calm()
             try:
                 await self._greet(DeviceId(device_id))
             except Exception:

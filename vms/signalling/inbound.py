@@ -33,7 +33,7 @@ from vms.signalling.notices import Told
 from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
 from vms.signalling.quick_keepalive import QuickKeepalive
-from vms.signalling.registrar import OUR_VERSION, RETRY_AFTER_S, Registrar
+from vms.signalling.registrar import OUR_VERSION, Registrar
 
 log = structlog.get_logger(__name__)
 
@@ -127,6 +127,11 @@ class Inbound:
         if self._is_closing or self._faults.is_waiting_for(user):
             return False
         return self._quick.take(user, body, flow)
+
+    @property
+    def under_way(self) -> int:
+        """Requests that wait for their commit, but for those that `Notices` keeps."""
+        return len(self._tasks)
 
     @property
     def is_idle(self) -> bool:
@@ -378,7 +383,7 @@ class Inbound:
 
     def _overloaded(self, incoming: IncomingRequest) -> None:
         self.refused["overload"] += 1
-        headers = [("Retry-After", str(RETRY_AFTER_S))]
+        headers = [("Retry-After", str(self._registrar.retry_after_s()))]
         if incoming.request.method == "REGISTER":
             headers.append(OUR_VERSION)
         incoming.respond(response_to(incoming.request, 503, headers=headers))

@@ -53,7 +53,7 @@ ADDED_BYTES = 40
 """What an answer still gets before it goes out: the To tag and our version."""
 
 RETRY_AFTER_S = 20
-"""Told with 503 while the database cannot serve or is too far behind."""
+"""Where nobody says otherwise."""
 
 STORM_S = 5.0
 """A device that registers again within this time, from where it is, is answered and not stored."""
@@ -141,6 +141,8 @@ class Registrar:
         self._told: OrderedDict[tuple[DeviceId, Cause], float] = OrderedDict()
         self.history = RegistrationHistory()
         self.results: dict[str, int] = {}
+        self.retry_after_s: Callable[[], int] = lambda: RETRY_AFTER_S
+        """Told with 503 while the database cannot serve or is too far behind."""
         self._started_anew: Callable[[DeviceId], None] = lambda _device_id: None
 
     def when_started_anew(self, told: Callable[[DeviceId], None]) -> None:
@@ -177,7 +179,8 @@ class Registrar:
         except (UnavailableError, ExhaustedError) as error:
             log.warning("registration not stored", device_id=device_id, error=str(error))
             self._note(request, flow, device_id, Cause.UNAVAILABLE, "unavailable")
-            response = response_to(request, 503, headers=[("Retry-After", str(RETRY_AFTER_S))])
+            headers = [("Retry-After", str(self.retry_after_s()))]
+            response = response_to(request, 503, headers=headers)
         response.headers.add(*OUR_VERSION)
         incoming.respond(response)
 

@@ -60,6 +60,9 @@ WATCH_S = 0.25
 BEGUN_AT_ONCE = 50
 """Attempts begun in one round of the watch: 200 a second."""
 
+BEGUN_IN_A_STORM = 1
+"""While devices that register have to wait."""
+
 UNDER_WAY = 64
 """Attempts that wait for an answer at one time; more wait their turn."""
 
@@ -99,6 +102,8 @@ class Subscriptions:
         self._timetable: Timetable[Entry] = Timetable()
         self._queue: deque[tuple[Entry, Effect]] = deque()
         self._work: set[asyncio.Task[None]] = set()
+        self.is_storming: Callable[[], bool] = lambda: False
+        """Whether devices that register have to wait."""
         self.notifies = 0
         """NOTIFYs that belonged to a kind we know."""
 
@@ -285,7 +290,8 @@ class Subscriptions:
                 self._begin_what_is_due()
 
     def _begin_what_is_due(self) -> None:
-        room = min(BEGUN_AT_ONCE, UNDER_WAY - len(self._work)) - len(self._queue)
+        begun = BEGUN_IN_A_STORM if self.is_storming() else BEGUN_AT_ONCE
+        room = min(begun, UNDER_WAY - len(self._work)) - len(self._queue)
         now = self._clock.monotonic()
         if room <= 0:
             return

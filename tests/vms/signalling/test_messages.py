@@ -230,7 +230,8 @@ async def test_an_alarm_that_cannot_be_stored_is_to_be_told_again(tmp_path: Path
 
             answer = await camera.tell(alarm(DEVICE))
 
-            assert (answer.status, answer["Retry-After"]) == (503, "20")
+            assert answer.status == 503
+            assert 5 <= int(answer["Retry-After"]) <= 60
             # a keepalive costs no commit, so it is answered all the same
             assert (await camera.tell(keepalive())).status == 200
             other.execute("ROLLBACK")

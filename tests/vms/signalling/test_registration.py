@@ -433,7 +433,8 @@ async def test_nothing_is_acknowledged_while_the_database_is_locked(tmp_path: Pa
 
             answer = await camera.ask(camera.register_request(authorization))
 
-            assert (answer.status, answer["Retry-After"]) == (503, "20")
+            assert answer.status == 503
+            assert 5 <= int(answer["Retry-After"]) <= 60
             assert answer["X-GB-Ver"] == "3.0"
             assert server.inventory.find_device(DEVICE) is None
             assert (await camera.tell(keepalive())).status == 403

@@ -100,7 +100,8 @@ async def test_a_queue_that_is_full_refuses_alarms_and_takes_registrations(
 
             for raw in refused:
                 answer = await peer.answer_to(raw)
-                assert (answer.status, answer["Retry-After"]) == (503, "20")
+                assert answer.status == 503
+                assert 5 <= int(answer["Retry-After"]) <= 60
             async with registered(server, recorder_id(77)):
                 pass
             may_store.set()

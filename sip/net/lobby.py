@@ -1,0 +1,182 @@
+"""Where REGISTERs by UDP wait their turn, so that everything else goes past them.
+
+When a city comes back after a power cut its REGISTERs come faster than they can be judged and
+stored. One queue for all would have keepalives wait behind them, and the devices that are there
+would seem to be gone. So the socket is emptied at once, REGISTERs are put aside, and worked off
+between other things: those with credentials first, because much was spent on them already.
+
+Who may wait, and who is sent away, the `Turnstile` decides. Copies of what waits are dropped: its
+answer is on the way. Who is sent away gets 503 without a transaction (RFC 3261, 8.2.7), put
+together from lines of the request: taking it apart would cost as much as serving it. A REGISTER
+that is written so oddly that this cannot be done waits its turn instead.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from sip.message import Flow
+
+ROOM: Final = 20_000
+"""REGISTERs that may wait, with and without credentials each."""
+
+BUDGET_S: Final = 0.004
+"""Working them off takes so long at most; then others on the event loop get their turn."""
+
+PAUSE_S: Final = 0.005
+"""While nothing may begin."""
+
+PATIENCE_S: Final = 24.0
+"""Who waited longer hears nothing: with the answer's own way his transaction is over (timer F)."""
+
+_REGISTER: Final = b"REGISTER "
+_CREDENTIALS: Final = b"\nauthorization:"
+
+
+_COPIED: Final = re.compile(
+    rb"^(?:(Via|v)|(From|f)|(To|t)|(Call-ID|i)|(CSeq))[ \t]*:([^\r\n]{1,512})\r\n(?![ \t])",
+    re.MULTILINE | re.IGNORECASE,
+)
+_BARE_RPORT: Final = re.compile(rb";[ \t]*rport(?=[ \t]*(?:;|$))", re.IGNORECASE)
+
+
+def unavailable(request: bytes, flow: Flow, tag: int, retry_after_s: int) -> bytes | None:
+    """503 with Retry-After (21.5.4); None for a request with other than one line each of Via,
+    From, To, Call-ID and CSeq."""
+    head = request[: request.find(b"\r\n\r\n") + 2]
+    lines: list[bytes | None] = [None] * 5
+    for found in _COPIED.finditer(head):
+        kind = next(n for n in range(len(lines)) if found[n + 1] is not None)
+        if lines[kind] is not None:
+            return None
+        lines[kind] = found[len(lines) + 1].strip()
+    via, from_, to, call_id, cseq = lines
+    if via is None or from_ is None or to is None or call_id is None or cseq is None or b"," in via:
+        return None
+    host, port = flow.remote
+    shown = host.encode() if ":" not in host else b"[%b]" % host.encode()
+    via, rports = _BARE_RPORT.subn(b";rport=%d;received=%b" % (port, shown), via, 1)
+    if not rports:
+        via += b";received=%b" % shown
+    return (
+        b"SIP/2.0 503 Service Unavailable\r\nVia: %b\r\nFrom: %b\r\nTo: %b;tag=%016x\r\n"
+        b"Call-ID: %b\r\nCSeq: %b\r\nRetry-After: %d\r\nContent-Length: 0\r\n\r\n"
+        % (via, from_, to, tag & 0xFFFF_FFFF_FFFF_FFFF, call_id, cseq, retry_after_s)
+    )
+
+
+class Turnstile(Protocol):
+    """The application's judgement of how much it can take."""
+
+    def may_begin(self) -> bool:
+        """Whether one more REGISTER may be worked on now."""
+        ...
+
+    def retry_after_s(self, datagram: bytes, waiting: int, waited_s: float) -> int:
+        """0 where a newcomer may wait; else in how many seconds to come back.
+
+        `waiting` REGISTERs are before it, the first of them for `waited_s`. Must be quick.
+        """
+        ...
+
+
+class _Waiting(NamedTuple):
+    data: bytes
+    flow: Flow
+    since: float
+    mark: int
+
+
+class Lobby:
+    """`is_heard` says whether a source is read at all, `deliver` takes a REGISTER whose turn has
+    come, `send_away` a request, its answer, and where that goes."""
+
+    def __init__(
+        self,
+        turnstile: Turnstile,
+        *,
+        now: Callable[[], float],
+        is_heard: Callable[[bytes, Flow], bool],
+        deliver: Callable[[bytes, Flow], None],
+        send_away: Callable[[bytes, bytes, Flow], None],
+    ) -> None:
+        self._turnstile = turnstile
+        self._now = now
+        self._is_heard = is_heard
+        self._deliver = deliver
+        self._send_away = send_away
+        self._loop = asyncio.get_running_loop()
+        self._proving: deque[_Waiting] = deque()
+        self._asking: deque[_Waiting] = deque()
+        self._marks: set[int] = set()
+        self._next: asyncio.Handle | None = None
+        self.copies = 0
+        """Requests that came again while they waited."""
+        self.given_up = 0
+        """REGISTERs that waited in vain."""
+
+    def __len__(self) -> int:
+        return len(self._proving) + len(self._asking)
+
+    def waited_s(self) -> float:
+        """Since when the first of those who wait does."""
+        firsts = [queue[0].since for queue in (self._proving, self._asking) if queue]
+        return self._now() - min(firsts) if firsts else 0.0
+
+    def takes(self, data: bytes, flow: Flow) -> bool:
+        """Whether this datagram is a REGISTER: then it is seen to."""
+        if not data.startswith(_REGISTER):
+            return False
+        mark = hash((data, flow.remote))
+        if mark in self._marks:
+            self.copies += 1
+            return True
+        if not self._is_heard(data, flow):
+            return True
+        is_proof = _CREDENTIALS in data.lower()
+        queue = self._proving if is_proof else self._asking
+        if len(queue) >= ROOM:
+            self.given_up += 1
+            return True
+        if not is_proof and self._is_sent_away(data, flow, mark):
+            return True
+        self._marks.add(mark)
+        queue.append(_Waiting(data, flow, self._now(), mark))
+        if self._next is None:
+            self._next = self._loop.call_soon(self._work)
+        return True
+
+    def _is_sent_away(self, data: bytes, flow: Flow, mark: int) -> bool:
+        wait_s = self._turnstile.retry_after_s(data, len(self), self.waited_s())
+        answer = unavailable(data, flow, mark, wait_s) if wait_s else None
+        if answer is not None:
+            self._send_away(data, answer, flow)
+        return answer is not None
+
+    def close(self) -> None:
+        """Nobody is seen to any more."""
+        if self._next is not None:
+            self._next.cancel()
+        self._proving.clear()
+        self._asking.clear()
+
+    def _work(self) -> None:
+        self._next = None
+        began = self._now()
+        while (queue := self._proving or self._asking) and self._turnstile.may_begin():
+            data, flow, since, mark = queue.popleft()
+            self._marks.discard(mark)
+            if began - since > PATIENCE_S:
+                self.given_up += 1
+            else:
+                self._deliver(data, flow)
+            if self._now() - began >= BUDGET_S:
+                break
+        if not self._proving and not self._asking:
+            return
+        if self._turnstile.may_begin():
+            self._next = self._loop.call_soon(self._work)
+        else:
+            self._next = self._loop.call_later(PAUSE_S, self._work)
