@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Body, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,6 +32,7 @@ from vms.inventory.model import (
 from vms.inventory.quarantine import address_text
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.tolerances import counted
+from vms.signalling.device_queries import CatalogScope
 
 router = APIRouter(tags=["devices"])
 
@@ -212,6 +213,20 @@ class Job(BaseModel):
     received: int = Field(description="Channels received so far.")
     announced: int | None = Field(description="Channels the device said it has; null until then.")
     error: str = Field(description="Why it failed or what is missing, empty else.")
+
+
+class CatalogWish(Strict):
+    """Which part of a catalogue is wanted."""
+
+    target: Annotated[str, Field(pattern=r"^[0-9]{0,20}$")] = Field(
+        default="",
+        description="What lies under this division, group, organisation or device; empty: all.",
+    )
+    start: AwareDatetime | None = Field(default=None, description="Added since then.")
+    end: AwareDatetime | None = Field(default=None, description="Added until then.")
+
+
+AnyScope = Annotated[CatalogWish, Body(default_factory=CatalogWish)]
 
 
 class DeviceInfo(BaseModel):
@@ -446,11 +461,15 @@ async def query_catalog(
     device_id: DeviceIdPath,
     server: TheServer,
     caller: Operator,
+    body: AnyScope,
 ) -> Job:
-    """Answers as soon as the query is sent; the job tells how far it is."""
+    """Answers as soon as the query is sent; the job tells how far it is. The whole catalogue where
+    nothing is said; only that takes channels away which the device no longer has."""
     server.inventory.device(device_id)
     await server.accounts.record(caller.actor, "query catalog", device_id)
-    job = await server.link.query_catalog(device_id)
+    job = await server.link.query_catalog(
+        device_id, CatalogScope(body.target, body.start, body.end)
+    )
     response.headers["Location"] = request.url_for("get_job", job_id=job.job_id).path
     return _job(job)
 

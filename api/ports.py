@@ -13,6 +13,7 @@ from vms.inventory.inventory import Inventory
 from vms.inventory.subscriptions import SubscriptionKind
 from vms.metrics.collector import VmsCollector
 from vms.signalling.commands import DeviceCommands
+from vms.signalling.device_queries import WHOLE, CatalogScope
 from vms.signalling.subscription_entry import SubscriptionView
 
 
@@ -227,7 +228,7 @@ class CatalogJob(Protocol):
 class DeviceLink(Protocol):
     """What is asked of devices; raises `DeviceOfflineError`, `NoAnswerError`, `RejectedError`."""
 
-    async def query_catalog(self, device_id: str) -> CatalogJob:
+    async def query_catalog(self, device_id: str, scope: CatalogScope = WHOLE) -> CatalogJob:
         """Sends the query and returns; a query that runs already is joined."""
         ...
 

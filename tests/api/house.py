@@ -44,6 +44,7 @@ from vms.persistence.database import Database
 from vms.sessions.session import TraceEntry
 from vms.sessions.viewing import SessionView
 from vms.signalling.commands import DeviceCommands
+from vms.signalling.device_queries import WHOLE, CatalogScope
 from vms.signalling.flows import Flows
 from vms.signalling.registration_history import RegistrationHistory
 from vms.signalling.subscriptions import Subscriptions
@@ -228,7 +229,8 @@ class Link:
         self._clock = clock
         self._jobs: dict[str, Job] = {}
 
-    async def query_catalog(self, device_id: str) -> Job:
+    async def query_catalog(self, device_id: str, scope: CatalogScope = WHOLE) -> Job:
+        _ = scope
         self._require(device_id)
         job = Job(f"job-{len(self._jobs) + 1}", device_id, self._clock.wall())
         self._jobs[job.job_id] = job

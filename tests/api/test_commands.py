@@ -267,3 +267,26 @@ async def test_every_order_leaves_a_row_before_it_is_sent(tmp_path: Path) -> Non
             ("format SD card", f"{DEVICE}/{CHANNEL}"),
             ("reboot device", DEVICE),
         ]
+
+
+async def test_a_part_of_a_catalogue_is_asked_for_by_division_and_by_time(tmp_path: Path) -> None:
+    async with on_air(tmp_path) as air:
+        wish = {
+            "target": "340203",
+            "start": "2026-03-01T00:00:00+08:00",
+            "end": "2026-03-02T00:00:00+08:00",
+        }
+        await until(
+            lambda: any(each.element("CmdType") == "Catalog" for each in air.camera.requests)
+        )
+        air.camera.requests.clear()
+
+        answer = await air.admin.post(f"{WHOLE}/catalog", json=wish)
+        backwards = wish | {"start": wish["end"], "end": wish["start"]}
+        refused = await air.admin.post(f"{WHOLE}/catalog", json=backwards)
+
+        assert answer.status_code == 202
+        order = await air.camera.asked("MESSAGE", "Catalog")
+        assert order.element("DeviceID") == "340203"
+        assert order.element("StartTime").startswith("2026-03-01T00:00:00")
+        assert refused.status_code == 422

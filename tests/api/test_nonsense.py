@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import openapi_document
+from api.pagination import encode_cursor
 from tests.api.house import CAMERA, GATE, House, client_of
 from vms.accounts.model import Role
 
@@ -87,6 +88,24 @@ def bent(schema: dict[str, Any]) -> Iterator[Any]:
         yield {other: whole[other] for other in whole if other != name}
 
 
+FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00"
+WORDS = ("", "\x00", "-1", "9" * 400, "1e400", "nan", "\ud7ff", "一" * 40, FIRST, LAST, "Z")
+KEYS = ("\x00", "", "x", "9" * 30, "²", FIRST, LAST, "2026-03-01T00:00:00")
+"""What a cursor of ours never stands for."""
+
+
+def lists() -> Iterator[tuple[str, list[str]]]:
+    """Path and query parameters of every route that reads and ends."""
+    for path, methods in openapi_document()["paths"].items():
+        operation = methods.get("get", {})
+        names = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+        kinds = operation.get("responses", {}).get("200", {}).get("content", {})
+        if names and "text/event-stream" not in kinds:
+            for name, value in FILLED.items():
+                path = path.replace(f"{{{name}}}", value)
+            yield path, names
+
+
 @pytest.fixture
 async def operator(app: FastAPI, house: House) -> AsyncGenerator[httpx.AsyncClient]:
     """Who may order everything; with users and keys, who can be locked out, nothing is tried."""
@@ -133,3 +152,15 @@ async def test_no_name_in_a_path_makes_a_fault_of_ours(
                 continue
             answer = await operator.request(method.upper(), "/".join(words), json={})
             assert answer.status_code not in OURS, (method, words)
+
+
+async def test_no_query_makes_a_fault_of_ours(operator: httpx.AsyncClient) -> None:
+    tried = 0
+    for path, names in lists():
+        for name in names:
+            keys = KEYS if name == "cursor" else ()
+            for word in (*WORDS, *map(encode_cursor, keys)):
+                answer = await operator.get(path, params={name: word})
+                tried += 1
+                assert answer.status_code not in OURS, (path, name, word)
+    assert tried > 300

@@ -181,7 +181,7 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description The token and every media URL made with it count no longer.
+         * @description The token and every media URL made with it count no longer; cameras it moves stop.
          */
         post: operations["logout"];
         delete?: never;
@@ -501,7 +501,8 @@ export interface paths {
         put?: never;
         /**
          * Query the catalogue now
-         * @description Answers as soon as the query is sent; the job tells how far it is.
+         * @description Answers as soon as the query is sent; the job tells how far it is. The whole catalogue where
+         *     nothing is said; only that takes channels away which the device no longer has.
          */
         post: operations["queryCatalog"];
         delete?: never;
@@ -2692,6 +2693,28 @@ export interface components {
              * @description They count from 1; 0 is all of them.
              */
             card: number;
+        };
+        /**
+         * CatalogWish
+         * @description Which part of a catalogue is wanted.
+         */
+        CatalogWish: {
+            /**
+             * Target
+             * @description What lies under this division, group, organisation or device; empty: all.
+             * @default
+             */
+            target: string;
+            /**
+             * Start
+             * @description Added since then.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Added until then.
+             */
+            end?: string | null;
         };
         /**
          * ChannelDetail
@@ -8281,7 +8304,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CatalogWish"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             202: {
