@@ -133,6 +133,30 @@ async def test_a_camera_stops_when_the_page_is_left_with_the_button_held(tmp_pat
         await until_still(place, seen)
 
 
+async def test_who_moves_a_camera_is_told_to_whoever_else_wants_to(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path) as place,
+        place.cameras(*GATE.options),
+        console(place) as other,
+        console(place) as somebody,
+    ):
+        tiles = [await steered(each) for each in (other, somebody)]
+        start = await pose(tiles[0])
+        await other.page.get_by_test_id("ptz-right").hover()
+        await other.page.mouse.down()
+        await until_turned(tiles[1], 0, start, 1)
+
+        await somebody.page.get_by_test_id("ptz-holder").wait_for(timeout=PATIENCE_MS)
+        await somebody.page.get_by_test_id("ptz-up").hover()
+        await somebody.page.mouse.down()
+        trouble = somebody.page.get_by_test_id("ptz-trouble")
+        await trouble.wait_for(timeout=PATIENCE_MS)
+
+        assert await trouble.inner_text() == "admin is moving this camera."
+        await other.page.mouse.up()
+        assert (await until_still(place, tiles[0]))[1] == start[1]
+
+
 async def test_a_preset_is_set_with_its_name_listed_and_called(tmp_path: Path) -> None:
     async with (
         served(tmp_path) as place,
@@ -175,3 +199,78 @@ async def test_the_play_trace_shows_where_a_silent_camera_stopped_and_what_to_do
         assert await trace.locator("[data-stage]:not([data-state=earlier])").count() == 8
         assert await trace.get_attribute("data-stopped") == "first_packet"
         assert await trace.get_by_test_id("next-step").inner_text()
+
+
+async def test_a_wrong_password_is_named_while_a_device_is_added(tmp_path: Path) -> None:
+    async with served(tmp_path) as place, console(place) as somebody:
+        page = somebody.page
+        await page.get_by_test_id("nav-devices").click()
+        await page.get_by_test_id("add-device").click()
+        await page.get_by_test_id("add-id").fill(GATE.device_id)
+        await page.get_by_test_id("add-submit").click()
+        verdict = page.get_by_test_id("register-verdict")
+        await verdict.and_(page.locator("[data-verdict=nothing]")).wait_for(timeout=PATIENCE_MS)
+        async with place.cameras(*GATE.options, "--fault", "wrong-password"):
+            await verdict.and_(page.locator("[data-verdict=wrong_password]")).wait_for(
+                timeout=PATIENCE_MS
+            )
+            assert await verdict.get_by_test_id("next-step").inner_text()
+
+
+async def test_the_page_of_a_device_tells_what_it_is_and_does(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path) as place,
+        place.cameras(*GATE.options, "--edition", "2022", "--fault", "status-words"),
+        console(place) as somebody,
+    ):
+        await place.until_online(GATE.device_id)
+        page = somebody.page
+        await page.get_by_test_id("nav-devices").click()
+        await page.get_by_test_id(f"row-{GATE.device_id}").click()
+
+        await page.get_by_test_id("tab-diagnosis").click()
+        diagnosis = page.get_by_test_id("diagnosis").first
+        await diagnosis.and_(page.locator("[data-cause=none]")).wait_for(timeout=PATIENCE_MS)
+
+        await page.get_by_test_id("tab-profile").click()
+        field = page.get_by_test_id("field-ptz_max_speed")
+        await field.get_by_role("textbox").fill("64")
+        await field.get_by_role("textbox").press("Enter")
+        await field.and_(page.locator("[data-origin=override]")).wait_for(timeout=PATIENCE_MS)
+        await page.get_by_test_id("reset-ptz_max_speed").click()
+        await field.and_(page.locator("[data-origin=chosen]")).wait_for(timeout=PATIENCE_MS)
+
+        await page.get_by_test_id("tab-conformance").click()
+        await page.get_by_test_id("conformance").wait_for(timeout=PATIENCE_MS)
+
+        await page.get_by_test_id("tab-subscriptions").click()
+        alarms = page.get_by_test_id("subscription-alarm")
+        await alarms.and_(page.locator("[data-state=active]")).wait_for(timeout=PATIENCE_MS)
+
+        await page.get_by_test_id("tab-sip").click()
+        await page.locator("[data-testid=sip-live][data-live=true]").wait_for(timeout=PATIENCE_MS)
+        messages = page.get_by_test_id("sip-messages")
+        await messages.locator("[data-method=REGISTER] button").first.click(timeout=PATIENCE_MS)
+        assert GATE.device_id in await page.get_by_test_id("sip-raw").inner_text()
+        held = await messages.locator("[data-method=MESSAGE]").count()
+        await place.api.post(f"/devices/{GATE.device_id}/query/info")
+        await messages.locator("[data-method=MESSAGE]").nth(held).wait_for(timeout=PATIENCE_MS)
+
+        await page.get_by_test_id("tab-orders").click()
+        for question, words in (
+            ("info", "manufacturer"),
+            ("status", "is_online"),
+            ("config", "block"),
+        ):
+            await page.get_by_test_id(f"ask-{question}").click()
+            answer = page.get_by_test_id("order-answer")
+            await answer.get_by_text(words, exact=True).wait_for(timeout=PATIENCE_MS)
+        await page.get_by_test_id("guard").click()
+        await page.get_by_test_id("order-outcome").wait_for(timeout=PATIENCE_MS)
+
+        await page.get_by_test_id("tab-channels").click()
+        await page.get_by_test_id(f"records-{GATE.channel_id}").click()
+        await page.get_by_test_id("period-yesterday").click()
+        await page.get_by_test_id("search-records").click()
+        counted = page.get_by_test_id("records-counted")
+        await counted.and_(page.locator("[data-state=complete]")).wait_for(timeout=PATIENCE_MS)
