@@ -46,6 +46,10 @@ const tools: SteeringTools = {
   state: (camera) => take(api.GET(PTZ, at(camera))),
 }
 
+function isSame(one: ChannelKey, other: ChannelKey): boolean {
+  return one.deviceId === other.deviceId && one.channelId === other.channelId
+}
+
 function isRefused(error: unknown): boolean {
   return error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500
 }
@@ -109,7 +113,7 @@ export function useSteering(world: SteeringTools = tools) {
 
   /** Begins, or changes the way. */
   function hold(camera: ChannelKey, wanted: Way, isForced = false): void {
-    if (held !== null && held.camera.channelId !== camera.channelId) release()
+    if (held !== null && !isSame(held.camera, camera)) release()
     trouble.value = null
     clearInterval(timer)
     held = { camera: { deviceId: camera.deviceId, channelId: camera.channelId }, isForced }
