@@ -100,6 +100,12 @@ class Change:
     once: tuple[Once, Sequence[Row]] | None = None
     work: Work | None = None
 
+    @property
+    def is_patient(self) -> bool:
+        """Alarms, notices and positions let registrations and catalogues go first: they come in
+        storms, and nothing that is stored refers to them."""
+        return self.once is not None
+
 
 @dataclass(slots=True)
 class ChangeWriter:

@@ -116,12 +116,12 @@ class Database:
 
     @property
     def backlog_s(self) -> float:
-        """For how long the oldest change has waited to be stored."""
+        """For how long the oldest change has waited to be stored; notices and positions aside."""
         return self._commits.backlog_s
 
     async def write(self, change: Change) -> int:
         """Store it; returns after the commit, with how many of its `once` rows were new."""
-        return await self._commits.write(change)
+        return await self._commits.write(change, is_patient=change.is_patient)
 
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         """Do `work` inside a transaction of the writer; returns after the commit.

@@ -206,6 +206,53 @@ async def test_more_is_refused_when_the_oldest_has_waited_too_long(
         commits.close()
 
 
+async def test_a_registration_goes_before_all_notices_but_those_under_way(
+    stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "PATIENT_LIMIT", 2)
+    commits = GroupCommit[int, int](stuck.begin, stuck.perform)
+    stored: list[int] = []
+
+    async def write(change: int, *, is_patient: bool) -> None:
+        stored.append(await commits.write(change, is_patient=is_patient))
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(commits.run())
+        for notice in (1, 2, 3, 4, 5):
+            tasks.create_task(write(notice, is_patient=True))
+        await until(lambda: stuck.begun == 1)
+        for registration in (10, 11):
+            tasks.create_task(write(registration, is_patient=False))
+        await asyncio.sleep(0)
+
+        stuck.may_begin.set()
+        await until(lambda: len(stored) == 7)
+        commits.close()
+
+    assert stored == [1, 2, 10, 11, 3, 4, 5]
+
+
+async def test_notices_that_are_too_many_keep_no_registration_out(
+    stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = GroupCommit[int, int](stuck.begin, stuck.perform)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(commits.run())
+        notice = tasks.create_task(commits.write(1, is_patient=True))
+        await until(lambda: stuck.begun == 1)
+        backlog_s = commits.backlog_s
+        monkeypatch.setattr(group_commit, "BACKLOG_LIMIT_S", 0.0)
+
+        with pytest.raises(UnavailableError, match="behind"):
+            await commits.write(2, is_patient=True)
+        registration = tasks.create_task(commits.write(3))
+        await asyncio.sleep(0)
+
+        stuck.may_begin.set()
+        assert (await notice, await registration, backlog_s) == (1, 3, 0.0)
+        commits.close()
+
+
 async def test_a_writer_that_ends_leaves_nobody_waiting(stuck: Stuck) -> None:
     commits = GroupCommit[int, int](stuck.begin, stuck.perform)
     running = asyncio.create_task(commits.run())
