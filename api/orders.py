@@ -67,5 +67,5 @@ async def note(
     """The audit row that stands before the deed; none for what is not on file."""
     check(server, device_id, channel_id)
     subject = f"{device_id}/{channel_id}" if channel_id else device_id
-    told = {name: str(value) for name, value in detail.items() if value not in {None, ""}}
+    told = {name: str(value) for name, value in detail.items() if value is not None and value != ""}
     await server.accounts.record(caller.actor, action, subject, detail=told)

@@ -63,7 +63,11 @@ class PtzOrder(Insistence):
     focus: Percent = Field(default=0, description="Far; negative: near.")
     iris: Percent = Field(default=0, description="Open; negative: close.")
     hold_s: float = Field(
-        default=HOLD_S, gt=0, le=LONGEST_HOLD_S, description="Stopped then, unless sent again."
+        default=HOLD_S,
+        gt=0,
+        le=LONGEST_HOLD_S,
+        allow_inf_nan=False,
+        description="Stopped then, unless sent again.",
     )
 
     @model_validator(mode="after")
