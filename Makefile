@@ -21,7 +21,7 @@ PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 .PHONY: help setup setup-tests demo test lint check check-fresh format lock openapi bench replay capture fuzz clean
 
 help: ## what can be asked for
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMPS)/node ## the server and its web page; afterwards .venv/bin/vms runs
 	@$(MAKE) --silent -j2 $(STAMPS)/build $(STAMPS)/page
@@ -69,6 +69,9 @@ build/uv:
 
 openapi: $(STAMPS)/build ## write api/openapi.json
 	$(BIN)/vms openapi > build/openapi.json && mv build/openapi.json api/openapi.json
+
+protocol-coverage: $(STAMPS)/build ## write docs/protocol-coverage.md from the registry, the code and the tests
+	$(BIN)/python scripts/protocol_coverage.py
 
 bench: $(STAMPS)/dev ## the measurements of docs/performance.md
 	$(BIN)/python -m benchmarks

@@ -1,6 +1,6 @@
 """Writes docs/protocol-coverage.md from the registry of commands, the code and the tests.
 
-`.venv/bin/python scripts/protocol_coverage.py` writes it; a test compares it with what it would
+`make protocol-coverage` writes it; a test compares it with what it would
 write and fails for a cell that is empty without a reason.
 """
 
