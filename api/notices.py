@@ -25,6 +25,9 @@ TRACK = timedelta(days=1)
 """What `positions` shows where no window is asked for."""
 
 
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
 class TrackWindow(BaseModel):
     """Which part of a track is wanted: from `start` to before `end`."""
 
@@ -122,6 +125,8 @@ async def _notices(
     limit: int,
     cursor: str | None,
 ) -> PageOf[NoticeOut]:
+    if cmd_type is not None and not cmd_type.isprintable():
+        raise InvalidError("this is no CmdType", field="cmd_type")
     notices = await server.inventory.notices(device_id, cmd_type, decode_cursor(cursor), limit)
     next_cursor = encode_cursor(notices[-1].notice_id) if len(notices) == limit else None
     link_next(request, response, next_cursor)
@@ -191,8 +196,8 @@ async def _track(
     wanted: TrackWindow,
 ) -> Track:
     latest = server.inventory.position(*source)
-    end = wanted.end or server.clock.wall() + timedelta(seconds=1)
-    start = _behind(wanted.cursor) or wanted.start or end - TRACK
+    end = _near(wanted.end or server.clock.wall() + timedelta(seconds=1))
+    start = _behind(wanted.cursor) or _near(wanted.start or end - TRACK)
     found = await server.inventory.positions(*source, start, end, wanted.limit)
     is_full = len(found) == wanted.limit
     next_cursor = encode_cursor(found[-1].captured_at.isoformat()) if is_full else None
@@ -210,7 +215,11 @@ def _behind(cursor: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        last = datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError as error:
+        return datetime.fromisoformat(text).astimezone(UTC) + timedelta(microseconds=1)
+    except (ValueError, OverflowError) as error:
         raise InvalidError("this is no cursor of ours", field="cursor") from error
-    return last + timedelta(microseconds=1)
+
+
+def _near(at: datetime) -> datetime:
+    """In the years of which devices tell; of others there is nothing to be found."""
+    return min(max(at, EARLIEST), LATEST)

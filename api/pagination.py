@@ -59,9 +59,12 @@ def decode_cursor(cursor: str | None) -> str | None:
         return None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        key = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise InvalidError("this is no cursor of ours", field="cursor") from error
+    if "\0" in key:  # no text for PostgreSQL
+        raise InvalidError("this is no cursor of ours", field="cursor")
+    return key
 
 
 def cut(

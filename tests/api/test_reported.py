@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from api.pagination import encode_cursor
 from tests.api.house import CAMERA, GATE, SECOND, YARD, House
 from vms.gb28181.ids import ChannelId
 from vms.inventory.model import ReportedChannel, WaitingVerdict
@@ -315,3 +316,13 @@ async def test_a_second_unit_with_an_id_is_shown_beside_the_first_until_it_is_cl
     assert (await admin.delete(f"/api/v1/devices/duplicates/{GATE}")).status_code == 204
     assert (await admin.get("/api/v1/devices/duplicates")).json()["items"] == []
     assert (await admin.delete(f"/api/v1/devices/duplicates/{GATE}")).status_code == 404
+
+
+@pytest.mark.parametrize("query", [{"cmd_type": "\x00"}, {"cursor": encode_cursor("a\x00")}])
+async def test_what_no_database_takes_for_text_is_refused_before(
+    viewer: httpx.AsyncClient, query: dict[str, str]
+) -> None:
+    answer = await viewer.get("/api/v1/notices", params=query)
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid"
