@@ -24,7 +24,8 @@ from typing import Final
 from sip.message import Flow
 from sip.timers import LIMIT_S
 
-MAX_PLAIN_BYTES: Final = 2_048
+MAX_PLAIN_BYTES: Final = 16_384
+"""A part of a catalogue that names a dozen channels in all their elements."""
 MAX_MARKS: Final = 65_536
 """Kept of one half of the memory; then the older half gives way early."""
 
@@ -39,7 +40,7 @@ _PLAIN: Final = re.compile(
     rb"(Call-ID: ([\w.@:\-]{1,256})\r\n"
     rb"CSeq: [0-9]{1,9} MESSAGE\r\n)"
     rb"(?:(?:(Contact: <sip:[\w.@:\-]{1,128}>)|(Max-Forwards: [1-9][0-9]?)"
-    rb"|(User-Agent: [ -~]{0,256})|(Content-Type: [\w.+/\-]{1,64})|Content-Length: ([0-9]{1,4})"
+    rb"|(User-Agent: [ -~]{0,256})|(Content-Type: [\w.+/\-]{1,64})|Content-Length: ([0-9]{1,5})"
     rb")\r\n)*\r\n"
 )
 _LINES_WITHOUT_OPTIONS: Final = 7

@@ -370,11 +370,18 @@ class Inventory(Filing, Reports, Notices, Measurements):
     def usual_keepalive(self, device_id: str, host: str, port: int) -> bool:
         """A Keepalive of a device that speaks from where it is bound; False, and nothing has
         happened, for any other: `keepalive` judges those."""
+        return self._hear_at_home(device_id, host, port, is_keepalive=True)
+
+    def usual_message(self, device_id: str, host: str, port: int) -> bool:
+        """The same for any other request; `heard` judges those that are not usual."""
+        return self._hear_at_home(device_id, host, port, is_keepalive=False)
+
+    def _hear_at_home(self, device_id: str, host: str, port: int, *, is_keepalive: bool) -> bool:
         record = self._roster.records.get(device_id)
         binding = None if record is None else record.device.binding
         if record is None or binding is None or binding.port != port or binding.host != host:
             return False
-        self._note_sign_of_life(record, is_keepalive=True)
+        self._note_sign_of_life(record, is_keepalive=is_keepalive)
         return True
 
     def heard(self, device_id: str, host: str, port: int) -> Heard:
@@ -474,16 +481,25 @@ class Inventory(Filing, Reports, Notices, Measurements):
     # From signalling: committed before they return
 
     async def register(
-        self, device_id: str, binding: Binding, *, user_agent: str, edition: Edition
-    ) -> Device:
-        """A REGISTER that was accepted; a device that is not on file comes on file by it."""
-        return await self._to_the_end(
-            self._register(DeviceId(device_id), binding, user_agent, edition)
-        )
+        self,
+        device_id: str,
+        binding: Binding,
+        *,
+        user_agent: str,
+        edition: Edition,
+        is_cancellable: bool = True,
+    ) -> None:
+        """A REGISTER that was accepted; a device that is not on file comes on file by it.
+
+        Whoever sees to it that the calling task runs to its end says that it is not cancellable:
+        then no other has to be made.
+        """
+        work = self._register(DeviceId(device_id), binding, user_agent, edition)
+        await (self._to_the_end(work) if is_cancellable else work)
 
     async def _register(
         self, device_id: DeviceId, binding: Binding, user_agent: str, edition: Edition
-    ) -> Device:
+    ) -> None:
         async with self._alone(device_id):
             record = self._roster.records.get(device_id)
             is_new = record is None
@@ -499,7 +515,10 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 last_heard_at=self._ledger_clock.moment(),
             )
             plan = self._journal.plan(record, device, State.ONLINE_SIGNALLED, Cause.REGISTERED)
-            await self._store.save_device(plan.device, plan.transitions)
+            if is_new or plan.transitions or not _is_as_it_was(known, device):
+                await self._store.save_device(plan.device, plan.transitions)
+            else:
+                await self._store.touch_devices([device])
             if is_new:
                 self._roster.add(record)
                 self._events.publish(DeviceAdded(device_id, self._ledger_clock.moment()))
@@ -510,7 +529,6 @@ class Inventory(Filing, Reports, Notices, Measurements):
             record.presence.registered(self._clock.monotonic(), lasts.total_seconds())
             self._schedule(record)
             self._journal.tell(plan.events)
-            return record.seen(self._ledger_clock)
 
     async def unregister(self, device_id: str) -> None:
         """A REGISTER with `Expires: 0`: offline at once, until it registers again."""
@@ -526,6 +544,11 @@ class Inventory(Filing, Reports, Notices, Measurements):
             self._journal.apply(record, plan)
             record.presence.unregistered(self._clock.monotonic())
             self._journal.tell(plan.events)
+
+
+def _is_as_it_was(known: Device, device: Device) -> bool:
+    """The device is as it was but for its binding and its times: nearly always."""
+    return known.user_agent == device.user_agent and known.edition is device.edition
 
 
 def _moment(at_s: int | None) -> datetime | None:

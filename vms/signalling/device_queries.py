@@ -236,16 +236,24 @@ class DeviceQueries:
     async def _next_outcome(
         self, expectation: Expectation, assembly: CatalogAssembly
     ) -> Outcome | None:
+        """Waits for a part, and takes along all that came with it: waking up costs more."""
         now = self._clock.monotonic()
         deadline = assembly.deadline if assembly.deadline is not None else now
+        parts = expectation.parts
         try:
             async with asyncio.timeout(max(0.0, deadline - now)):
-                part = await expectation.parts.get()
+                part = await parts.get()
         except TimeoutError:
             return assembly.tick(max(deadline, self._clock.monotonic()))
-        if not isinstance(part, CatalogResponse):
-            return None
-        return assembly.add(part, self._clock.monotonic())
+        now = self._clock.monotonic()
+        while True:
+            if isinstance(part, CatalogResponse):
+                outcome = assembly.add(part, now)
+                if outcome is not None:
+                    return outcome
+            if parts.empty():
+                return None
+            part = parts.get_nowait()
 
     def _progress(self, job_id: str, assembly: CatalogAssembly, *, is_last: bool) -> None:
         job = replace(

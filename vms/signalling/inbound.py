@@ -32,6 +32,7 @@ from vms.signalling.header_text import readable
 from vms.signalling.notices import Told
 from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
+from vms.signalling.quick_catalogue import QuickCatalogue
 from vms.signalling.quick_keepalive import QuickKeepalive
 from vms.signalling.registrar import OUR_VERSION, Registrar
 
@@ -91,6 +92,7 @@ class Inbound:
         self._foreign = Buckets(1 / FOREIGN_EVERY_S, 1)
         self._notices.otherwise = self._not_kept
         self._quick = QuickKeepalive(inventory, flows)
+        self._quick_catalogue = QuickCatalogue(inventory, flows, pending)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self.refused = self._notices.refused
@@ -124,9 +126,11 @@ class Inbound:
 
     def take_plain(self, user: str, body: bytes, flow: Flow) -> bool:
         """A MESSAGE of the usual shape: True where it was taken note of, and is to get its 200."""
-        if self._is_closing or self._faults.is_waiting_for(user):
+        if self._is_closing:
             return False
-        return self._quick.take(user, body, flow)
+        if not self._faults.is_waiting_for(user) and self._quick.take(user, body, flow):
+            return True
+        return self._quick_catalogue.take(user, body, flow)
 
     @property
     def under_way(self) -> int:
@@ -173,9 +177,9 @@ class Inbound:
 
     async def _registered(self, incoming: IncomingRequest, device_id: DeviceId) -> None:
         """A device that registers under a new Call-ID may have forgotten our subscriptions."""
-        before = self._inventory.find_device(device_id)
+        before = self._inventory.on_file(device_id)
         await self._registrar.register(incoming, device_id)
-        after = self._inventory.find_device(device_id)
+        after = self._inventory.on_file(device_id)
         if after is None or after.binding is None:
             return
         if after.binding.call_id == readable(incoming.request.call_id):

@@ -110,6 +110,10 @@ class Pending:
         self.offer(device_id, cmd_type, message.sn, message)
         return True
 
+    def awaits(self, device_id: DeviceId, cmd_type: str, sn: int) -> bool:
+        """Whether a query of this very SN is open."""
+        return any(each.sn == sn for each in self._open.get((device_id, cmd_type), ()))
+
     def offer(self, device_id: DeviceId, cmd_type: str, sn: int, answer: Message) -> bool:
         """Whether somebody awaited it.
 

@@ -23,6 +23,7 @@ from vms.gb28181.manscdp.node import (
 )
 from vms.gb28181.manscdp.text import read_text
 from vms.gb28181.manscdp.tolerances import Tolerance
+from vms.gb28181.manscdp.usual import read_usual
 
 MAX_BODY_BYTES = 16 * 2**20
 MAX_MARKUP = 1_000_000
@@ -54,6 +55,7 @@ _KNOWN_TAGS = (
         )
     )
 )
+_LEAF_TAGS = _KNOWN_TAGS - ROOTS - _INFO_BLOCKS - {"Item", "DeviceList"}
 _TAG_OF_LOWER = {tag.lower(): tag for tag in _KNOWN_TAGS}
 
 _DECLARATION = re.compile(r"\s*<\?xml[^<>]*\?>")
@@ -81,7 +83,7 @@ class Document:
     items: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     notes: set[Tolerance] = field(default_factory=set[Tolerance])
     element: ET.Element | None = None
-    """The root as the parser has it; None where no repair helped."""
+    """The root as the parser has it; None where no repair helped, or where none was asked yet."""
     text: str = ""
 
     @property
@@ -90,6 +92,8 @@ class Document:
 
         The flat leaves above are what most messages need; this is for blocks within blocks.
         """
+        if self.element is None and Tolerance.SALVAGED not in self.notes:
+            self.element = _parse(self.text)
         if self.element is None:
             self.element = salvage_tree(self.text)
         return Node(self.element, self.notes)
@@ -109,6 +113,12 @@ def read_document(body: bytes) -> Document:
     declaration = _DECLARATION.match(text)
     if declaration:
         text = text[declaration.end() :]
+
+    usual = read_usual(text, _LEAF_TAGS)
+    if usual is not None:
+        document.root, document.leaves, document.items = usual
+        document.text = text
+        return document
 
     root = _parse_with_repairs(text, document.notes)
     if root is not None:

@@ -128,12 +128,13 @@ def read_item(leaves: Mapping[str, str], notes: set[Tolerance]) -> CatalogItem:
         latitude=_read_degrees(leaves.get("Latitude", ""), 90, notes),
         is_on=is_on,
         status_text=status_text,
-        extra=dict(islice(_unmodelled(leaves), MAX_EXTRA)),
+        extra=_unmodelled(leaves),
     )
 
 
-def _unmodelled(leaves: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return (leaf for leaf in leaves.items() if leaf[0] not in _UNKEPT)
+def _unmodelled(leaves: Mapping[str, str]) -> dict[str, str]:
+    found = {tag: text for tag, text in leaves.items() if tag not in _UNKEPT}
+    return found if len(found) <= MAX_EXTRA else dict(islice(found.items(), MAX_EXTRA))
 
 
 def _read_status(text: str, notes: set[Tolerance]) -> tuple[bool, str]:
@@ -165,6 +166,10 @@ def _read_civil_code(text: str, notes: set[Tolerance]) -> str:
 
 def _read_parents(text: str, channel_id: str, notes: set[Tolerance]) -> tuple[str, ...]:
     """The parents named, each once: devices hang in several trees, written `a/b` (4.5.2)."""
+    if not text:
+        return ()
+    if _PARENT.match(text) and text != channel_id:
+        return (text,)  # nearly always
     named = [part for part in _PARENT_SEPARATORS.split(text) if part]
     usable = [part for part in named if _PARENT.match(part) and part != channel_id]
     if len(usable) != len(named) or len(usable) > MAX_PARENTS:
@@ -181,8 +186,10 @@ def _read_flag(text: str, notes: set[Tolerance]) -> bool:
 
 
 def _read_number(text: str, notes: set[Tolerance]) -> int | None:
+    if not text:
+        return None
     number = read_integer(text)
-    if text and number is None:
+    if number is None:
         notes.add(Tolerance.NUMBER)
     return number
 

@@ -120,7 +120,11 @@ def check_depth(root: ET.Element) -> None:
     """Raises `ProtocolError` where elements are nested deeper than anything in MANSCDP is."""
     level = [root]
     for _ in range(MAX_DEPTH):
-        level = [child for element in level for child in element]
+        below: list[ET.Element] = []
+        for element in level:
+            if len(element):
+                below.extend(element)
+        level = below
         if not level:
             return
     raise ProtocolError(f"a MANSCDP body nested more than {MAX_DEPTH} deep")

@@ -1,0 +1,54 @@
+"""Lists of the usual shape, read without a parser: a catalogue of 10,000 channels is all of it.
+
+Accepted are leaves below the root, then a DeviceList of Items, each of leaves, with one Info block
+of leaves at its end at most; no attribute but Num, no reference, comment or CDATA, no line break or
+control character in a text, no tag spelled otherwise than we know it, none twice in one place. Of
+such a body the parser and `document` would make the same. Everything else is left to them.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
+
+_GAP = r"[ \t\r\n]*+"
+# LONGEST_TEXT of `node` is the end here too: what is longer has to be cut.
+_LEAVES = (
+    r"(?:<([A-Za-z]++)>[^<&\]\x00-\x1f\ud800-\udfff\ufffe\uffff]{0,1024}+"
+    rf"</\%d>{_GAP})*+"
+)
+_USUAL = re.compile(
+    rf"{_GAP}<(Response|Notify)>{_GAP}({_LEAVES % 3})"
+    rf'<DeviceList(?: Num="[0-9]{{1,9}}")?+>{_GAP}((?:<Item>{_GAP}{_LEAVES % 5}'
+    rf"(?:<Info>{_GAP}{_LEAVES % 6}</Info>{_GAP})?+</Item>{_GAP})*+)</DeviceList>{_GAP}</\1>{_GAP}\Z"
+)
+_LEAF = re.compile(r"<([A-Za-z]++)>([^<\r\n]*+)</")
+
+Leaves = dict[str, str]
+
+
+def read_usual(text: str, tags: AbstractSet[str]) -> tuple[str, Leaves, list[Leaves]] | None:
+    """Root, its leaves and its items; None for what is not of the usual shape.
+
+    `tags` are those that a leaf may bear.
+    """
+    found = _USUAL.match(text)
+    if found is None:
+        return None
+    leaves = _read_leaves(found[2], tags)
+    if leaves is None:
+        return None
+    items: list[Leaves] = []
+    for item in found[4].split("</Item>")[:-1]:
+        read = _read_leaves(item, tags)
+        if read is None:
+            return None
+        items.append(read)
+    return found[1], leaves, items
+
+
+def _read_leaves(text: str, tags: AbstractSet[str]) -> Leaves | None:
+    """Those that say something; None where a tag is unknown or stands there twice."""
+    found = _LEAF.findall(text)
+    named = dict(found)
+    if len(named) != len(found) or not named.keys() <= tags:
+        return None
+    return {tag: stripped for tag, said in found if (stripped := said.strip())}
