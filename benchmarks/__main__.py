@@ -6,7 +6,14 @@ Ends with status 1 when one of them lost something.
 import subprocess
 import sys
 
-BENCHMARKS = ("bench_signalling", "bench_notifies", "bench_ingest", "bench_whep", "bench_store")
+BENCHMARKS = (
+    "bench_signalling",
+    "bench_notifies",
+    "bench_load",
+    "bench_ingest",
+    "bench_whep",
+    "bench_store",
+)
 
 
 def main() -> None:

@@ -18,8 +18,9 @@ class Ear:
     def __init__(self) -> None:
         self.heard: list[bytes] = []
 
-    def __call__(self, data: bytes, _source: Address) -> None:
+    def __call__(self, data: bytes, _source: Address) -> bool:
         self.heard.append(data)
+        return False
 
 
 @contextmanager

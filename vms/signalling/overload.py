@@ -1,8 +1,8 @@
 """More REGISTERs than can be served: noticed by our own lag, and put off (RFC 3261, 21.5.4).
 
 A newcomer waits its turn for a second at most. Beyond that newcomers get 503 with Retry-After,
-before anything else is spent on them; who comes back when he was told to is let in, so that nobody
-is put off twice. Keepalives, answers and everything else of registered devices pass by meanwhile
+before anything else is spent on them; who comes back when he was told to goes before those who come
+for the first time. Keepalives, answers and everything else of registered devices pass by meanwhile
 (`sip.net.lobby`). Whoever has no hurry asks `is_storming` and waits.
 """
 
@@ -28,11 +28,19 @@ OVERLOADED_S = 1.0
 RELIEVED_S = 0.25
 """The waiting time of the first in the lobby at which newcomers are put off, and let in again."""
 
+PROMISED_S = 4.0
+"""Who comes back when told to is put off again only where waiting takes longer than this: he would
+repeat himself again and again, and give up in the end."""
+
 CALM_S = 3.0
 """A storm is over when nobody had to wait for so long."""
 
 SHORTEST_RETRY_S = 5
 LONGEST_RETRY_S = 60
+BRIEF_SPREAD_S = 5
+SERVED_PER_S = 200
+"""Those who are put off are spread over the time in which a slow machine would serve them all."""
+
 EARLY_S = 1.0
 """Whoever comes so much before his time is in time: clocks and roads differ."""
 
@@ -97,7 +105,7 @@ class Overload:
         found = _FROM_USER.search(datagram)
         if found is None:
             return 0  # the general way has the right answer
-        return self._put_off(found[1])
+        return self._put_off(found[1], waited_s)
 
     # What others ask
 
@@ -109,7 +117,10 @@ class Overload:
 
     def retry_s(self) -> int:
         """For a 503 that has another reason: not all are to come back together."""
-        return round(SHORTEST_RETRY_S + self._dice() * (LONGEST_RETRY_S - SHORTEST_RETRY_S))
+        return self._later(LONGEST_RETRY_S)
+
+    def _later(self, longest_s: float) -> int:
+        return round(SHORTEST_RETRY_S + self._dice() * (longest_s - SHORTEST_RETRY_S))
 
     async def calm(self) -> None:
         """Returns when the storm is over, at the latest after `YIELDING_LIMIT_S`."""
@@ -150,19 +161,28 @@ class Overload:
         elif is_crowded and (behind_s > OVERLOADED_S or self._lag_s > LAG_S):
             self.is_overloaded = True
             self.episodes += 1
+            self._forget_who_never_came()
             log.warning("more registrations than can be served", waiting=waiting)
 
-    def _put_off(self, device: bytes) -> int:
+    def _forget_who_never_came(self) -> None:
+        latest = self._clock.monotonic() - LONGEST_RETRY_S
+        for device in [device for device, due in self._appointments.items() if due < latest]:
+            del self._appointments[device]
+
+    def _put_off(self, device: bytes, waited_s: float) -> int:
         now = self._clock.monotonic()
         due = self._appointments.get(device)
-        if due is not None and now >= due - EARLY_S:
+        if due is not None and now < due - EARLY_S:
+            self.put_off += 1
+            return max(1, round(due - now))
+        if due is not None and waited_s < PROMISED_S:
             del self._appointments[device]
             return 0
         self.put_off += 1
-        if due is None:
-            wait_s = self.retry_s()
-            self._appointments[device] = now + wait_s
-            if len(self._appointments) > APPOINTMENTS:
-                self._appointments.popitem(last=False)
-            return wait_s
-        return max(1, round(due - now))
+        spread_s = BRIEF_SPREAD_S + len(self._appointments) / SERVED_PER_S
+        wait_s = self._later(min(LONGEST_RETRY_S, SHORTEST_RETRY_S + spread_s))
+        self._appointments[device] = now + wait_s
+        self._appointments.move_to_end(device)
+        if len(self._appointments) > APPOINTMENTS:
+            self._appointments.popitem(last=False)
+        return wait_s
