@@ -325,10 +325,11 @@ _NONCE_CHARACTERS: Final = 32
 class Nonces:
     """Issues nonces that carry their own proof, and judges those that come back.
 
-    A nonce is issue time, a counter and an HMAC over both, the realm and the From user: 32
-    characters, which old devices can store. It is bound to no address, because addresses change
-    behind NAT. Only nonces that were used are remembered; when there are too many, the oldest are
-    forgotten together with everything issued before them.
+    A nonce is issue time, a counter and a MAC over both, the realm and the From user (BLAKE2 with
+    a key, at a third of the price of an HMAC): 32 characters, which old devices can store. It is
+    bound to no address, because addresses change behind NAT. Only nonces that were used are
+    remembered; when there are too many, the oldest are forgotten together with everything issued
+    before them.
 
     What was used before `started_s`, wall time in seconds, nobody remembers: nonces of an earlier
     life are stale. With the key kept over restarts they are known as such, and a device in the
@@ -338,8 +339,8 @@ class Nonces:
     __slots__ = ("_counter", "_first_s", "_floor_s", "_highest", "_key", "_realm")
 
     def __init__(self, key: bytes, realm: str, started_s: float = 0.0) -> None:
-        if len(key) < 16:
-            raise ValueError("a nonce key has at least 16 bytes")
+        if not 16 <= len(key) <= hashlib.blake2b.MAX_KEY_SIZE:
+            raise ValueError("a nonce key has at least 16 bytes, at most 64")
         self._key = key
         self._realm = realm
         self._counter = 0
@@ -392,7 +393,7 @@ class Nonces:
 
     def _proof(self, stamp: bytes, from_user: str) -> bytes:
         text = stamp + _octets(f"{self._realm}\0{from_user}")
-        return hmac.digest(self._key, text, "sha256")[:16]
+        return hashlib.blake2b(text, digest_size=16, key=self._key).digest()
 
 
 def _text_of(octets: bytes) -> str:

@@ -2,11 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, Self
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 from sip.errors import ProtocolError
 
 HIGHEST_PORT = 65_535
+
+LONGEST_REMEMBERED: Final = 128
+"""Characters of a URI that is worth remembering."""
+
+REMEMBERED: Final = 1024
+"""URIs: From and To of a request name the same one, and so does the request that follows."""
+
 _NO_PARAMS: Mapping[str, str | None] = {}
 
 
@@ -129,25 +137,10 @@ class SipUri(NamedTuple):
     params: Mapping[str, str | None] = _NO_PARAMS
     headers: str = ""
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    def parse(text: str) -> "SipUri":
         """Read one URI; ProtocolError when there is no scheme or no host."""
-        scheme, colon, rest = text.strip().partition(":")
-        if not colon or not rest or not scheme.strip():
-            raise ProtocolError("URI without a scheme")
-        scheme = scheme.strip().lower()
-        if scheme not in {"sip", "sips"}:
-            return cls(scheme, "", rest)
-        # The user part may hold ';' and '?' (RFC 3261, 19.1.2), so it is cut off first.
-        user, at, rest_of_uri = rest.rpartition("@")
-        if at and not user:
-            raise ProtocolError("empty user in a URI")
-        rest_of_uri, _, headers = rest_of_uri.partition("?")
-        where, semicolon, params = rest_of_uri.partition(";")
-        host, port = split_host_port(where)
-        return cls(
-            scheme, user, host, port, parse_params(params) if semicolon else _NO_PARAMS, headers
-        )
+        return (_remembered if len(text) <= LONGEST_REMEMBERED else _read)(text)
 
     def __str__(self) -> str:
         if self.scheme not in {"sip", "sips"}:
@@ -159,3 +152,25 @@ class SipUri(NamedTuple):
         )
         headers = f"?{self.headers}" if self.headers else ""
         return f"{self.scheme}:{user}{join_host_port(self.host, self.port)}{params}{headers}"
+
+
+def _read(text: str) -> SipUri:
+    scheme, colon, rest = text.strip().partition(":")
+    if not colon or not rest or not scheme.strip():
+        raise ProtocolError("URI without a scheme")
+    scheme = scheme.strip().lower()
+    if scheme not in {"sip", "sips"}:
+        return SipUri(scheme, "", rest)
+    # The user part may hold ';' and '?' (RFC 3261, 19.1.2), so it is cut off first.
+    user, at, rest_of_uri = rest.rpartition("@")
+    if at and not user:
+        raise ProtocolError("empty user in a URI")
+    rest_of_uri, _, headers = rest_of_uri.partition("?")
+    where, semicolon, params = rest_of_uri.partition(";")
+    host, port = split_host_port(where)
+    return SipUri(
+        scheme, user, host, port, parse_params(params) if semicolon else _NO_PARAMS, headers
+    )
+
+
+_remembered: Final = lru_cache(REMEMBERED)(_read)

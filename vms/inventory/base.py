@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -115,19 +114,9 @@ class InventoryBase:
             # Asked for, so that a failure nobody is left to hear of raises no second alarm.
             task.exception()
 
-    @asynccontextmanager
-    async def _alone(self, device_id: str) -> AsyncGenerator[None]:
-        """One change of a device at a time."""
-        gate = self._gates.setdefault(device_id, _Gate())
-        gate.users += 1
-        try:
-            async with gate.lock:
-                yield
-        finally:
-            gate.users -= 1
-            if gate.users == 0:
-                del self._gates[device_id]
-                self._catch_up(device_id)
+    def _alone(self, device_id: str) -> "_Turn":
+        """One change of a device at a time: an asynchronous context."""
+        return _Turn(self._gates, device_id, self._catch_up)
 
     def _catch_up(self, device_id: str) -> None:
         """What was observed while a write was under way is taken up now."""
@@ -147,3 +136,35 @@ class _Gate:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.users = 0
+
+
+class _Turn:
+    """A writer's turn at its device; `left` is told when nobody is behind it."""
+
+    __slots__ = ("_device_id", "_gate", "_gates", "_left")
+
+    def __init__(
+        self, gates: dict[str, _Gate], device_id: str, left: Callable[[str], None]
+    ) -> None:
+        self._gates = gates
+        self._device_id = device_id
+        self._left = left
+        self._gate = gates.setdefault(device_id, _Gate())
+
+    async def __aenter__(self) -> None:
+        self._gate.users += 1
+        try:
+            await self._gate.lock.acquire()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gate.lock.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._gate.users -= 1
+        if self._gate.users == 0:
+            del self._gates[self._device_id]
+            self._left(self._device_id)

@@ -32,7 +32,8 @@ class ExplainedValue:
 def profile_of(device: Device) -> Profile:
     """How a device is to be spoken to; `edition` is the one to speak."""
     profile = with_fields(_base(device), device.profile_fields)
-    return replace(profile, edition=_edition(device, profile)[0])
+    edition = _edition(device, profile)[0]
+    return profile if edition is profile.edition else replace(profile, edition=edition)
 
 
 def explained(device: Device) -> dict[str, ExplainedValue]:

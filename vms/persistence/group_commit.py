@@ -152,7 +152,7 @@ class GroupCommit(Generic[Change, Outcome]):
         return bool(self._first.waiting or self._patient.waiting)
 
     async def _commit_batch(self) -> None:
-        """Patient changes come last: they may need a device of the same batch, and none needs them."""
+        """Patient changes come last: they may need a device of the batch, and none needs them."""
         first = self._first.begin(BATCH_LIMIT)
         batch = [*first, *self._patient.begin(min(PATIENT_LIMIT, BATCH_LIMIT - len(first)))]
         try:

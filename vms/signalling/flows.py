@@ -33,6 +33,8 @@ class Flows:
 
     def bind(self, device_id: DeviceId, flow: Flow) -> None:
         """The device is reached along `flow` from now on."""
+        if self._of_device.get(device_id) == flow:
+            return  # nearly always
         self.release(device_id)
         self._of_device[device_id] = flow
         self._devices[_road(flow)].add(device_id)

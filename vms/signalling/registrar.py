@@ -159,7 +159,7 @@ class Registrar:
         request, flow = incoming.request, incoming.flow
         if "Authorization" in request.headers:
             return False
-        device = self._inventory.find_device(device_id)
+        device = self._inventory.on_file(device_id)
         proof = self._authenticator.verify(request, device_id, device)
         answer = self._judged(request, flow, device_id, proof)[0]
         if not isinstance(answer, Challenge):
@@ -172,7 +172,7 @@ class Registrar:
     async def register(self, incoming: IncomingRequest, device_id: DeviceId) -> None:
         """Answer one REGISTER; `device_id` is its From user."""
         request, flow = incoming.request, incoming.flow
-        device = self._inventory.find_device(device_id)
+        device = self._inventory.on_file(device_id)
         proof = self._authenticator.verify(request, device_id, device)
         try:
             response = await self._decided(request, flow, device_id, proof)
@@ -235,7 +235,7 @@ class Registrar:
         self, request: Request, flow: Flow, device_id: DeviceId, target: str
     ) -> Response:
         """302: it registers at `target` from now on and is nobody's here."""
-        device = self._inventory.find_device(device_id)
+        device = self._inventory.on_file(device_id)
         if device is not None and device.binding is not None:
             await self._forgotten(device_id)
         self._note(request, flow, device_id, Cause.REDIRECTED, "redirected")
@@ -268,7 +268,7 @@ class Registrar:
         challenges = self._authenticator.challenges(device_id, offered, stale=stale)
         response = response_to(request, 401, headers=challenges)
         limit = REFLECTION_LIMIT * request.received_bytes - ADDED_BYTES
-        if flow.transport == "TCP" or len(response.to_bytes()) <= limit:
+        if flow.transport == "TCP" or response.size <= limit:
             return response
         challenges = self._authenticator.challenges(device_id, WITHOUT_CHOICE, stale=stale)
         return response_to(request, 401, headers=challenges)
@@ -294,7 +294,10 @@ class Registrar:
             expires_at=now + timedelta(seconds=expires_s),
         )
         user_agent, edition = version = _version_of(request)
-        await self._inventory.register(device_id, binding, user_agent=user_agent, edition=edition)
+        # The task of a request is its own, and nobody cancels it.
+        await self._inventory.register(
+            device_id, binding, user_agent=user_agent, edition=edition, is_cancellable=False
+        )
         self._flows.bind(device_id, flow)
         self._remember(device_id, _Stored(self._clock.monotonic(), flow, expires_s, version))
         self._note(request, flow, device_id, Cause.ACCEPTED, "accepted")
@@ -312,7 +315,7 @@ class Registrar:
 
     def _date(self, device_id: DeviceId) -> list[tuple[str, str]]:
         """Nothing for devices whose clock somebody else sets."""
-        device = self._inventory.find_device(device_id)
+        device = self._inventory.on_file(device_id)
         if device is not None and not profile_of(device).send_date:
             return []
         return [("Date", write_date_header(self._clock.wall()))]
@@ -324,7 +327,7 @@ class Registrar:
         return response_to(request, 200, headers=headers)
 
     async def _forgotten(self, device_id: DeviceId) -> None:
-        if self._inventory.find_device(device_id) is not None:
+        if self._inventory.on_file(device_id) is not None:
             await self._inventory.unregister(device_id)
         self._flows.release(device_id)
         self._stored.pop(device_id, None)
@@ -371,7 +374,7 @@ class Registrar:
         attempt = self.history.note(
             device_id,
             cause,
-            is_on_file=self._inventory.find_device(device_id) is not None,
+            is_on_file=self._inventory.on_file(device_id) is not None,
             source=f"{flow.remote} {flow.transport}",
             at=self._clock.wall(),
             asked_for=uri,
@@ -387,7 +390,7 @@ class Registrar:
     def _tell(self, attempt: Attempt) -> None:
         """Whoever waits for this device learns why it does not come. Of strangers the waiting room
         tells."""
-        if self._inventory.find_device(attempt.device_id) is None:
+        if self._inventory.on_file(attempt.device_id) is None:
             return
         now = self._clock.monotonic()
         key = attempt.device_id, attempt.cause

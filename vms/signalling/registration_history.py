@@ -63,6 +63,7 @@ FAILURES = frozenset(Cause) - {
 """Causes that keep a device out until somebody does something."""
 
 _LOOPS = {Cause.CHALLENGED: Cause.CHALLENGE_UNANSWERED, Cause.STALE: Cause.STALE_LOOP}
+_BEFORE_LOOPS = {loop: step for step, loop in _LOOPS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +139,4 @@ class RegistrationHistory:
 
 def _before_loop(cause: Cause) -> Cause:
     """What a repetition is called before it is one."""
-    return next((step for step, loop in _LOOPS.items() if loop is cause), cause)
+    return _BEFORE_LOOPS.get(cause, cause)
