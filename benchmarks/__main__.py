@@ -14,13 +14,6 @@ BENCHMARKS = (
     "bench_whep",
     "bench_store",
 )
-    "bench_signalling",
-    "bench_notifies",
-    "bench_load",
-    "bench_ingest",
-    "bench_whep",
-    "bench_store",
-)
 
 
 def main() -> None:
