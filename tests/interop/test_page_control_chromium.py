@@ -276,23 +276,3 @@ async def test_the_page_of_a_device_tells_what_it_is_and_does(tmp_path: Path) ->
         await page.get_by_test_id("search-records").click()
         counted = page.get_by_test_id("records-counted")
         await counted.and_(page.locator("[data-state=complete]")).wait_for(timeout=PATIENCE_MS)
-
-
-async def test_two_units_with_one_id_are_shown_with_both_addresses_and_cleared(
-    tmp_path: Path,
-) -> None:
-    async with (
-        served(tmp_path) as place,
-        place.cameras(*GATE.options, "--fault", "duplicate-id"),
-        console(place) as somebody,
-    ):
-        page = somebody.page
-        await page.get_by_test_id("nav-devices").click()
-        row = page.get_by_test_id(f"duplicate-{GATE.device_id}")
-        await row.wait_for(timeout=PATIENCE_MS)
-        addresses = re.findall(r"127\.0\.0\.1:[0-9]+", await row.inner_text())
-        assert len(set(addresses)) == 2
-
-        await page.get_by_test_id(f"clear-{GATE.device_id}").click()
-
-        await row.wait_for(state="detached", timeout=PATIENCE_MS)
