@@ -506,14 +506,13 @@ class Inventory(Filing, Reports, Notices, Measurements):
             if record is None:
                 record = Record(self._fresh_device(NewDevice(device_id)))
             await self._journal.settle(record)
-            known = record.seen(self._ledger_clock)
-            device = replace(
-                known,
-                binding=binding,
-                user_agent=intern(user_agent or known.user_agent),
-                edition=known.edition if edition is Edition.UNKNOWN else edition,
-                last_heard_at=self._ledger_clock.moment(),
-            )
+            known = record.device
+            changed = record.noted(self._ledger_clock)
+            changed["binding"] = binding
+            changed["user_agent"] = intern(user_agent or known.user_agent)
+            changed["edition"] = known.edition if edition is Edition.UNKNOWN else edition
+            changed["last_heard_at"] = self._ledger_clock.moment()
+            device = replace(known, **changed)
             plan = self._journal.plan(record, device, State.ONLINE_SIGNALLED, Cause.REGISTERED)
             if is_new or plan.transitions or not _is_as_it_was(known, device):
                 await self._store.save_device(plan.device, plan.transitions)

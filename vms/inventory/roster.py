@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from vms.errors import InvalidError
 from vms.inventory.ledger import LedgerClock, is_online
@@ -105,31 +106,29 @@ class Record:
         """The device with its latest signs of life."""
         if self._seen is not None:
             return self._seen
+        noted = self.noted(clock)
+        self._seen = replace(self.device, **noted) if noted else self.device
+        return self._seen
+
+    def noted(self, clock: LedgerClock) -> dict[str, Any]:
+        """What is laid over `device`, by field: for whoever changes more in the same copy."""
         device, presence = self.device, self.presence
+        noted: dict[str, Any] = {}
         if presence.heard_at is not None:
-            keepalive_at = presence.keepalive_at
-            device = replace(
-                device,
-                last_heard_at=clock.moment(presence.heard_at),
-                last_keepalive_at=(
-                    device.last_keepalive_at if keepalive_at is None else clock.moment(keepalive_at)
-                ),
-            )
+            noted["last_heard_at"] = clock.moment(presence.heard_at)
+            if presence.keepalive_at is not None:
+                noted["last_keepalive_at"] = clock.moment(presence.keepalive_at)
         if self.tolerances != device.tolerances:
-            device = replace(device, tolerances=self.tolerances)
+            noted["tolerances"] = self.tolerances
         if (device.clock_offset_s, device.faulty, device.is_flapping) != (
             self.clock_offset_s,
             self.faulty,
             self.is_flapping,
         ):
-            device = replace(
-                device,
-                clock_offset_s=self.clock_offset_s,
-                faulty=self.faulty,
-                is_flapping=self.is_flapping,
-            )
-        self._seen = device
-        return device
+            noted["clock_offset_s"] = self.clock_offset_s
+            noted["faulty"] = self.faulty
+            noted["is_flapping"] = self.is_flapping
+        return noted
 
 
 class Roster:
