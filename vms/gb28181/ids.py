@@ -55,7 +55,7 @@ class Kind(StrEnum):
 
 _DIVISION_LENGTHS = frozenset({2, 4, 6, 8})
 
-_KIND_OF_TYPE: dict[int, Kind] = {
+_KIND_OF_NUMBER: dict[int, Kind] = {
     **dict.fromkeys(range(111, 131), Kind.MAIN_DEVICE),
     131: Kind.CAMERA,
     132: Kind.CAMERA,
@@ -70,6 +70,7 @@ _KIND_OF_TYPE: dict[int, Kind] = {
     216: Kind.VIRTUAL_ORGANISATION,
     **dict.fromkeys(range(300, 500), Kind.USER),
 }
+_KIND_OF_TYPE = {str(number): kind for number, kind in _KIND_OF_NUMBER.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def kind_of(identifier: str) -> Kind:
         return Kind.DIVISION
     if len(identifier) != MAX_DIGITS or not (identifier.isascii() and identifier.isdigit()):
         return Kind.OTHER
-    return _KIND_OF_TYPE.get(int(identifier[10:13]), Kind.OTHER)
+    return _KIND_OF_TYPE.get(identifier[10:13], Kind.OTHER)
 
 
 def civil_code(identifier: str) -> str:

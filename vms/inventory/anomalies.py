@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from vms.gb28181.ids import IdParts, Kind, kind_of
+from vms.gb28181.ids import MAX_DIGITS, Kind, kind_of
 from vms.inventory.model import Channel, Device
 
 MOST = 10_000
 """Anomalies kept; more are only counted."""
 
-_LOWEST_TYPE, _HIGHEST_TYPE = 111, 999
+_LOWEST_TYPE = "111"
 _DEVICE_KINDS = frozenset({Kind.BUSINESS_GROUP, Kind.VIRTUAL_ORGANISATION, Kind.USER})
 """Kinds that nothing which registers can be."""
 
@@ -95,11 +95,10 @@ def of_channel(channel: Channel, parents: "Parents") -> Iterator[Odd]:
 
 
 def _of_id(identifier: str, *, may_be_division: bool) -> Iterator[Odd]:
-    parts = IdParts.of(identifier)
-    if parts is None:
+    if not (len(identifier) == MAX_DIGITS and identifier.isascii() and identifier.isdigit()):
         if not (may_be_division and kind_of(identifier) is Kind.DIVISION):
             yield AnomalyKind.ID_LENGTH, str(len(identifier))
-    elif not _LOWEST_TYPE <= parts.type_code <= _HIGHEST_TYPE:
+    elif identifier[10:13] < _LOWEST_TYPE:
         yield AnomalyKind.ID_TYPE, identifier[10:13]
 
 

@@ -193,7 +193,7 @@ class Journal:
         step = _transition(subject, since, at_s, state, cause)
         at = datetime.fromtimestamp(step.at_s, UTC)
         plan.transitions.append(step)
-        plan.channels.append(replace(channel, state=state, state_since=at))
+        plan.channels.append(channel.in_state(state, at))
         if cause is not Cause.DEVICE:
             plan.events.append(
                 ChannelStateChanged(channel.device_id, channel.channel_id, at, state, cause)

@@ -168,10 +168,11 @@ class Reports(Vigilance):
                 thrifty = thrifty_item(item, record.device.device_id)
                 diff.saved.append(self._fresh_channel(record.device, thrifty))
                 continue
-            reported = known.reported
-            if item != reported:
+            if item != known.reported:
                 reported = thrifty_item(item, record.device.device_id)
-            diff.keep(replace(known, reported=reported, absent_syncs=0), known)
+                diff.keep(replace(known, reported=reported, absent_syncs=0), known)
+            elif known.absent_syncs:
+                diff.keep(replace(known, absent_syncs=0), known)
         if not complete:
             return diff
         for channel_id, known in record.channels.items():

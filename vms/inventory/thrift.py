@@ -22,15 +22,24 @@ def thrifty_item(item: ReportedChannel, device_id: str) -> ReportedChannel:
         _shared(name): _shared(text) if len(text) <= LONGEST_SHARED else text
         for name, text in item.extra.items()
     }
-    return replace(
-        item,
+    # Not `replace`, which takes three times as long: catalogues are all of this.
+    return ReportedChannel(
+        channel_id=item.channel_id,
+        name=item.name,
         manufacturer=_shared(item.manufacturer),
         model=_shared(item.model),
         owner=_shared(item.owner),
         civil_code=_shared(item.civil_code),
-        business_group_id=_shared(item.business_group_id),
-        status_text=_shared(item.status_text),
+        address=item.address,
         parent_ids=tuple(device_id if each == device_id else each for each in item.parent_ids),
+        business_group_id=_shared(item.business_group_id),
+        parental=item.parental,
+        secrecy=item.secrecy,
+        ptz_type=item.ptz_type,
+        longitude=item.longitude,
+        latitude=item.latitude,
+        is_on=item.is_on,
+        status_text=_shared(item.status_text),
         extra=extra or _NOTHING,
     )
 

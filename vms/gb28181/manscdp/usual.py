@@ -12,13 +12,14 @@ from collections.abc import Set as AbstractSet
 _GAP = r"[ \t\r\n]*+"
 # LONGEST_TEXT of `node` is the end here too: what is longer has to be cut.
 _LEAVES = (
-    r"(?:<([A-Za-z]++)>[^<&\]\x00-\x1f\ud800-\udfff\ufffe\uffff]{0,1024}+"
+    r"(?:<(?!Item>)([A-Za-z]++)>[^<&\]\x00-\x1f\ud800-\udfff\ufffe\uffff]{0,1024}+"
     rf"</\%d>{_GAP})*+"
 )
 _USUAL = re.compile(
     rf"{_GAP}<(Response|Notify)>{_GAP}({_LEAVES % 3})"
     rf'<DeviceList(?: Num="[0-9]{{1,9}}")?+>{_GAP}((?:<Item>{_GAP}{_LEAVES % 5}'
-    rf"(?:<Info>{_GAP}{_LEAVES % 6}</Info>{_GAP})?+</Item>{_GAP})*+)</DeviceList>{_GAP}</\1>{_GAP}\Z"
+    rf"(?:<Info>{_GAP}{_LEAVES % 6}</Info>{_GAP})?+</Item>{_GAP})*+)</DeviceList>{_GAP}"
+    rf"</\1>{_GAP}\Z"
 )
 _LEAF = re.compile(r"<([A-Za-z]++)>([^<\r\n]*+)</")
 
