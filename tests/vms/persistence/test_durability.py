@@ -82,6 +82,8 @@ async def test_all_that_was_acknowledged_before_kill_9_is_stored(database_url: s
 
     stored, with_ledger = await found(database_url)
 
+    # On a disk that stalls for seconds some are refused, and those are not stored.
+    acknowledged = {line for line in acknowledged if not line.startswith("refused")}
     assert len(acknowledged) > 150
     assert acknowledged <= stored
     assert {f"device {key}" for key in with_ledger} == {s for s in stored if s.startswith("dev")}
