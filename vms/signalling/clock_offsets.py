@@ -11,6 +11,9 @@ TRUNCATED_S = 0.5
 SURE_S = 5.0
 """A notification that is so much further ahead than the clock is known to be tells news."""
 
+SMALLEST_S = 1.0
+"""Times on the wire are whole seconds: a smaller offset is none."""
+
 LARGEST_S = 30 * 365 * 86_400.0
 """Beyond it a time is no reading of a clock."""
 
@@ -22,9 +25,11 @@ class ClockOffsets:
         self._inventory = inventory
 
     def known(self, device_id: DeviceId) -> float | None:
-        """Seconds, None where it was never measured."""
+        """Seconds, none below `SMALLEST_S`; None where it was never measured."""
         device = self._inventory.find_device(device_id)
-        return None if device is None else device.clock_offset_s
+        if device is None or device.clock_offset_s is None:
+            return None
+        return device.clock_offset_s if abs(device.clock_offset_s) >= SMALLEST_S else 0.0
 
     def measured(
         self,
