@@ -274,6 +274,8 @@ def l05(options: argparse.Namespace, table: Table) -> None:
                 dice.shuffle(some)
                 window.bodies.extend(some)
 
+        # A query that is asked while the greeting's own is being stored would join that one.
+        city.live_for(options.settle)
         city.on_catalogue[recorder.number] = tell
         city.mischief = bad_network(dice)
         began_s = time.perf_counter()
@@ -339,7 +341,7 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=5_000)
     parser.add_argument("--only", choices=sorted(PARTS), help="one part; l01 begins with l02")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long they are at rest")
-    parser.add_argument("--settle", type=float, default=5.0, help="before that, in seconds")
+    parser.add_argument("--settle", type=float, default=5.0, help="before measuring, in seconds")
     parser.add_argument("--channels", type=int, default=5_000, help="of the recorder of l05")
     parser.add_argument("--seed", type=int, default=1, help="of the bad network of l05")
     options = parser.parse_args()
