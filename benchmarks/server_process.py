@@ -81,7 +81,9 @@ async def serve(folder: Path) -> None:
                 "channels": server.inventory.channels(ChannelQuery(with_total=True, limit=1)).total,
                 "keepalives": server.inventory.figures.keepalives,
                 # One that comes again within five seconds is answered from memory.
-                "accepted": sum(map(server.registrar.results.get, ("accepted", "repeated"), (0, 0))),
+                "accepted": sum(
+                    server.registrar.results.get(each, 0) for each in ("accepted", "repeated")
+                ),
                 "refused": sum(server.inbound.refused.values()),
                 "socket_drops": stats.socket_drops,
                 "repeats": stats.repeats_absorbed,
