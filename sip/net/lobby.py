@@ -112,6 +112,8 @@ class Lobby:
         self._asking: deque[_Waiting] = deque()
         self._marks: set[int] = set()
         self._next: asyncio.Handle | None = None
+        self.served = 0
+        """REGISTERs without credentials whose turn came."""
         self.copies = 0
         """Requests that came again while they waited."""
         self.given_up = 0
@@ -171,6 +173,7 @@ class Lobby:
             if began - since > PATIENCE_S:
                 self.given_up += 1
             else:
+                self.served += queue is self._asking
                 self._deliver(data, flow)
             if self._now() - began >= BUDGET_S:
                 break

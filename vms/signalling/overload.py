@@ -38,8 +38,12 @@ CALM_S = 3.0
 SHORTEST_RETRY_S = 5
 LONGEST_RETRY_S = 60
 BRIEF_SPREAD_S = 5
-SERVED_PER_S = 200
-"""Those who are put off are spread over the time in which a slow machine would serve them all."""
+SERVED_PER_S = 200.0
+"""What a slow machine serves: believed until it is known what this one does."""
+
+SLOWEST_PER_S = 50.0
+LEARNING = 0.1
+"""How much the newest of four looks a second counts."""
 
 EARLY_S = 1.0
 """Whoever comes so much before his time is in time: clocks and roads differ."""
@@ -83,6 +87,7 @@ class Overload:
         self._appointments: OrderedDict[bytes, float] = OrderedDict()
         self._waited_at: float | None = None
         self._lag_s = 0.0
+        self._served_per_s = SERVED_PER_S
         self.lobby: Lobby | None = None
         """Where REGISTERs wait, once there is an endpoint."""
         self.is_overloaded = False
@@ -136,14 +141,24 @@ class Overload:
             return ""
         return f"registrations are put off, {self.put_off} so far"
 
+    def note_served(self, newcomers: int, within_s: float) -> None:
+        """So many had their turn. Only an overload shows what can be done; those who are put off
+        are spread over the time in which that serves them all."""
+        if self.is_overloaded:
+            news = newcomers / within_s - self._served_per_s
+            self._served_per_s = max(SLOWEST_PER_S, self._served_per_s + LEARNING * news)
+
     async def run(self) -> None:
         """Watch the event loop and the lobby; until cancelled."""
-        now = asyncio.get_running_loop().time
+        now, served = asyncio.get_running_loop().time, 0
         while True:
             asleep_at = now()
             await asyncio.sleep(LOOK_S)
-            self._lag_s = max(0.0, now() - asleep_at - LOOK_S)
+            passed_s = now() - asleep_at
+            self._lag_s = max(0.0, passed_s - LOOK_S)
             if self.lobby is not None:
+                self.note_served(self.lobby.served - served, passed_s)
+                served = self.lobby.served
                 self._judge(len(self.lobby), self.lobby.waited_s())
 
     # Judging
@@ -179,7 +194,7 @@ class Overload:
             del self._appointments[device]
             return 0
         self.put_off += 1
-        spread_s = BRIEF_SPREAD_S + len(self._appointments) / SERVED_PER_S
+        spread_s = BRIEF_SPREAD_S + len(self._appointments) / self._served_per_s
         wait_s = self._later(min(LONGEST_RETRY_S, SHORTEST_RETRY_S + spread_s))
         self._appointments[device] = now + wait_s
         self._appointments.move_to_end(device)

@@ -138,6 +138,26 @@ def test_the_more_are_put_off_the_longer_the_time_over_which_they_come_back() ->
     assert (told_s[0], told_s[-1]) == (SHORTEST_RETRY_S + BRIEF_SPREAD_S, LONGEST_RETRY_S)
 
 
+def test_a_machine_that_serves_quickly_has_them_back_sooner() -> None:
+    load = overloaded(dice=1.0)
+    for _ in range(100):
+        load.overload.note_served(1_000, within_s=1.0)
+
+    told_s = [load.came(number, waiting=CROWD, waited_s=LONG_S) for number in range(2, 20_000)]
+
+    assert told_s[-1] == pytest.approx(SHORTEST_RETRY_S + BRIEF_SPREAD_S + 20, abs=1)
+
+
+def test_what_is_served_without_hurry_tells_nothing_of_what_could_be() -> None:
+    load = Load(dice=1.0)
+    for _ in range(100):
+        load.overload.note_served(0, within_s=1.0)
+
+    assert load.came(waiting=CROWD, waited_s=LONG_S) == SHORTEST_RETRY_S + BRIEF_SPREAD_S
+    told_s = [load.came(number, waiting=CROWD, waited_s=LONG_S) for number in range(2, 1_002)]
+    assert told_s[-1] == SHORTEST_RETRY_S + BRIEF_SPREAD_S + 5
+
+
 def test_who_never_came_back_does_not_keep_others_waiting() -> None:
     load = overloaded(dice=1.0)
     first_s = [load.came(number, waiting=CROWD, waited_s=LONG_S) for number in range(2, 20_000)]
