@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Never, TypeVar
 
 import typer
@@ -19,9 +20,42 @@ next to no garbage that only the collector finds; by Python's own figures it too
 processor while devices registered."""
 
 
+LONG_LOOK_S = 0.1
+"""A look through everything that took so long is not repeated for what it left in place."""
+
+OLDEST = 2
+"""The generation of a look through everything."""
+
+
+class LongLooks:
+    """Told of each look for garbage (`gc.callbacks`): what survives a long one is left out of the
+    next. A city that registers is new, and stays; looking through it again and again would stop
+    everything for seconds. Nothing is lost by it but rings of objects that are dropped later."""
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.perf_counter,
+        leave_out: Callable[[], None] = gc.freeze,
+    ) -> None:
+        self._now = now
+        self._leave_out = leave_out
+        self._began = 0.0
+
+    def __call__(self, phase: str, info: Mapping[str, int]) -> None:
+        """As `gc` calls it."""
+        if info["generation"] != OLDEST:
+            return
+        if phase == "start":
+            self._began = self._now()
+        elif self._now() - self._began > LONG_LOOK_S:
+            self._leave_out()
+
+
 def run(work: Coroutine[None, None, Result]) -> Result:
     """On uvloop; what the world refused ends with a sentence, not with a trace."""
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    looks = LongLooks()
+    gc.callbacks.append(looks)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
@@ -34,6 +68,8 @@ def run(work: Coroutine[None, None, Result]) -> Result:
         if expected is None or group.split((VmsError, OSError))[1] is not None:
             raise
         fail("; ".join(str(error) for error in expected.exceptions))
+    finally:
+        gc.callbacks.remove(looks)
 
 
 def _about(error: OSError) -> str:
