@@ -46,6 +46,7 @@ class Line(Protocol):
     def ignore(self, key: ServerKey) -> None: ...
     def cancel_invite(self, key: ClientKey) -> None: ...
     def forget_call(self, dialog: Dialog) -> None: ...
+    def hang_up(self, leg: "CallLeg") -> None: ...
     async def request(
         self, request: Request, flow: Flow, *, limit_s: float | None = None
     ) -> Response: ...
@@ -226,11 +227,15 @@ class PendingInvite:
         """Give up: CANCEL as soon as the peer has answered provisionally.
 
         A 2xx that crosses the CANCEL is acknowledged and ended with BYE. Then, and when the
-        peer answers 487, `final` raises InviteRefusedError.
+        peer answers 487, `final` raises InviteRefusedError. A call that came while whoever
+        waited for it was being cancelled is nobody's, and ended likewise.
         """
         self.is_cancelled = True
-        if self._key is not None and not self._final.done():
-            self._line.cancel_invite(self._key)
+        if not self._final.done():
+            if self._key is not None:
+                self._line.cancel_invite(self._key)
+        elif self._is_abandoned and self._final.exception() is None:
+            self._line.hang_up(self._final.result())
 
     # What follows is the endpoint's side.
 

@@ -441,6 +441,10 @@ class Endpoint:
         self._perform(self._agent.cancel(key, now), is_trusted=True)
         self._arm(now)
 
+    def hang_up(self, leg: CallLeg) -> None:
+        """End a call that nobody has; `PendingInvite.cancel` calls it."""
+        self._run(leg.bye())
+
     def forget_call(self, dialog: Dialog) -> None:
         """A call is over; `CallLeg.bye` calls it."""
         self._agent.end(dialog)

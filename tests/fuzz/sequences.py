@@ -203,9 +203,12 @@ class Conversation(RuleBasedStateMachine):
     async def _open(self) -> None:
         await self._start()
         for device_id in DEVICES:
-            self._peers[device_id] = await self._stack.enter_async_context(
+            peer = await self._stack.enter_async_context(
                 SipPeer.open(device_id, self._address(), PASSWORD)
             )
+            # Refused ones are not tried again within a day; others would be, whenever time leaps.
+            peer.answers["SUBSCRIBE"] = 489
+            self._peers[device_id] = peer
 
     async def _start(self) -> None:
         is_up = self._loop.create_future()

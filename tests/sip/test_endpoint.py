@@ -197,6 +197,30 @@ async def test_a_call_accepted_after_it_was_given_up_is_ended() -> None:
         await until(lambda: camera.ended == ["bye"])
 
 
+async def test_a_call_accepted_while_whoever_waited_was_cancelled_is_ended() -> None:
+    camera = Camera()
+    camera.accepts_at_once = False
+    async with opened(camera, name="s") as device, opened(name="c") as server:
+        pending = server.invite(invitation(server), towards(server, device, "UDP"))
+        # In the very step in which the 200 comes, before the waiting task can run.
+        accept = pending.accepted
+
+        def accepted(leg: CallLeg) -> None:
+            waiting.cancel()
+            accept(leg)
+
+        pending.accepted = accepted  # type: ignore[method-assign]
+        waiting = asyncio.ensure_future(pending.final())
+        await until(lambda: bool(camera.invites))
+        camera.accept(camera.invites[0])
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        await pending.cancel()
+
+        await until(lambda: camera.ended == ["bye"])
+
+
 async def test_a_refused_invite_tells_its_status() -> None:
     def refuse(incoming: IncomingRequest) -> None:
         incoming.respond(response_to(incoming.request, 486))
