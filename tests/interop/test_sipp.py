@@ -22,8 +22,8 @@ PATIENT = BrokerPolicy(first_byte_limit_s=LIMIT_S)
 class Sipp:
     """A run of SIPp and the files it writes."""
 
-    begun_by_platform = 4
-    """Two queries, two invitations."""
+    begun_by_platform = 5
+    """Three queries (who it is, what time it has, what it has), two invitations."""
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
         self._process = process
