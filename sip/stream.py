@@ -141,7 +141,8 @@ class StreamFramer:
         if len(buffer) < need:
             return None
         root = _ROOT.match(buffer, head_end) if need > head_end else None
-        if root is None or root.start(1) > need or _SELF_CLOSED.match(buffer, root.end(), need):
+        # A root whose name begins behind the declared end is none: it need not have arrived yet.
+        if root is None or root.start(1) >= need or _SELF_CLOSED.match(buffer, root.end(), need):
             return need
         if root.end() > need and root.end() == len(buffer):
             return None  # counted so short that the name of the root is still arriving

@@ -63,6 +63,16 @@ def test_a_body_counted_too_short_is_taken_up_to_its_root_s_end(declared: int) -
         assert frames == [notify(BODY, declared).rstrip(), NEXT]
 
 
+def test_a_count_that_ends_before_the_root_s_name_holds_however_the_stream_is_cut() -> None:
+    # Found by the fuzzer: the name was taken into account when it had come along, and only then.
+    head = b"MESSAGE sip:a@b SIP/2.0\r\nContent-Length:3\r9\n\r\n"
+    declared, rest = b"\r\n<", b"Nsip:fy/>"
+    cut = StreamFramer()
+
+    assert StreamFramer().feed(head + declared + rest) == [head + declared]
+    assert [cut.feed(head + declared), cut.feed(rest)] == [[head + declared], []]
+
+
 def test_a_body_counted_too_long_gives_the_next_message_back() -> None:
     frames = StreamFramer().feed(notify(BODY, len(BODY) + 7) + NEXT)
 
