@@ -7,7 +7,6 @@ that answers a challenge. Passwords and the hashes made of them never leave this
 import base64
 import hashlib
 import hmac
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
@@ -320,23 +319,28 @@ _WITHOUT_COUNT: Final = 1 << 40
 """Remembered for a nonce used without `nc`: higher than any eight hexadecimal digits."""
 
 _NONCE_CHARACTERS: Final = 32
+_COUNTER_BITS: Final = 20
+"""Of a stamp's 64; the rest are milliseconds since 1970."""
+
+_EARLY_MS: Final = 1_000
+"""Nonces may lie so far in the future: a clock was set back a little."""
 
 
 class Nonces:
     """Issues nonces that carry their own proof, and judges those that come back.
 
-    A nonce is issue time, a counter and a MAC over both, the realm and the From user (BLAKE2 with
-    a key, at a third of the price of an HMAC): 32 characters, which old devices can store. It is
-    bound to no address, because addresses change behind NAT. Only nonces that were used are
-    remembered; when there are too many, the oldest are forgotten together with everything issued
-    before them.
+    A nonce is issue time in milliseconds, a counter and a MAC over both, the realm and the From
+    user (BLAKE2 with a key, at a third of the price of an HMAC): 32 characters, which old devices
+    can store. It is bound to no address, because addresses change behind NAT. Only nonces that were
+    used are remembered; when there are too many, the oldest are forgotten together with everything
+    issued before them.
 
     What was used before `started_s`, wall time in seconds, nobody remembers: nonces of an earlier
     life are stale. With the key kept over restarts they are known as such, and a device in the
     middle of its registration answers the new challenge at once.
     """
 
-    __slots__ = ("_counter", "_first_s", "_floor_s", "_highest", "_key", "_realm")
+    __slots__ = ("_counter", "_first_ms", "_floor_ms", "_highest", "_key", "_realm")
 
     def __init__(self, key: bytes, realm: str, started_s: float = 0.0) -> None:
         if not 16 <= len(key) <= hashlib.blake2b.MAX_KEY_SIZE:
@@ -346,18 +350,18 @@ class Nonces:
         self._counter = 0
         # what a nonce says -> highest count used, the longest unused first
         self._highest: OrderedDict[bytes, int] = OrderedDict()
-        # The next whole second: an earlier life may have issued nonces in the one that runs.
-        self._floor_s = self._first_s = math.ceil(started_s)
+        # The next millisecond: an earlier life may have issued nonces until this one began.
+        self._floor_ms = self._first_ms = _ms(started_s) + 1
 
     def issue(self, now_s: float, from_user: str) -> str:
         """A nonce for this user; `now_s` is wall time in seconds."""
-        self._counter = (self._counter + 1) & 0xFFFFFF
-        if now_s < self._first_s - 1:
+        self._counter = (self._counter + 1) % (1 << _COUNTER_BITS)
+        now_ms = _ms(now_s)
+        if now_ms < self._first_ms - _EARLY_MS:
             # The clock was set back: nonces of an earlier life lie in the future, and are stale.
-            self._first_s = self._floor_s = int(now_s)
-        # Up to a second early, which `judge` allows for.
-        issued_s = max(int(now_s), self._first_s)
-        stamp = issued_s.to_bytes(5, "big") + self._counter.to_bytes(3, "big")
+            self._first_ms = self._floor_ms = now_ms
+        issued_ms = max(now_ms, self._first_ms)
+        stamp = (issued_ms << _COUNTER_BITS | self._counter).to_bytes(8, "big")
         return _text_of(stamp + self._proof(stamp, from_user))
 
     def judge(self, credentials: Credentials, from_user: str, now_s: float) -> NonceVerdict:
@@ -370,8 +374,9 @@ class Nonces:
             octets[8:], self._proof(octets[:8], from_user)
         ):
             return NonceVerdict.FORGED
-        issued_s = _issued_s(octets)
-        if not issued_s - 1 <= now_s <= issued_s + NONCE_LIFE_S or issued_s < self._floor_s:
+        issued_ms = _issued_ms(octets)
+        age_ms = _ms(now_s) - issued_ms
+        if not -_EARLY_MS <= age_ms <= NONCE_LIFE_S * 1_000 or issued_ms < self._floor_ms:
             return NonceVerdict.STALE
         count = int(credentials.nc, 16) if credentials.qop and credentials.nc else _WITHOUT_COUNT
         highest = self._highest.get(octets, -1)
@@ -384,11 +389,11 @@ class Nonces:
 
     def _forget(self, now_s: float) -> None:
         oldest = next(iter(self._highest))
-        issued_s = _issued_s(oldest)
+        issued_ms = _issued_ms(oldest)
         if len(self._highest) > MAX_REMEMBERED_NONCES:
-            self._floor_s = max(self._floor_s, issued_s + 1)
+            self._floor_ms = max(self._floor_ms, issued_ms + 1)
             del self._highest[oldest]
-        elif issued_s + NONCE_LIFE_S < now_s:
+        elif issued_ms + NONCE_LIFE_S * 1_000 < _ms(now_s):
             del self._highest[oldest]
 
     def _proof(self, stamp: bytes, from_user: str) -> bytes:
@@ -409,5 +414,9 @@ def _octets_of(nonce: str) -> bytes | None:
         return None
 
 
-def _issued_s(octets: bytes) -> int:
-    return int.from_bytes(octets[:5], "big")
+def _issued_ms(octets: bytes) -> int:
+    return int.from_bytes(octets[:8], "big") >> _COUNTER_BITS
+
+
+def _ms(wall_s: float) -> int:
+    return int(wall_s * 1_000)

@@ -249,7 +249,7 @@ def test_a_nonce_belongs_to_its_user_and_realm() -> None:
     assert Nonces(b"x" * 32, "3402000000").judge(used(nonce), USER, NOW_S) is NonceVerdict.FORGED
 
 
-@pytest.mark.parametrize("downtime_s", [0.1, 0.4, 30.0])
+@pytest.mark.parametrize("downtime_s", [0.002, 0.4, 30.0])
 def test_a_nonce_of_an_earlier_life_is_stale_because_its_use_is_forgotten(
     downtime_s: float,
 ) -> None:
@@ -257,6 +257,15 @@ def test_a_nonce_of_an_earlier_life_is_stale_because_its_use_is_forgotten(
     nonces = Nonces(KEY, "3402000000", NOW_S + downtime_s)
 
     assert nonces.judge(used(nonce), USER, NOW_S + downtime_s + 1) is NonceVerdict.STALE
+
+
+def test_two_lives_within_one_second_do_not_take_each_others_nonces() -> None:
+    first = Nonces(KEY, "3402000000", NOW_S + 0.10)
+    nonces = [first.issue(NOW_S + at_s, USER) for at_s in (0.10, 0.15)]
+    second = Nonces(KEY, "3402000000", NOW_S + 0.20)
+
+    verdicts = [second.judge(used(nonce), USER, NOW_S + 0.21) for nonce in nonces]
+    assert verdicts == [NonceVerdict.STALE, NonceVerdict.STALE]
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.3, 1.0, 299.0])

@@ -250,12 +250,18 @@ async def test_a_nonce_made_for_another_device_is_worth_nothing(tmp_path: Path) 
         assert not is_stale(answer)
 
 
-async def test_a_nonce_outlives_a_restart(tmp_path: Path) -> None:
-    async with stage(tmp_path) as server, device(server) as camera:
+async def test_a_nonce_of_before_a_restart_is_stale_and_the_next_one_is_good(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    async with stage(tmp_path, clock) as server, device(server) as camera:
         challenged = await camera.challenge()
-    async with stage(tmp_path) as server, device(server) as camera:
-        request = camera.register_request(camera.authorization(challenged))
+    clock.advance(0.1)
+    async with stage(tmp_path, clock) as server, device(server) as camera:
+        answer = await camera.ask(camera.register_request(camera.authorization(challenged)))
 
+        assert is_stale(answer)
+        request = camera.register_request(camera.authorization(answer))
         assert (await camera.ask(request)).status == 200
 
 
