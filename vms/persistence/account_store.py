@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vms.accounts.model import ApiKey, AuditEntry, AuditRow, Role, Token, User
 from vms.accounts.store import KeyOnFile, TokenOnFile, UserOnFile
 from vms.errors import ConflictError, NotFoundError
+from vms.persistence.columns import UtcTime
 from vms.persistence.database import Database
 from vms.persistence.rows import Fetched, Row
-from vms.persistence.tables import UtcTime, api_keys, audit, tokens, users
+from vms.persistence.tables import api_keys, audit, tokens, users
 
 # Tokens and keys have a role or a time of their own, hence the labels.
 _USER = (

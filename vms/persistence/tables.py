@@ -1,25 +1,22 @@
-"""The tables, as SQLAlchemy Core sees them; `migrations` makes them, a test holds the two together.
+"""The tables of inventory and accounts, as SQLAlchemy Core sees them; those of the figures are in
+`figure_tables`. `migrations` makes them, a test holds the two together.
 
 Rows of devices and channels are hidden, never deleted, so a key is never used again and the ledger
 keeps its subjects. `*_s` of ledger and runs are UTC epoch seconds; other times are `UtcTime`.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -27,73 +24,24 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An instant, aware UTC: `timestamptz` on PostgreSQL, microseconds since 1970 on SQLite."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(BigInteger())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> object:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone cannot be stored: {value}")
-        return value if dialect.name == "postgresql" else (value - EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            there: datetime = value
-            return there.astimezone(UTC)
-        return EPOCH + timedelta(microseconds=value)
-
-
-_JSON = JSON().with_variant(JSONB(), "postgresql")
-# On SQLite only INTEGER PRIMARY KEY makes a row's own number.
-_SERIAL = BigInteger().with_variant(Integer(), "sqlite")
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
-
+from vms.persistence.columns import DOCUMENT, SERIAL, UtcTime, metadata, text_column
 
 devices = Table(
     "devices",
     metadata,
-    Column("key", _SERIAL, primary_key=True, autoincrement=False),
-    _text("device_id"),
-    _text("name"),
-    _text("manufacturer"),
-    _text("model"),
-    _text("firmware"),
-    _text("user_agent"),
-    _text("edition"),
-    _text("sip_username"),
+    Column("key", SERIAL, primary_key=True, autoincrement=False),
+    text_column("device_id"),
+    text_column("name"),
+    text_column("manufacturer"),
+    text_column("model"),
+    text_column("firmware"),
+    text_column("user_agent"),
+    text_column("edition"),
+    text_column("sip_username"),
     Column("secret", Text),
     Column("name_override", Text),
-    _text("media_transport"),
+    text_column("media_transport"),
     # The binding: all of it, or none (`registered_at` tells).
     Column("transport", Text),
     Column("host", Text),
@@ -107,12 +55,12 @@ devices = Table(
     Column("last_heard_at", UtcTime),
     Column("keepalive_interval_s", Double, nullable=False),
     Column("keepalive_misses", Integer, nullable=False),
-    _text("state"),
+    text_column("state"),
     Column("state_since", UtcTime),
     Column("created_at", UtcTime),
-    Column("tolerances", _JSON, nullable=False),
+    Column("tolerances", DOCUMENT, nullable=False),
     Column("profile_override", Text),
-    Column("profile_fields", _JSON, nullable=False, server_default=text("'{}'")),
+    Column("profile_fields", DOCUMENT, nullable=False, server_default=text("'{}'")),
     Column("edition_override", Text),
     Column("clock_offset_s", Double),
     Column("removed", Boolean, nullable=False, server_default=false()),
@@ -128,32 +76,32 @@ devices = Table(
 channels = Table(
     "channels",
     metadata,
-    Column("key", _SERIAL, primary_key=True, autoincrement=False),
+    Column("key", SERIAL, primary_key=True, autoincrement=False),
     Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
-    _text("channel_id"),
-    _text("name"),
-    _text("manufacturer"),
-    _text("model"),
-    _text("owner"),
-    _text("civil_code"),
-    _text("address"),
-    Column("parent_ids", _JSON, nullable=False),
-    _text("business_group_id"),
+    text_column("channel_id"),
+    text_column("name"),
+    text_column("manufacturer"),
+    text_column("model"),
+    text_column("owner"),
+    text_column("civil_code"),
+    text_column("address"),
+    Column("parent_ids", DOCUMENT, nullable=False),
+    text_column("business_group_id"),
     Column("parental", Boolean, nullable=False),
     Column("secrecy", Boolean, nullable=False),
     Column("ptz_type", BigInteger),
     Column("longitude", Double),
     Column("latitude", Double),
     Column("is_on", Boolean, nullable=False),
-    _text("status_text"),
-    Column("extra", _JSON, nullable=False),
+    text_column("status_text"),
+    Column("extra", DOCUMENT, nullable=False),
     Column("name_override", Text),
     Column("division_override", Text),
-    _text("state"),
+    text_column("state"),
     Column("state_since", UtcTime),
     Column("absent_syncs", Integer, nullable=False),
     # What was set here besides name and division, by field.
-    Column("overrides", _JSON, nullable=False, server_default=text("'{}'")),
+    Column("overrides", DOCUMENT, nullable=False, server_default=text("'{}'")),
     Column("removed", Boolean, nullable=False, server_default=false()),
     Index(
         "uq_channels_on_file",
@@ -172,8 +120,8 @@ ledger = Table(
     Column("subject_key", BigInteger, primary_key=True, autoincrement=False),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
     Column("end_s", BigInteger),
-    _text("state"),
-    _text("cause"),
+    text_column("state"),
+    text_column("cause"),
     CheckConstraint("kind IN ('device', 'channel')", name="kind"),
     CheckConstraint("end_s > start_s", name="lasts"),
     Index(
@@ -201,7 +149,7 @@ runs = Table(
 clock_steps = Table(
     "clock_steps",
     metadata,
-    Column("step_key", _SERIAL, primary_key=True),
+    Column("step_key", SERIAL, primary_key=True),
     Column("at_s", BigInteger, nullable=False),
     Column("step_s", Double, nullable=False),
     sqlite_autoincrement=True,
@@ -212,18 +160,18 @@ alarms = Table(
     metadata,
     Column("alarm_id", Text, primary_key=True),
     Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
-    _text("device_id"),
-    _text("source_id"),
+    text_column("device_id"),
+    text_column("source_id"),
     Column("sn", BigInteger, nullable=False),
     Column("priority", BigInteger, nullable=False),
     Column("method", BigInteger, nullable=False),
     Column("alarm_type", BigInteger),
     Column("occurred_at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
-    _text("description"),
+    text_column("description"),
     Column("longitude", Double),
     Column("latitude", Double),
-    _text("fingerprint"),
+    text_column("fingerprint"),
     Column("raw", LargeBinary, nullable=False),
     UniqueConstraint("device_key", "fingerprint"),
     Index("ix_alarms_device_id", "device_id", "alarm_id"),
@@ -234,15 +182,15 @@ notices = Table(
     metadata,
     Column("notice_id", Text, primary_key=True),
     Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
-    _text("device_id"),
-    _text("source_id"),
-    _text("cmd_type"),
+    text_column("device_id"),
+    text_column("source_id"),
+    text_column("cmd_type"),
     Column("sn", BigInteger, nullable=False),
     Column("occurred_at", UtcTime),
     Column("received_at", UtcTime, nullable=False),
-    Column("facts", _JSON, nullable=False),
+    Column("facts", DOCUMENT, nullable=False),
     Column("is_known", Boolean, nullable=False),
-    _text("fingerprint"),
+    text_column("fingerprint"),
     Column("raw", LargeBinary, nullable=False),
     UniqueConstraint("device_key", "fingerprint"),
     Index("ix_notices_device_id", "device_id", "notice_id"),
@@ -253,8 +201,8 @@ notices = Table(
 def _position_columns() -> list[Column[Any]]:
     return [
         Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
-        _text("device_id"),
-        _text("source_id"),
+        text_column("device_id"),
+        text_column("source_id"),
         Column("captured_at", UtcTime, nullable=False),
         Column("received_at", UtcTime, nullable=False),
         Column("longitude", Double, nullable=False),
@@ -269,7 +217,7 @@ def _position_columns() -> list[Column[Any]]:
 positions = Table(
     "positions",
     metadata,
-    Column("position_key", _SERIAL, primary_key=True),
+    Column("position_key", SERIAL, primary_key=True),
     *_position_columns(),
     UniqueConstraint("device_key", "source_id", "captured_at"),
     Index("ix_positions_kept", "device_key", "position_key"),
@@ -287,10 +235,10 @@ tree_nodes = Table(
     "tree_nodes",
     metadata,
     Column("device_key", BigInteger, ForeignKey("devices.key"), nullable=False),
-    _text("node_id"),
-    _text("name"),
-    _text("parent_id"),
-    _text("business_group_id"),
+    text_column("node_id"),
+    text_column("name"),
+    text_column("parent_id"),
+    text_column("business_group_id"),
     PrimaryKeyConstraint("device_key", "node_id"),
 )
 
@@ -300,9 +248,9 @@ waiting = Table(
     Column("device_id", Text, primary_key=True),
     Column("source_host", Text, primary_key=True),
     Column("source_port", Integer, nullable=False),
-    _text("transport"),
-    _text("user_agent"),
-    _text("verdict"),
+    text_column("transport"),
+    text_column("user_agent"),
+    text_column("verdict"),
     Column("first_seen_at", UtcTime, nullable=False),
     Column("last_seen_at", UtcTime, nullable=False),
     Column("attempts", BigInteger, nullable=False),
@@ -313,11 +261,11 @@ users = Table(
     "users",
     metadata,
     Column("user_id", Text, primary_key=True),
-    _text("username"),
+    text_column("username"),
     # What is compared: the name folded, so that Admin and admin are one.
     Column("username_folded", Text, nullable=False, unique=True),
-    _text("role"),
-    _text("password_hash"),
+    text_column("role"),
+    text_column("password_hash"),
     Column("disabled", Boolean, nullable=False),
     Column("created_at", UtcTime, nullable=False),
 )
@@ -339,9 +287,9 @@ api_keys = Table(
     metadata,
     Column("key_id", Text, primary_key=True),
     Column("sha256", LargeBinary, nullable=False),
-    _text("name"),
+    text_column("name"),
     Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), nullable=False),
-    _text("role"),
+    text_column("role"),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
     Column("last_used_at", UtcTime),
@@ -359,13 +307,13 @@ secrets = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("audit_key", _SERIAL, primary_key=True),
+    Column("audit_key", SERIAL, primary_key=True),
     Column("at", UtcTime, nullable=False),
-    _text("actor"),
-    _text("source"),
-    _text("action"),
-    _text("subject"),
-    _text("outcome"),
-    Column("detail", _JSON, nullable=False),
+    text_column("actor"),
+    text_column("source"),
+    text_column("action"),
+    text_column("subject"),
+    text_column("outcome"),
+    Column("detail", DOCUMENT, nullable=False),
     sqlite_autoincrement=True,
 )

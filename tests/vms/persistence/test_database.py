@@ -16,7 +16,8 @@ from tests.support.waiting import until
 from tests.vms.persistence.rows_of_every_kind import device
 from vms.errors import InvalidError, UnavailableError
 from vms.inventory.model import SubjectKind
-from vms.persistence import presence_log, tables
+from vms.persistence import figure_tables, presence_log, tables
+from vms.persistence.columns import metadata
 from vms.persistence.database import Database, current_revision, parse_url, upgrade
 from vms.persistence.device_store import SqlDeviceStore
 from vms.persistence.secret_store import SecretStore
@@ -59,10 +60,10 @@ async def test_the_schema_of_a_newer_program_is_left_alone(database_url: str) ->
 
 
 async def test_the_migrations_make_exactly_the_tables_of_the_program(database: Database) -> None:
+    assert {table.metadata for table in (tables.devices, figure_tables.placements)} == {metadata}
+
     def differences(connection: Connection) -> Sequence[object]:
-        found: Sequence[object] = compare_metadata(
-            MigrationContext.configure(connection), tables.metadata
-        )
+        found: Sequence[object] = compare_metadata(MigrationContext.configure(connection), metadata)
         return found
 
     async with database.reading() as connection:

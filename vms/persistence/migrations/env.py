@@ -4,15 +4,12 @@ from typing import TYPE_CHECKING, cast
 
 from alembic import context
 
-from vms.persistence.tables import metadata
-
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 connection = cast("Connection", context.config.attributes["connection"])
 context.configure(
     connection=connection,
-    target_metadata=metadata,
     # SQLite changes a table by making it anew.
     render_as_batch=connection.dialect.name == "sqlite",
 )
