@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vms.clock import Clock
-from vms.errors import InvalidError, VmsError
+from vms.errors import InvalidError
 from vms.events import CatalogProgress, EventBus
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import (
@@ -22,7 +23,7 @@ from vms.gb28181.manscdp.messages import (
 from vms.inventory.catalog import CatalogAssembly, Complete, Outcome, channels_of, nodes_of
 from vms.inventory.inventory import Inventory
 from vms.signalling.clock_offsets import ClockOffsets
-from vms.signalling.jobs import JobBook, JobState
+from vms.signalling.jobs import JobBook, JobState, ending
 from vms.signalling.pending import Expectation, Pending
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class DeviceQueries:
 
     async def _run(self, job: CatalogJob) -> None:
         job_id = job.job_id
-        try:
+        with ending(partial(self._finish, job_id)):
             missing = ""
             for _ in range(ATTEMPTS):
                 outcome = await self._ask(job)
@@ -189,14 +190,6 @@ class DeviceQueries:
                     return
                 missing = f"{outcome.received} of {outcome.announced} items came"
             self._finish(job_id, JobState.INCOMPLETE, missing)
-        except VmsError as error:
-            self._finish(job_id, JobState.FAILED, str(error))
-        except asyncio.CancelledError:
-            self._finish(job_id, JobState.FAILED, "the server was stopped")
-            raise
-        except Exception:
-            self._finish(job_id, JobState.FAILED, "a fault of this server; see its log")
-            raise
 
     async def _apply(self, job: CatalogJob, outcome: Outcome) -> None:
         channels = channels_of(job.device_id, outcome.items)

@@ -1,11 +1,13 @@
 """What takes longer than a person waits: jobs, and the book in which the last ones stand."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
-from vms.errors import NotFoundError
+from vms.errors import NotFoundError, VmsError
 
 JOBS_KEPT = 1_000
 
@@ -26,6 +28,30 @@ class Job(Protocol):
     def job_id(self) -> str: ...
     @property
     def state(self) -> JobState: ...
+
+
+@contextmanager
+def ending(
+    finish: Callable[[JobState, str], None],
+    *,
+    refused: Callable[[], JobState] = lambda: JobState.FAILED,
+    stopped: JobState = JobState.FAILED,
+) -> Generator[None]:
+    """What breaks off the work inside ends the job with a sentence, so that none runs for ever.
+
+    `refused()` is the state after a `VmsError`, `stopped` the one after the server stops. That and
+    faults of ours are raised again.
+    """
+    try:
+        yield
+    except VmsError as error:
+        finish(refused(), str(error))
+    except asyncio.CancelledError:
+        finish(stopped, "the server was stopped")
+        raise
+    except Exception:
+        finish(JobState.FAILED, "a fault of this server; see its log")
+        raise
 
 
 JobT = TypeVar("JobT", bound=Job)

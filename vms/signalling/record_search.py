@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from vms.clock import Clock
 from vms.errors import ExhaustedError, InvalidError, NoAnswerError, VmsError
@@ -21,7 +22,7 @@ from vms.gb28181.manscdp.messages import (
 from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.commanding import Addressee, Commanding
 from vms.signalling.device_queries import DeviceQueries
-from vms.signalling.jobs import JobBook, JobState
+from vms.signalling.jobs import JobBook, JobState, ending
 from vms.signalling.messenger import Messenger, part
 from vms.signalling.pending import Unreadable
 
@@ -232,18 +233,14 @@ class RecordSearch:
     ) -> None:
         turn, waiting = self._turns.get(to.device_id, (asyncio.Lock(), 0))
         self._turns[to.device_id] = turn, waiting + 1
+
+        def refused() -> JobState:
+            return JobState.INCOMPLETE if self._jobs.of(job_id).received else JobState.FAILED
+
         try:
-            async with turn:
-                await self._search(job_id, to, query, spans)
-        except VmsError as error:
-            came = self._jobs.of(job_id).received
-            self._finish(job_id, JobState.INCOMPLETE if came else JobState.FAILED, str(error))
-        except asyncio.CancelledError:
-            self._finish(job_id, JobState.FAILED, "the server was stopped")
-            raise
-        except Exception:
-            self._finish(job_id, JobState.FAILED, "a fault of this server; see its log")
-            raise
+            with ending(partial(self._finish, job_id), refused=refused):
+                async with turn:
+                    await self._search(job_id, to, query, spans)
         finally:
             turn, waiting = self._turns.pop(to.device_id)
             if waiting > 1:

@@ -8,21 +8,23 @@ import asyncio
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 import structlog
 
 from vms.clock import Clock
-from vms.errors import ExhaustedError, InvalidError, NotFoundError, UnavailableError, VmsError
+from vms.errors import ExhaustedError, InvalidError, NotFoundError, UnavailableError
 from vms.events import EventBus, JobProgress
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import SnapShotConfig, UploadSnapShotFinished
 from vms.signalling.commanding import Addressee
 from vms.signalling.configs import TYPES, Configs
-from vms.signalling.jobs import JobBook, JobState
+from vms.signalling.jobs import JobBook, JobState, ending
 from vms.signalling.messenger import Messenger
 from vms.signalling.pictures import jpeg_size
 
@@ -243,24 +245,14 @@ class DeviceSnapshots:
     # One job
 
     async def _run(self, job_id: str, to: Addressee, order: SnapShotConfig, limit_s: float) -> None:
-        try:
+        with ending(partial(self._finish, job_id)):
             outcome = await self._configs.send(to, [order], force=True)
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
                     while not self._is_done(job_id):
                         self._news[job_id].clear()
                         await self._news[job_id].wait()
-            except TimeoutError:
-                pass
             self._conclude(job_id, "" if outcome.is_confirmed else outcome.sentence)
-        except VmsError as error:
-            self._finish(job_id, JobState.FAILED, str(error))
-        except asyncio.CancelledError:
-            self._finish(job_id, JobState.FAILED, "the server was stopped")
-            raise
-        except Exception:
-            self._finish(job_id, JobState.FAILED, "a fault of this server; see its log")
-            raise
 
     def _is_done(self, job_id: str) -> bool:
         job = self._jobs.of(job_id)

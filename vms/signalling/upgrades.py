@@ -5,14 +5,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from vms.clock import Clock
-from vms.errors import ConflictError, InvalidError, VmsError
+from vms.errors import ConflictError, InvalidError
 from vms.events import EventBus, JobProgress
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import DeviceUpgradeResult, Result, UpgradeControl
 from vms.signalling.commanding import Addressee, Commanding
-from vms.signalling.jobs import JobBook, JobState
+from vms.signalling.jobs import JobBook, JobState, ending
 from vms.signalling.messenger import Messenger
 
 UPGRADE_LIMIT_S = 3_600.0
@@ -133,26 +134,20 @@ class Upgrades:
             awaited.set_result(result)
 
     async def _run(self, job_id: str, to: Addressee, order: UpgradeControl) -> None:
-        try:
+        with ending(partial(self._finish, job_id), stopped=JobState.INCOMPLETE):
             outcome = await self._commanding.control(
                 to, lambda sn: replace(order, sn=sn), force=True
             )
             taken = replace(self._jobs.of(job_id), is_accepted=outcome.is_confirmed)
             self._put(replace(taken, sentence=outcome.sentence))
-            async with asyncio.timeout(UPGRADE_LIMIT_S):
-                result = await self._results[job_id]
+            try:
+                async with asyncio.timeout(UPGRADE_LIMIT_S):
+                    result = await self._results[job_id]
+            except TimeoutError:
+                limit = f"{UPGRADE_LIMIT_S / 60:.0f} minutes"
+                self._finish(job_id, JobState.INCOMPLETE, f"the device told nothing for {limit}")
+                return
             self._conclude(job_id, result)
-        except TimeoutError:
-            limit = f"{UPGRADE_LIMIT_S / 60:.0f} minutes"
-            self._finish(job_id, JobState.INCOMPLETE, f"the device told nothing for {limit}")
-        except VmsError as error:
-            self._finish(job_id, JobState.FAILED, str(error))
-        except asyncio.CancelledError:
-            self._finish(job_id, JobState.INCOMPLETE, "the server was stopped")
-            raise
-        except Exception:
-            self._finish(job_id, JobState.FAILED, "a fault of this server; see its log")
-            raise
 
     def _conclude(self, job_id: str, result: DeviceUpgradeResult) -> None:
         self._jobs.put(replace(self._jobs.of(job_id), running=result.firmware))
