@@ -1,7 +1,6 @@
 """What people may change, checked; and what makes two alarms the same."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,33 +9,12 @@ from vms.gb28181.errors import ProtocolError
 from vms.gb28181.profiles import PROFILES, checked
 from vms.gb28181.version import Edition
 from vms.inventory.model import (
-    Channel,
-    ChannelPatch,
     Device,
     DevicePatch,
     ProfileValue,
     ReportedAlarm,
 )
 
-OVERRIDABLE = frozenset(
-    {
-        "class",
-        "site_type",
-        "longitude",
-        "latitude",
-        "address",
-        "management_unit",
-        "builder",
-        "maintainer",
-    }
-)
-"""What of a channel is set here beside its name and division; the last two no device reports."""
-
-_MOST_DEGREES = {"longitude": 180, "latitude": 90}
-_PATTERNS = {
-    "class": re.compile(r"[1239]"),
-    "site_type": re.compile(r"[0-9]{3}(?:[0-9]{2}){0,2}"),
-}
 MEDIA_TRANSPORTS = frozenset({"", "udp", "tcp_passive", "tcp_active"})
 LONGEST_NAME = 200
 LONGEST_SECRET = 64
@@ -48,7 +26,7 @@ def patched(device: Device, patch: DevicePatch) -> Device:
     """`device` with what a person wants changed; raises `InvalidError` for nonsense."""
     changed = replace(
         device,
-        name_override=_name(patch["name"]) if "name" in patch else device.name_override,
+        name_override=local_name(patch["name"]) if "name" in patch else device.name_override,
         secret=patch.get("secret", device.secret),
         sip_username=patch.get("sip_username", device.sip_username),
         media_transport=patch.get("media_transport", device.media_transport),
@@ -95,52 +73,6 @@ def _profile_fields(
     return merged if merged != device.profile_fields else device.profile_fields
 
 
-def patched_channel(channel: Channel, patch: ChannelPatch) -> Channel:
-    """`channel` with what a person sets over the report; raises `InvalidError` for nonsense."""
-    division = patch.get("division", channel.division_override) or None
-    if division is not None and not (division.isascii() and division.isdigit()):
-        raise InvalidError(f"a division is a civil code, digits only: {division[:40]!r}")
-    if division is not None and len(division) > 20:
-        raise InvalidError(f"a civil code of {len(division)} digits")
-    return replace(
-        channel,
-        name_override=_name(patch["name"]) if "name" in patch else channel.name_override,
-        division_override=division,
-        overrides=_overrides(channel, patch.get("overrides", {})),
-    )
-
-
-def _overrides(
-    channel: Channel, patch: Mapping[str, str | float | None]
-) -> Mapping[str, str | float]:
-    merged = dict(channel.overrides)
-    for name, value in patch.items():
-        if name not in OVERRIDABLE:
-            raise InvalidError(f"no such field of a channel: {name[:40]}")
-        if value is None or value == "":
-            merged.pop(name, None)
-        else:
-            merged[name] = _override(name, value)
-    if ("longitude" in merged) is not ("latitude" in merged):
-        raise InvalidError("a position has a longitude and a latitude")
-    return merged
-
-
-def _override(name: str, value: str | float) -> str | float:
-    most = _MOST_DEGREES.get(name)
-    if most is not None:
-        if isinstance(value, str) or not -most <= value <= most:
-            raise InvalidError(f"a {name} is a number of degrees, {most} at most")
-        return float(value)
-    pattern = _PATTERNS.get(name)
-    if not isinstance(value, str) or (pattern is not None and not pattern.fullmatch(value)):
-        raise InvalidError(f"not a {name.replace('_', ' ')}: {str(value)[:40]!r}")
-    text = _name(value)
-    if text is None:
-        raise InvalidError(f"a {name.replace('_', ' ')} is more than blanks")
-    return text
-
-
 def fingerprint(alarm: ReportedAlarm) -> str:
     """The same alarm sent again has the same CmdType, SN, time and body, within its device.
 
@@ -151,7 +83,7 @@ def fingerprint(alarm: ReportedAlarm) -> str:
     return f"{alarm.cmd_type}:{alarm.sn}:{when}:{body}"
 
 
-def _name(text: str | None) -> str | None:
+def local_name(text: str | None) -> str | None:
     """A name set by a person; empty goes back to the reported one."""
     if text is None or not text.strip():
         return None

@@ -15,7 +15,7 @@ from vms.events import (
     DuplicateDevice,
 )
 from vms.gb28181.ids import DeviceId
-from vms.inventory.changes import patched, patched_channel
+from vms.inventory.changes import patched
 from vms.inventory.journal import removal_of_device, removals
 from vms.inventory.model import (
     Cause,
@@ -29,6 +29,7 @@ from vms.inventory.model import (
     Waiting,
     WaitingVerdict,
 )
+from vms.inventory.overriding import patched_channel
 from vms.inventory.quarantine import address_text, is_over
 from vms.inventory.reads import InventoryReads
 from vms.inventory.roster import Record

@@ -51,7 +51,7 @@ from vms.inventory.registration import RegistrationFacts, is_alive_elsewhere, re
 from vms.inventory.reports import Reports
 from vms.inventory.roster import Record
 from vms.inventory.store import LastHeard, Stored
-from vms.inventory.thrift import thrifty_device, thrifty_item
+from vms.inventory.thrift import thrifty_device, thrifty_item, thrifty_overrides
 from vms.inventory.waiting_room import WaitingRoom
 
 log = structlog.get_logger(__name__)
@@ -140,6 +140,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
                 replace(
                     channel,
                     reported=thrifty_item(channel.reported, channel.device_id),
+                    overrides=thrifty_overrides(channel.overrides),
                     state=state,
                     state_since=_moment(since_s),
                 )

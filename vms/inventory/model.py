@@ -1,14 +1,15 @@
 """What is known of devices and channels. Everything is frozen; `Inventory` alone makes new ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias, TypedDict
 
-from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import CatalogItem
 from vms.gb28181.version import Edition
+from vms.inventory.effective import Effective
 
 DeviceKey = NewType("DeviceKey", int)
 """A device's row; never used again after removal. The ledger hangs on it."""
@@ -128,7 +129,7 @@ ReportedChannel: TypeAlias = CatalogItem
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Effective):
     """A channel on file: what was reported, what was set here, what follows from both."""
 
     key: ChannelKey
@@ -157,58 +158,6 @@ class Channel:
             since,
             self.absent_syncs,
         )
-
-    @property
-    def channel_id(self) -> ChannelId:
-        """The second half of the public key."""
-        return self.reported.channel_id
-
-    @property
-    def name(self) -> str:
-        """The local name where one was set, else the reported one."""
-        return self.name_override or self.reported.name
-
-    @property
-    def point_class(self) -> str:
-        """Class of the point (PointType): 1, 2, 3 or 9; empty where nobody told."""
-        return self._text("class", "PointType")
-
-    @property
-    def site_type(self) -> str:
-        """What surroundings it looks at (CapturePositionType, annex O): 3 to 7 digits, or empty."""
-        return self._text("site_type", "CapturePositionType")
-
-    @property
-    def management_unit(self) -> str:
-        """Who runs it; empty where nobody told."""
-        return self._text("management_unit", "ManagementUnit")
-
-    @property
-    def address(self) -> str:
-        """The local address where one was set, else the reported one."""
-        return str(self.overrides.get("address", self.reported.address))
-
-    @property
-    def longitude(self) -> float | None:
-        """Degrees, as set here, else as reported."""
-        return _degrees(self.overrides.get("longitude", self.reported.longitude))
-
-    @property
-    def latitude(self) -> float | None:
-        """Degrees, as set here, else as reported."""
-        return _degrees(self.overrides.get("latitude", self.reported.latitude))
-
-    def _text(self, name: str, element: str) -> str:
-        return str(self.overrides.get(name, self.reported.extra.get(element, "")))
-
-    @property
-    def division(self) -> str:
-        """Civil code: override, else as reported, else the ID's first six digits."""
-        return self.division_override or self.reported.civil_code or self.channel_id[:6]
-
-
-def _degrees(value: str | float | None) -> float | None:
-    return None if value is None else float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +204,8 @@ class ChannelPatch(TypedDict, total=False):
 
     name: str | None
     division: str | None
-    overrides: Mapping[str, str | float | None]
-    """Further fields by the names of `vms.inventory.changes.OVERRIDABLE`; others stay."""
+    overrides: Mapping[str, "str | float | Sequence[str] | None"]
+    """Further fields by the names of `vms.inventory.overriding.OVERRIDABLE`; others stay."""
 
 
 class WaitingVerdict(StrEnum):

@@ -15,6 +15,8 @@ mostly addresses and names, which do not."""
 
 _NOTHING: Mapping[str, str] = {}
 
+NO_OVERRIDES: Mapping[str, str | float] = {}
+
 
 def thrifty_item(item: ReportedChannel, device_id: str) -> ReportedChannel:
     """The same report with shared words; a parent that is the device itself is its own ID."""
@@ -53,6 +55,16 @@ def thrifty_device(device: Device) -> Device:
         firmware=_shared(device.firmware),
         user_agent=_shared(device.user_agent),
     )
+
+
+def thrifty_overrides(overrides: Mapping[str, str | float]) -> Mapping[str, str | float]:
+    """The same with shared words: thousands of cameras have one maintainer; most have none."""
+    if not overrides:
+        return NO_OVERRIDES
+    return {
+        intern(name): intern(value) if isinstance(value, str) else value
+        for name, value in overrides.items()
+    }
 
 
 def _shared(text: str) -> str:
