@@ -126,7 +126,7 @@ class Endpoint:
             registered_at=policy.registered_at,
             bars=self._gate.bars,
             on_broken=self.note_failure,
-            on_frame=self._message_received,
+            on_frame=self._frame_received,
             on_lost=self._connection_lost,
             stats=self._stats,
             silence_limit_s=policy.silence_limit_s,
@@ -185,12 +185,12 @@ class Endpoint:
         self._plain = PlainMessages(take, self._agent.is_in_dialog, self._is_trusted)
 
     def queue_registers(self, turnstile: Turnstile) -> Lobby:
-        """From now on REGISTERs by UDP wait their turn, and everything else goes past them."""
+        """From now on REGISTERs wait their turn, and everything else goes past them."""
         self._lobby = Lobby(
             turnstile,
             now=self._now,
             is_heard=self._is_heard,
-            deliver=self._message_received,
+            deliver=self._turn_came,
             send_away=self._sent_away,
         )
         return self._lobby
@@ -460,8 +460,25 @@ class Endpoint:
         self._message_received(data, flow)
         return False
 
+    def _frame_received(self, frame: bytes, flow: Flow) -> None:
+        if self._lobby is None or not self._lobby.takes(frame, flow):
+            self._message_received(frame, flow)
+
+    def _turn_came(self, data: bytes, flow: Flow) -> None:
+        """Of a connection that is gone nobody registers: it would have no road."""
+        if not flow.connection or self._connections.is_open(flow):
+            self._message_received(data, flow)
+
     def _is_heard(self, data: bytes, flow: Flow) -> bool:
-        return self._is_trusted(flow) or self._gate.admits(data, flow, self._now())
+        return self._is_trusted(flow) or self._is_admitted(data, flow, self._now())
+
+    def _is_admitted(self, data: bytes, flow: Flow, now: float) -> bool:
+        """Whether a stranger's message is read; who is banned loses his connection."""
+        if self._gate.admits(data, flow, now):
+            return True
+        if flow.connection and self._gate.bars(flow):
+            self._connections.cut(flow, "banned")
+        return False
 
     def _sent_away(self, request: bytes, answer: bytes, flow: Flow) -> None:
         self._stats.received += 1
@@ -478,9 +495,7 @@ class Endpoint:
             self._answered_in_short(data, answer, flow)
             return
         is_trusted = self._is_trusted(flow)
-        if not is_trusted and not self._gate.admits(data, flow, now):
-            if flow.connection and self._gate.bars(flow):
-                self._connections.cut(flow, "banned")
+        if not is_trusted and not self._is_admitted(data, flow, now):
             return
         try:
             message = parse_message(data)

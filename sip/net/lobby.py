@@ -1,4 +1,4 @@
-"""Where REGISTERs by UDP wait their turn, so that everything else goes past them.
+"""Where REGISTERs wait their turn, so that everything else goes past them.
 
 When a city comes back after a power cut its REGISTERs come faster than they can be judged and
 stored. One queue for all would have keepalives wait behind them, and the devices that are there
@@ -21,6 +21,9 @@ from sip.message import Flow
 
 ROOM: Final = 20_000
 """REGISTERs that may wait, with and without credentials each."""
+
+ROOM_BYTES: Final = 64 * 2**20
+"""What those that wait may have in all: a REGISTER by TCP may be large."""
 
 BUDGET_S: Final = 0.004
 """Working them off takes so long at most; then others on the event loop get their turn."""
@@ -111,6 +114,7 @@ class Lobby:
         self._proving: deque[_Waiting] = deque()
         self._asking: deque[_Waiting] = deque()
         self._marks: set[int] = set()
+        self._held_bytes = 0
         self._next: asyncio.Handle | None = None
         self.served = 0
         """REGISTERs without credentials whose turn came."""
@@ -128,7 +132,7 @@ class Lobby:
         return self._now() - min(firsts) if firsts else 0.0
 
     def takes(self, data: bytes, flow: Flow) -> bool:
-        """Whether this datagram is a REGISTER: then it is seen to."""
+        """Whether this message is a REGISTER: then it is seen to."""
         if not data.startswith(_REGISTER):
             return False
         mark = hash((data, flow.remote))
@@ -139,12 +143,13 @@ class Lobby:
             return True
         is_proof = _CREDENTIALS in data.lower()
         queue = self._proving if is_proof else self._asking
-        if len(queue) >= ROOM:
+        if len(queue) >= ROOM or self._held_bytes + len(data) > ROOM_BYTES:
             self.given_up += 1
             return True
         if not is_proof and self._is_sent_away(data, flow, mark):
             return True
         self._marks.add(mark)
+        self._held_bytes += len(data)
         queue.append(_Waiting(data, flow, self._now(), mark))
         if self._next is None:
             self._next = self._loop.call_soon(self._work)
@@ -170,6 +175,7 @@ class Lobby:
         while (queue := self._proving or self._asking) and self._turnstile.may_begin():
             data, flow, since, mark = queue.popleft()
             self._marks.discard(mark)
+            self._held_bytes -= len(data)
             if began - since > PATIENCE_S:
                 self.given_up += 1
             else:

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import pytest
 
@@ -275,12 +275,14 @@ def held_registrations(server: Server, monkeypatch: pytest.MonkeyPatch) -> Gener
 
 
 @asynccontextmanager
-async def crowd(server: Server, size: int) -> AsyncGenerator[list[SipPeer]]:
+async def crowd(
+    server: Server, size: int, transport: Literal["UDP", "TCP"] = "UDP"
+) -> AsyncGenerator[list[SipPeer]]:
     """Devices with hosts of their own that have not registered."""
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(
-                device(server, camera_id(number), host=f"127.0.1.{number + 1}")
+                device(server, camera_id(number), host=f"127.0.1.{number + 1}", transport=transport)
             )
             for number in range(size)
         ]
@@ -331,6 +333,46 @@ async def test_a_crowd_is_put_off_and_served_while_those_there_are_answered(
         await until(lambda: not server.overload.is_overloaded)
         assert "warning.overloaded" not in await server.readiness()
         assert (await late.register()).status == 200
+
+
+async def test_a_crowd_by_tcp_is_put_off_like_one_by_udp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overload, "UNDER_WAY", 1)
+    monkeypatch.setattr(overload, "CROWD", 4)
+    clock = FakeClock()
+    async with (
+        stage(tmp_path, clock) as server,
+        device(server, transport="TCP") as there,
+        crowd(server, 5, "TCP") as early,
+        device(server, camera_id(99), host="127.0.2.1", transport="TCP") as late,
+        device(server, OTHER_DEVICE, host="127.0.3.1") as first,
+    ):
+        assert (await there.register()).status == 200
+        authorization = first.authorization(await first.challenge())
+        with held_registrations(server, monkeypatch) as may_store:
+            storing = first.register_request(authorization)
+            first.send(storing)
+            await until(lambda: server.inbound.under_way == 1)
+            asked = [(peer, peer.register_request()) for peer in early]
+            for peer, raw in asked:
+                peer.send(raw)
+            await until(lambda: len(server.lobby) == len(early))
+            clock.advance(LONG_S)
+
+            refused = await late.ask(late.register_request())
+
+            assert refused.status == 503
+            assert SHORTEST_RETRY_S <= int(refused["Retry-After"]) <= LONGEST_RETRY_S
+            assert (await there.tell(keepalive())).status == 200
+            await early[0].close()
+            await until(lambda: server.endpoint.stats.connections == len(early) + 1)
+            may_store.set()
+            assert (await first.answer_to(storing)).status == 200
+            for peer, raw in asked[1:]:
+                assert (await peer.answer_to(raw)).status == 401
+        # Whose connection is gone by then is not even challenged.
+        assert server.registrar.results["challenged"] == 1 + 1 + len(early) - 1
 
 
 async def test_those_with_credentials_go_before_those_without(
