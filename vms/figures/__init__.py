@@ -1,0 +1,1 @@
+"""The figures operators are judged by: seconds by state, rates, outages, and what they rest on."""
