@@ -102,6 +102,7 @@ class Journal:
                 state,
                 is_listed_on=channel.reported.is_on and channel.absent_syncs == 0,
                 is_proven=is_proven,
+                is_planned=channel.is_planned,
             )
             known = record.channels.get(channel_id)
             its_cause = cause if known is None or not is_moved else Cause.DEVICE

@@ -76,14 +76,19 @@ def device_state(reach: Reach) -> State:
             return State.OFFLINE
 
 
-def channel_state(device: State, *, is_listed_on: bool, is_proven: bool) -> State:
+def channel_state(
+    device: State, *, is_listed_on: bool, is_proven: bool, is_planned: bool = False
+) -> State:
     """What the ledger says of a channel.
 
     The device comes first: nobody reaches a camera behind an unreachable device, and what is not
     known of the device is not known of the camera. Then the picture: a camera that was just seen is
     there, whatever the catalogue says. Then the catalogue: `is_listed_on` when its last word was ON
-    and its last complete answer named the channel.
+    and its last complete answer named the channel. Ahead of all of it: a camera that is planned
+    only, for no device has named it yet, is not commissioned, whatever its device does.
     """
+    if is_planned and not is_proven:
+        return State.NOT_COMMISSIONED
     if device is not State.ONLINE_SIGNALLED:
         return device
     if is_proven:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, TypeAlias, TypedDict
+from typing import Final, NewType, TypeAlias, TypedDict
 
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import CatalogItem
@@ -128,9 +128,17 @@ ReportedChannel: TypeAlias = CatalogItem
 """A channel as its device reported it: the catalogue's item, kept as it was read."""
 
 
+NEVER_REPORTED: Final = -1
+"""In place of a count of absences."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel(Effective):
-    """A channel on file: what was reported, what was set here, what follows from both."""
+    """A channel on file: what was reported, what was set here, what follows from both.
+
+    `absent_syncs` counts the complete catalogues in a row that left it out; `NEVER_REPORTED` where
+    a person put it on file and no device has named it yet.
+    """
 
     key: ChannelKey
     device_key: DeviceKey
@@ -142,6 +150,11 @@ class Channel(Effective):
     state: State = State.NOT_COMMISSIONED
     state_since: datetime | None = None
     absent_syncs: int = 0
+
+    @property
+    def is_planned(self) -> bool:
+        """A person put it on file, and its device has not named it yet: no catalogue misses it."""
+        return self.absent_syncs == NEVER_REPORTED
 
     def in_state(self, state: State, since: datetime) -> "Channel":
         """The same channel in another state."""

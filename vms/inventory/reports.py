@@ -176,7 +176,7 @@ class Reports(Vigilance):
         if not complete:
             return diff
         for channel_id, known in record.channels.items():
-            if channel_id in named:
+            if channel_id in named or known.is_planned:
                 continue
             if not named:
                 off = replace(known.reported, is_on=False)
