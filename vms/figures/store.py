@@ -6,13 +6,15 @@ in memory. Reading goes over raw rows and archive alike; who asks need not know 
 Writes return after the commit. Raises `UnavailableError` when the database cannot serve.
 """
 
-from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vms.inventory.model import Cause, State, SubjectKind
 from vms.inventory.placement import Place
+
+if TYPE_CHECKING:
+    from array import array
 
 STATES = tuple(State)
 """A state's number in `Spans.values` is its place here; also what packed columns hold."""
