@@ -13,7 +13,8 @@ from typing import Literal
 from fpdf import FPDF
 from fpdf.fonts import FontFace
 
-from vms.reports.model import Circular, Verdict
+from vms.figures.model import Verdict
+from vms.reports.model import Circular
 from vms.reports.wording import DASH, Language, Wording, hours, percent, points
 
 FONT = "report"
@@ -124,16 +125,16 @@ class Document:
         pairs = [
             ("channels", f"{total.channels:,}"),
             ("online_rate", percent(total.online_rate)),
-            ("target", percent(circular.yardstick.target)),
-            ("verdict", words.verdict(circular.yardstick.verdict(total))),
-            ("coverage", percent(total.coverage)),
+            ("target", percent(circular.targets.online_rate)),
+            ("verdict", words.verdict(circular.verdict(total))),
+            ("coverage", percent(total.seconds.coverage)),
             ("previous_rate", percent(before)),
-            ("offline_h", hours(total.offline_s)),
-            ("unknown_h", hours(total.unknown_s)),
-            ("excluded_h", hours(total.excluded_s)),
-            ("not_commissioned_h", hours(total.not_commissioned_s)),
+            ("offline_h", hours(total.seconds.offline_s)),
+            ("unknown_h", hours(total.seconds.unknown_s)),
+            ("excluded_h", hours(total.seconds.excluded_s)),
+            ("not_commissioned_h", hours(total.seconds.not_commissioned_s)),
             ("own_absence", hours(circular.own_absence_s)),
-            ("outage_count", f"{total.outages:,}"),
+            ("outage_count", f"{total.outages.outages:,}"),
             ("self_check", words.self_check(circular)),
         ]
         self._section("summary")
@@ -150,7 +151,7 @@ class Document:
         height = 42.0
         if paper.will_page_break(height + 10):
             paper.add_page()
-        top, target = paper.get_y() + 2, circular.yardstick.target
+        top, target = paper.get_y() + 2, circular.targets.online_rate
         lowest = max(0.0, min(*known, target) - 0.02)
 
         def y_of(rate: float) -> float:
@@ -200,16 +201,16 @@ class Document:
                     f"{region.figure.channels:,}",
                     percent(region.figure.online_rate),
                     points(region.change),
-                    percent(region.figure.coverage),
-                    hours(region.figure.offline_s),
-                    self._words.verdict(circular.yardstick.verdict(region.figure)),
+                    percent(region.figure.seconds.coverage),
+                    hours(region.figure.seconds.offline_s),
+                    self._words.verdict(circular.verdict(region.figure)),
                 )
                 for rank, region in enumerate(circular.ranked, start=1)
             ],
             marked={
                 index
                 for index, region in enumerate(circular.ranked)
-                if circular.yardstick.verdict(region.figure) is Verdict.MISSED
+                if circular.verdict(region.figure) is Verdict.MISSED
             },
         )
 
@@ -224,7 +225,7 @@ class Document:
                     region.figure.key,
                     percent(region.figure.online_rate),
                     str(region.periods_under),
-                    hours(region.figure.offline_s),
+                    hours(region.figure.seconds.offline_s),
                 )
                 for region in self._circular.under_the_line
             ],
@@ -279,8 +280,8 @@ class Document:
                     camera.channel_id,
                     camera.division,
                     percent(camera.figure.online_rate),
-                    hours(camera.figure.offline_s),
-                    f"{camera.figure.outages:,}",
+                    hours(camera.figure.seconds.offline_s),
+                    f"{camera.figure.outages.outages:,}",
                 )
                 for camera in self._circular.worst(MOST_WORST)
             ],

@@ -1,6 +1,6 @@
 """A circular as it is frozen: whole seconds and words, nothing that has to be looked up again.
 
-Only integers are kept of the figures. Rates follow from them, so that the same facts give the same
+Only whole seconds are kept of the figures. Rates follow from them, so that the same facts give the
 bytes, and the same bytes the same hash.
 """
 
@@ -8,24 +8,15 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
 from vms.errors import InvalidError
-
-PER_TEN_THOUSAND = 10_000
+from vms.figures.model import OutageFigures, RateRow, Seconds, Targets, Verdict
 
 MOST_UNPACKED = 512 * 1024 * 1024
 """Bytes of a frozen circular; a hundred thousand cameras take a tenth of it."""
-
-
-class Verdict(StrEnum):
-    """What a rate is worth, and whether it reaches the target."""
-
-    MET = "met"
-    MISSED = "missed"
-    INSUFFICIENT_EVIDENCE = "insufficient_evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,74 +26,29 @@ class Figure:
     key: str
     name: str
     channels: int
-    proven_s: int
-    signalled_s: int
-    offline_s: int
-    unknown_s: int
-    excluded_s: int
-    not_commissioned_s: int
-    outages: int = 0
-    ended_outages: int = 0
-    longest_outage_s: int = 0
+    seconds: Seconds
+    outages: OutageFigures
 
-    @property
-    def online_s(self) -> int:
-        """Proven and signalled."""
-        return self.proven_s + self.signalled_s
-
-    @property
-    def observed_s(self) -> int:
-        """What the online rate is taken of."""
-        return self.online_s + self.offline_s
-
-    @property
-    def total_s(self) -> int:
-        """Every second of the row, whatever its state."""
-        return self.observed_s + self.unknown_s + self.excluded_s + self.not_commissioned_s
+    @classmethod
+    def of(cls, row: RateRow) -> Self:
+        """A row of the figures as it is kept."""
+        outages = row.outage_figures or OutageFigures(0, 0, 0)
+        return cls(row.key, row.name, row.channels, row.seconds, outages)
 
     @property
     def online_rate(self) -> float | None:
         """None where nothing was observed."""
-        return self.online_s / self.observed_s if self.observed_s else None
-
-    @property
-    def coverage(self) -> float | None:
-        """The share of the seconds that count in which somebody was observing."""
-        counting_s = self.observed_s + self.unknown_s
-        return self.observed_s / counting_s if counting_s else None
+        return self.seconds.online_rate
 
     @property
     def mttr_s(self) -> float | None:
         """Offline seconds for each outage that ended."""
-        return self.offline_s / self.ended_outages if self.ended_outages else None
+        return self.seconds.offline_s / self.outages.ended if self.outages.ended else None
 
     @property
     def mtbf_s(self) -> float | None:
         """Online seconds for each outage that began."""
-        return self.online_s / self.outages if self.outages else None
-
-
-@dataclass(frozen=True, slots=True)
-class Yardstick:
-    """What is asked of everybody, in ten-thousandths."""
-
-    target_per_ten_thousand: int = 9_000
-    coverage_per_ten_thousand: int = 9_500
-
-    @property
-    def target(self) -> float:
-        """The online rate that is asked for."""
-        return self.target_per_ten_thousand / PER_TEN_THOUSAND
-
-    def verdict(self, figure: Figure) -> Verdict:
-        """Compared as integers: no rounding decides over anybody."""
-        counting_s = figure.observed_s + figure.unknown_s
-        enough_s = self.coverage_per_ten_thousand * counting_s
-        if not figure.observed_s or PER_TEN_THOUSAND * figure.observed_s < enough_s:
-            return Verdict.INSUFFICIENT_EVIDENCE
-        asked_s = self.target_per_ten_thousand * figure.observed_s
-        is_met = PER_TEN_THOUSAND * figure.online_s >= asked_s
-        return Verdict.MET if is_met else Verdict.MISSED
+        return self.seconds.online_s / self.outages.outages if self.outages.outages else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +135,7 @@ class Circular:
     end_s: int
     time_zone: str
     level: int
-    yardstick: Yardstick
+    targets: Targets
     total: Figure
     previous: Figure | None
     regions: tuple[Region, ...]
@@ -215,24 +161,26 @@ class Circular:
             ),
         )
 
+    def verdict(self, figure: Figure) -> Verdict:
+        """Against the target of this circular."""
+        return figure.seconds.verdict(self.targets)
+
     def is_ranked(self, region: Region) -> bool:
         """Whether the evidence allows a place."""
-        return self.yardstick.verdict(region.figure) is not Verdict.INSUFFICIENT_EVIDENCE
+        return self.verdict(region.figure) is not Verdict.INSUFFICIENT_EVIDENCE
 
     @property
     def under_the_line(self) -> Sequence[Region]:
         """Those that missed the target, the worst first."""
-        missed = [
-            region
-            for region in self.ranked
-            if self.yardstick.verdict(region.figure) is Verdict.MISSED
-        ]
+        missed = [region for region in self.ranked if self.verdict(region.figure) is Verdict.MISSED]
         return missed[::-1]
 
     def worst(self, most: int) -> Sequence[CameraLine]:
         """Cameras with the most offline seconds; none that was never offline."""
-        offline = (camera for camera in self.cameras if camera.figure.offline_s)
-        ordered = sorted(offline, key=lambda each: (-each.figure.offline_s, each.figure.key))
+        offline = (camera for camera in self.cameras if camera.figure.seconds.offline_s)
+        ordered = sorted(
+            offline, key=lambda each: (-each.figure.seconds.offline_s, each.figure.key)
+        )
         return ordered[:most]
 
 

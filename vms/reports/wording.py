@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from vms.reports.model import Circular, Verdict
+from vms.figures.model import Verdict
+from vms.reports.model import Circular
 
 DASH = "\N{EN DASH}"
 """Stands where there is nothing to say."""
@@ -147,7 +148,7 @@ class Wording:
 
     def notes(self, circular: Circular) -> list[str]:
         """How the figures came about, a sentence each."""
-        share = circular.yardstick.coverage_per_ten_thousand / 100
+        share = circular.targets.coverage * 100
         facts = {"coverage": f"{share:g}%", "zone": circular.time_zone}
         index = 0 if self.language is Language.ZH else 1
         return [pair[index].format(**facts) for pair in _NOTES]

@@ -110,28 +110,28 @@ class Workbook:
         sheet.set_column(1, 1, 72)
         sheet.write_string(0, 0, words("title"), self._title)
         total, previous = circular.total, circular.previous
-        verdict = circular.yardstick.verdict(total)
+        verdict = circular.verdict(total)
         rows: list[tuple[str, Cell, Format]] = [
             (words("issuer"), circular.issuer, self._text),
             (words("period"), words.period(circular), self._text),
             (words("channels"), total.channels, self._count),
             (words("online_rate"), total.online_rate, self._percent),
-            (words("target"), circular.yardstick.target, self._percent),
+            (words("target"), circular.targets.online_rate, self._percent),
             (words("verdict"), words.verdict(verdict), self._text),
-            (words("coverage"), total.coverage, self._percent),
+            (words("coverage"), total.seconds.coverage, self._percent),
             (
                 words("previous_rate"),
                 None if previous is None else previous.online_rate,
                 self._percent,
             ),
-            (words("online_h"), total.online_s / 3600, self._hours),
-            (words("proven_h"), total.proven_s / 3600, self._hours),
-            (words("offline_h"), total.offline_s / 3600, self._hours),
-            (words("unknown_h"), total.unknown_s / 3600, self._hours),
-            (words("excluded_h"), total.excluded_s / 3600, self._hours),
-            (words("not_commissioned_h"), total.not_commissioned_s / 3600, self._hours),
+            (words("online_h"), total.seconds.online_s / 3600, self._hours),
+            (words("proven_h"), total.seconds.proven_s / 3600, self._hours),
+            (words("offline_h"), total.seconds.offline_s / 3600, self._hours),
+            (words("unknown_h"), total.seconds.unknown_s / 3600, self._hours),
+            (words("excluded_h"), total.seconds.excluded_s / 3600, self._hours),
+            (words("not_commissioned_h"), total.seconds.not_commissioned_s / 3600, self._hours),
             (words("own_absence"), circular.own_absence_s / 3600, self._hours),
-            (words("outage_count"), total.outages, self._count),
+            (words("outage_count"), total.outages.outages, self._count),
             (words("self_check"), words.self_check(circular), self._text),
             (words("inputs"), circular.proof.inputs_sha256, self._text),
         ]
@@ -154,7 +154,7 @@ class Workbook:
                     rank if circular.is_ranked(region) else None,
                     region.figure.name,
                     region.figure.key,
-                    circular.yardstick.target,
+                    circular.targets.online_rate,
                     None if region.previous is None else region.previous.online_rate,
                     None if region.change is None else region.change * 100,
                     *self._figure(region.figure),
@@ -179,7 +179,7 @@ class Workbook:
         name = words("daily")
 
         def row(day: Day) -> list[Cell]:
-            target = circular.yardstick.target
+            target = circular.targets.online_rate
             return [words.day(day.start_s), target, *self._figure(day.figure)]
 
         sheet = self._table(name, columns, map(row, circular.days))
@@ -277,18 +277,18 @@ class Workbook:
         return [
             figure.channels,
             figure.online_rate,
-            figure.coverage,
-            self._words.verdict(self._circular.yardstick.verdict(figure)),
-            figure.online_s / 3600,
-            figure.proven_s / 3600,
-            figure.offline_s / 3600,
-            figure.unknown_s / 3600,
-            figure.excluded_s / 3600,
-            figure.not_commissioned_s / 3600,
-            figure.outages,
+            figure.seconds.coverage,
+            self._words.verdict(self._circular.verdict(figure)),
+            figure.seconds.online_s / 3600,
+            figure.seconds.proven_s / 3600,
+            figure.seconds.offline_s / 3600,
+            figure.seconds.unknown_s / 3600,
+            figure.seconds.excluded_s / 3600,
+            figure.seconds.not_commissioned_s / 3600,
+            figure.outages.outages,
             None if figure.mttr_s is None else figure.mttr_s / 3600,
             None if figure.mtbf_s is None else figure.mtbf_s / 3600,
-            figure.longest_outage_s / 3600,
+            figure.outages.longest_s / 3600,
         ]
 
     def _table(

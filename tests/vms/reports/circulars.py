@@ -1,5 +1,6 @@
 """A circular of three districts, with every part that a circular can have."""
 
+from vms.figures.model import OutageFigures, Seconds, Targets
 from vms.reports.model import (
     CameraLine,
     Circular,
@@ -9,7 +10,6 @@ from vms.reports.model import (
     OutageLine,
     Proof,
     Region,
-    Yardstick,
 )
 
 DAY_S = 86_400
@@ -20,20 +20,13 @@ DAYS = 4
 def figure(key: str, name: str, channels: int, offline_s: int, unknown_s: int = 0) -> Figure:
     """All that was not offline or unknown was online, a third of it proven."""
     online_s = channels * DAYS * DAY_S - offline_s - unknown_s
-    return Figure(
-        key,
-        name,
-        channels,
-        online_s // 3,
-        online_s - online_s // 3,
-        offline_s,
-        unknown_s,
-        0,
-        0,
-        outages=3,
-        ended_outages=2,
-        longest_outage_s=offline_s // 2,
+    seconds = Seconds(
+        proven_s=online_s // 3,
+        signalled_s=online_s - online_s // 3,
+        offline_s=offline_s,
+        unknown_s=unknown_s,
     )
+    return Figure(key, name, channels, seconds, OutageFigures(3, 2, offline_s // 2))
 
 
 def a_circular(cameras: int = 30, hostile_name: str = '=HYPERLINK("x")') -> Circular:
@@ -57,7 +50,7 @@ def a_circular(cameras: int = 30, hostile_name: str = '=HYPERLINK("x")') -> Circ
         end_s=START_S + DAYS * DAY_S,
         time_zone="Asia/Shanghai",
         level=6,
-        yardstick=Yardstick(),
+        targets=Targets(),
         total=figure("all", "", 30, 349_201, 1_728_000),
         previous=figure("all", "", 30, 500_000),
         regions=(

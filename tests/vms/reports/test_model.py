@@ -6,7 +6,8 @@ import pytest
 
 from tests.vms.reports.circulars import a_circular, figure
 from vms.errors import InvalidError
-from vms.reports.model import Figure, Verdict, Yardstick, freeze, sha256_of, thaw
+from vms.figures.model import OutageFigures, Seconds
+from vms.reports.model import Figure, freeze, sha256_of, thaw
 
 
 def test_a_frozen_circular_is_read_back_as_it_was() -> None:
@@ -35,25 +36,6 @@ def test_what_was_not_frozen_here_is_refused(damaged: bytes) -> None:
         thaw(damaged)
 
 
-def test_a_rate_that_meets_the_target_to_the_second_is_met_and_one_second_less_is_not() -> None:
-    def of(online_s: int, offline_s: int) -> Figure:
-        return Figure("", "", 1, 0, online_s, offline_s, 0, 0, 0)
-
-    yardstick = Yardstick(target_per_ten_thousand=9_000)
-
-    assert yardstick.verdict(of(9_000, 1_000)) is Verdict.MET
-    assert yardstick.verdict(of(8_999, 1_001)) is Verdict.MISSED
-
-
-def test_coverage_just_under_its_limit_allows_no_verdict() -> None:
-    def of(observed_s: int, unknown_s: int) -> Figure:
-        return Figure("", "", 1, 0, observed_s, 0, unknown_s, 0, 0)
-
-    assert Yardstick().verdict(of(9_500, 500)) is Verdict.MET
-    assert Yardstick().verdict(of(9_499, 501)) is Verdict.INSUFFICIENT_EVIDENCE
-    assert Yardstick().verdict(of(0, 0)) is Verdict.INSUFFICIENT_EVIDENCE
-
-
 def test_regions_are_ranked_by_rate_and_those_hardly_observed_come_last() -> None:
     circular = a_circular()
 
@@ -64,12 +46,12 @@ def test_regions_are_ranked_by_rate_and_those_hardly_observed_come_last() -> Non
 def test_the_worst_cameras_are_those_longest_offline_and_never_one_that_was_not() -> None:
     worst = a_circular(cameras=3).worst(20)
 
-    assert [camera.figure.offline_s for camera in worst] == [200, 100]
+    assert [camera.figure.seconds.offline_s for camera in worst] == [200, 100]
 
 
 def test_mean_times_are_seconds_over_outages_and_nothing_without_any() -> None:
     some = figure("", "", 1, 600)
 
     assert (some.mttr_s, some.mtbf_s) == (300, (4 * 86_400 - 600) / 3)
-    assert Figure("", "", 1, 0, 1, 0, 0, 0, 0).mttr_s is None
-    assert Figure("", "", 1, 0, 1, 0, 0, 0, 0).mtbf_s is None
+    none = Figure("", "", 1, Seconds(signalled_s=1), OutageFigures(0, 0, 0))
+    assert (none.mttr_s, none.mtbf_s) == (None, None)
