@@ -23,10 +23,11 @@ NETWORK_SHARE: Final = 16
 """A network may fail so many times as often as one host."""
 
 UNANSWERED_CHALLENGE: Final = 0.2
-"""What a 401 counts for as long as nobody has answered one rightly: first ones are normal."""
+"""What a 401 counts until somebody at that host has answered one rightly: first ones are normal."""
 
 BEYOND_ALLOWANCE: Final = 0.05
-"""What a request counts for that is dropped because the allowance is used up."""
+"""What a request counts for that is dropped because the allowance is used up, where its port sends
+more of them than a device would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,25 @@ class Bans:
         self._fail(host_of(host), why, now, weight, limit)
         self._fail(network_of(host), why, now, weight, limit * NETWORK_SHARE)
 
-    def note_success(self, host: str) -> None:
-        """That host proved to be a device's."""
+    def note_success(self, host: str, now: float) -> None:
+        """That host proved to be a device's: its failures are forgotten, by its network too."""
+        limit = self._after_failures
+        forgiven = self._left(host_of(host), now, limit)
         self._failing.pop(host_of(host), None)
+        network = network_of(host)
+        left = self._left(network, now, limit * NETWORK_SHARE)
+        if left > forgiven:
+            self._failing[network] = (left - forgiven, now)
+        else:
+            self._failing.pop(network, None)
+
+    def _left(self, source: str, now: float, limit: float) -> float:
+        """Its failures that have not drained away."""
+        failures, since = self._failing.get(source, (0.0, now))
+        return max(0.0, failures - (now - since) * limit / WINDOW_S)
 
     def _fail(self, source: str, why: str, now: float, weight: float, limit: float) -> None:
-        failures, since = self._failing.get(source, (0.0, now))
-        failures = max(0.0, failures - (now - since) * limit / WINDOW_S) + weight
+        failures = self._left(source, now, limit) + weight
         if failures > limit:
             self._failing.pop(source, None)
             self._impose(source, why, now)

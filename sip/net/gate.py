@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sip.allowance import StrangersAllowance
+from sip.allowance import Allowance, StrangersAllowance
 from sip.bans import BEYOND_ALLOWANCE, Ban, Bans
 from sip.message import Flow
 from sip.net.stats import EndpointStats
@@ -13,6 +13,10 @@ STRANGER_ANSWERS_PER_S: Final = 10
 STRANGER_BYTES_PER_S: Final = 8 * 1024
 STRANGER_RESPONSES_PER_S: Final = 100
 """Responses that strangers may send: those to our own requests, before a device is registered."""
+
+STRANGER_REQUESTS_PER_S: Final = 10
+"""Unread ones of one port that do not speak against its host: no device sends as many, but
+thousands behind one address may begin at the same moment."""
 
 REFLECTION_LIMIT: Final = 1.6
 """How much longer than its datagram an answer to a stranger may be: the source may be forged."""
@@ -62,6 +66,7 @@ class Gate:
         self._registered_at = policy.registered_at
         self._allowance = StrangersAllowance(STRANGER_ANSWERS_PER_S, STRANGER_BYTES_PER_S)
         self._responses = StrangersAllowance(STRANGER_RESPONSES_PER_S, _RESPONSE_BYTES_PER_S)
+        self._unread = Allowance(STRANGER_REQUESTS_PER_S, _RESPONSE_BYTES_PER_S)
         self._bans = {
             transport: Bans(policy.ban_after_failures, policy.ban_s) for transport in ("UDP", "TCP")
         }
@@ -83,7 +88,7 @@ class Gate:
         if not admitted:
             stats.strangers_ignored += 1
             stats.strangers_ignored_bytes += len(data)
-            if not registered:
+            if not registered and not self._unread.spend(remote, len(data), now):
                 bans.note_failure(remote.host, "flood", now, BEYOND_ALLOWANCE)
         return admitted
 
@@ -116,7 +121,7 @@ class Gate:
     def note_success(self, flow: Flow) -> None:
         """That host proved to be a device's."""
         for bans in self._bans.values():
-            bans.note_success(flow.remote.host)
+            bans.note_success(flow.remote.host, self._now())
 
     def bans(self) -> Sequence[Ban]:
         """Those in force, of datagrams and of connections."""

@@ -5,7 +5,7 @@ import itertools
 import socket
 import time
 from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from sip.net.endpoint import (
     IncomingRequest,
 )
 from tests.sip.endpoints import answer_ok, invitation, message, opened, towards
-from tests.support.sip_peer import SipPeer
+from tests.support.sip_peer import Message, SipPeer
 from tests.support.waiting import until
 from tests.vms.signalling.stage import DEVICE, device, keepalive, registered, stage
 from vms.server import Server
@@ -29,6 +29,7 @@ from vms.server import Server
 SCANNER = "127.66.0.1"
 TRAP = "127.77.0.1"
 DEVICES = 5
+SITE = 2_000
 PACKETS = 10_000
 CHUNK = 100
 PATIENCE_S = 60.0
@@ -207,6 +208,62 @@ async def test_nobody_is_banned_where_a_device_is_registered(tmp_path: Path) -> 
 
         assert endpoint.bans() == []
         assert await insisting(camera, camera.message(keepalive())) == 200
+
+
+async def registering(camera: SipPeer) -> int:
+    """The whole dialogue, with the repeats of RFC 3261 (timer E); its last status."""
+
+    async def answer_to(raw: bytes) -> Message:
+        wait_s = 0.5
+        while True:
+            camera.send(raw)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    return await camera.answer_to(raw)
+            wait_s = min(2 * wait_s, 4.0)
+
+    challenged = await answer_to(camera.register_request())
+    answer = await answer_to(camera.register_request(camera.authorization(challenged)))
+    return answer.status
+
+
+async def test_a_site_of_two_thousand_cameras_behind_one_address_comes_back_at_once(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as server, AsyncExitStack() as stack:
+        cameras = [
+            await stack.enter_async_context(
+                device(server, f"3402000000132{number:07}", host="127.66.0.3")
+            )
+            for number in range(SITE)
+        ]
+        with socket_at(SCANNER, server.endpoint) as scanner:
+            site = asyncio.gather(*map(registering, cameras))
+            numbers = itertools.count()
+
+            def is_banned() -> bool:
+                for number in itertools.islice(numbers, CHUNK):
+                    scanner.send(scan(SCANNER, number))
+                return len(server.endpoint.bans()) > 0
+
+            await until(is_banned)
+
+            assert await site == [200] * SITE
+        assert [ban.host for ban in server.endpoint.bans()] == [SCANNER]
+        assert server.endpoint.stats.bans_imposed == 1
+
+
+async def test_cameras_that_wait_for_approval_with_the_right_password_ban_nobody(
+    tmp_path: Path,
+) -> None:
+    async with (
+        stage(tmp_path, sip__admission="approve", sip__ban_after_failures="1") as server,
+        device(server) as camera,
+    ):
+        for _ in range(4):
+            assert (await camera.register()).status == 403
+
+        assert server.endpoint.bans() == []
 
 
 async def test_a_lifted_ban_is_over(tmp_path: Path) -> None:

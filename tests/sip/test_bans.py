@@ -44,10 +44,24 @@ def test_failures_drain_away() -> None:
 def test_a_success_clears_a_host() -> None:
     table = Bans(60, 300)
     fail(table, "192.0.2.1", 60)
-    table.note_success("192.0.2.1")
+    table.note_success("192.0.2.1", 0.0)
     fail(table, "192.0.2.1", 60)
 
     assert table.listed(0.0) == []
+
+
+def test_a_success_clears_what_its_host_cost_its_network() -> None:
+    table = Bans(60, 300)
+    for number in range(100):
+        fail(table, f"192.0.2.{number}", 50)
+        table.note_success(f"192.0.2.{number}", 0.0)
+    for number in range(100, 250):
+        fail(table, f"192.0.2.{number}", 6)
+
+    assert table.listed(0.0) == []
+    fail(table, "192.0.2.250", 60)
+    fail(table, "192.0.2.251", 1)
+    assert [ban.host for ban in table.listed(0.0)] == ["192.0.2.0/24"]
 
 
 def test_challenges_count_little() -> None:

@@ -27,6 +27,7 @@ from vms.inventory.registration import (
     Admission,
     Answer,
     Challenge,
+    DigestVerdict,
     Refusal,
     Refuse,
     RegistrationFacts,
@@ -97,7 +98,7 @@ FAILURE_WEIGHTS = {
     Cause.WRONG_PASSWORD: 1.0,
     Cause.USERNAME: 1.0,
     Cause.FROM_TO: 1.0,
-    Cause.NOT_ALLOWED: 1.0,
+    Cause.NOT_ALLOWED: 0.2,
     Cause.REFUSED: 1.0,
     Cause.WAITS: 0.2,
     Cause.REALM: 0.2,
@@ -105,7 +106,10 @@ FAILURE_WEIGHTS = {
     Cause.STALE: UNANSWERED_CHALLENGE,
 }
 """How much a REGISTER in vain speaks against its source. A device that waits to be let in asks
-again and again, and is no scanner."""
+again and again, and is no scanner; nor is one that is not on file yet."""
+
+WITH_A_RIGHT_DIGEST = frozenset({Cause.WAITS, Cause.OTHER_ADDRESS, Cause.EXPIRY})
+"""Refusals that speak for their source where the digest was right."""
 
 
 class Registrar:
@@ -212,7 +216,8 @@ class Registrar:
             case Refuse() as refuse:
                 mixed_up = Cause.USERNAME if facts.to_id == device_id else Cause.FROM_TO
                 cause = CAUSES.get(refuse.refusal, mixed_up)
-                self._note(request, flow, device_id, cause, refuse.refusal.value)
+                is_known = proof.verdict is DigestVerdict.RIGHT and cause in WITH_A_RIGHT_DIGEST
+                self._note(request, flow, device_id, cause, refuse.refusal.value, is_known=is_known)
                 return await self._refused(request, flow, device_id, refuse)
             case Accept(expires_s=0):
                 return await self._unregistered(request, flow, device_id)
@@ -367,8 +372,16 @@ class Registrar:
             del self._stored[oldest]
 
     def _note(
-        self, request: Request, flow: Flow, device_id: DeviceId, cause: Cause, result: str
+        self,
+        request: Request,
+        flow: Flow,
+        device_id: DeviceId,
+        cause: Cause,
+        result: str,
+        *,
+        is_known: bool = False,
     ) -> None:
+        """`is_known`: refused, but it knows the password, so it is no scanner."""
         self._count(result)
         uri = readable(request.uri)
         attempt = self.history.note(
@@ -380,7 +393,7 @@ class Registrar:
             asked_for=uri,
             names_us=self._server_id in uri,
         )
-        if cause is Cause.ACCEPTED:
+        if is_known or cause is Cause.ACCEPTED:
             self._endpoint.note_success(flow)
         elif cause in FAILURE_WEIGHTS:
             self._endpoint.note_failure(flow, cause.value, FAILURE_WEIGHTS[cause])
