@@ -21,6 +21,7 @@ from vms.inventory.model import (
     TreeNode,
     Waiting,
 )
+from vms.inventory.placement import Place, Placement, PlaceStep, Unplaced
 from vms.inventory.store import ClockStep, LastHeard, Stored
 
 
@@ -47,6 +48,8 @@ class InMemoryDeviceStore(InMemoryReportStore):
         self._alarms: dict[tuple[DeviceKey, str], Alarm] = {}
         self._waiting: dict[tuple[str, str], Waiting] = {}
         self._nodes: dict[DeviceKey, dict[str, TreeNode]] = {}
+        self._place_keys: dict[Place, int] = {}
+        self._placements: dict[ChannelKey, list[Placement]] = {}
 
     async def load_all(self) -> Stored:
         self._require()
@@ -74,11 +77,22 @@ class InMemoryDeviceStore(InMemoryReportStore):
                 if key not in self._removed_devices
                 for node in nodes.values()
             ),
+            open_placements=tuple(
+                rows[-1]
+                for _, rows in sorted(self._placements.items())
+                if rows and rows[-1].end_s is None
+            ),
         )
 
-    async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
+    async def save_device(
+        self,
+        device: Device,
+        transitions: Sequence[Transition] = (),
+        places: Sequence[PlaceStep] = (),
+    ) -> None:
         await self._commit()
         self._write_ledger(transitions)
+        self._write_places(places)
         self._devices[device.key] = _in_utc(device)
 
     async def touch_devices(self, devices: Sequence[Device]) -> None:
@@ -110,10 +124,15 @@ class InMemoryDeviceStore(InMemoryReportStore):
                 )
 
     async def remove_device(
-        self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]
+        self,
+        key: DeviceKey,
+        channels: Sequence[ChannelKey],
+        transitions: Sequence[Transition],
+        places: Sequence[PlaceStep] = (),
     ) -> None:
         await self._commit()
         self._write_ledger(transitions)
+        self._write_places(places)
         self._removed_devices.add(key)
         self._forget_latest(key)
         self._removed_channels.update(channels)
@@ -123,9 +142,11 @@ class InMemoryDeviceStore(InMemoryReportStore):
         saved: Sequence[Channel],
         removed: Sequence[ChannelKey] = (),
         transitions: Sequence[Transition] = (),
+        places: Sequence[PlaceStep] = (),
     ) -> None:
         await self._commit()
         self._write_ledger(transitions)
+        self._write_places(places)
         self._channels.update((channel.key, channel) for channel in saved)
         self._removed_channels.update(removed)
 
@@ -136,9 +157,42 @@ class InMemoryDeviceStore(InMemoryReportStore):
         kept = {} if replaces else self._nodes.get(key, {})
         self._nodes[key] = {**kept, **{node.node_id: node for node in nodes}}
 
-    async def append(self, transitions: Sequence[Transition]) -> None:
+    async def append(
+        self, transitions: Sequence[Transition], places: Sequence[PlaceStep] = ()
+    ) -> None:
         await self._commit()
         self._write_ledger(transitions)
+        self._write_places(places)
+
+    async def placements(self, key: ChannelKey) -> Sequence[Placement]:
+        self._require()
+        return list(self._placements.get(key, ()))
+
+    async def placements_of_all(self, from_s: int, to_s: int) -> Sequence[Placement]:
+        self._require()
+        return [
+            row
+            for _, rows in sorted(self._placements.items())
+            for row in rows
+            if row.start_s < to_s and (row.end_s is None or row.end_s > from_s)
+        ]
+
+    def forget_placements(self) -> None:
+        """As a database of the version before them is."""
+        self._placements.clear()
+
+    async def unplaced_channels(self) -> Sequence[Unplaced]:
+        self._require()
+        return [
+            Unplaced(
+                key,
+                min((row.start_s for row in rows), default=None),
+                max((row.end_s for row in rows if row.end_s is not None), default=None),
+            )
+            for key in sorted(self._channels)
+            if not self._placements.get(key)
+            for rows in [self._ledger.get(Subject(SubjectKind.CHANNEL, key), ())]
+        ]
 
     async def life_mark(self, at_s: int) -> None:
         await self._commit()
@@ -225,6 +279,23 @@ class InMemoryDeviceStore(InMemoryReportStore):
             rows = changed.setdefault(step.subject, list(self._ledger.get(step.subject, ())))
             _take_step(rows, step)
         self._ledger.update(changed)
+
+    def _write_places(self, steps: Sequence[PlaceStep]) -> None:
+        """All or nothing, like `_write_ledger`, which is asked first."""
+        changed: dict[ChannelKey, list[Placement]] = {}
+        for step in steps:
+            key = step.channel_key
+            rows = changed.setdefault(key, list(self._placements.get(key, ())))
+            if rows and rows[-1].end_s is None:
+                last = rows.pop()
+                if last.start_s > step.at_s:
+                    raise ConflictError(f"{step} goes back behind {last}")
+                if last.start_s < step.at_s:
+                    rows.append(replace(last, end_s=step.at_s))
+            if step.place is not None:
+                place_key = self._place_keys.setdefault(step.place, len(self._place_keys) + 1)
+                rows.append(Placement(key, step.at_s, None, place_key, step.place))
+        self._placements.update(changed)
 
 
 def _in_utc(device: Device) -> Device:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,18 @@ from vms.inventory.journal import Journal
 from vms.inventory.ledger import LedgerClock
 from vms.inventory.model import (
     Cause,
+    Channel,
     Device,
     DeviceKey,
+    Transition,
     Waiting,
+)
+from vms.inventory.placement import (
+    PlaceStep,
+    segment_of,
+    steps_of_channels,
+    steps_of_device,
+    steps_of_removal,
 )
 from vms.inventory.policy import InventoryFigures, InventoryPolicy
 from vms.inventory.positions import LatestPositions
@@ -97,9 +106,47 @@ class InventoryBase:
     async def _save(self, record: Record, device: Device) -> Device:
         """A change that touches no ledger."""
         if device != record.device:
-            await self._store.save_device(device)
+            await self._journal.settle(record)
+            known = record.device
+            is_alike = (known.manufacturer, known.model) == (device.manufacturer, device.model)
+            places = [] if is_alike else self._moves(record, device, record.segment)
+            await self._store.save_device(device, places=places)
             self._roster.put_device(record, device)
         return record.seen(self._ledger_clock)
+
+    async def _save_channels(
+        self,
+        record: Record,
+        saved: Sequence[Channel],
+        removed: Sequence[Channel] = (),
+        transitions: Sequence[Transition] = (),
+        at_s: int | None = None,
+    ) -> None:
+        """Commit channels of a device, and what that changes of their places; memory follows."""
+        await self._journal.settle(record)
+        at_s = self._ledger_clock.now_s() if at_s is None else at_s
+        places = [
+            *steps_of_channels(record.channels, saved, record.device, record.segment, at_s),
+            *steps_of_removal(removed, at_s),
+        ]
+        gone = [channel.key for channel in removed]
+        await self._store.save_channels(saved, gone, transitions, places)
+
+    def _moves(self, record: Record, device: Device, segment: str) -> list[PlaceStep]:
+        """What becomes of its channels' places when a device is as given."""
+        before, after = (record.device, record.segment), (device, segment)
+        at_s = self._ledger_clock.now_s()
+        return list(steps_of_device(record.channels.values(), before, after, at_s))
+
+    def _resettle(self, record: Record) -> None:
+        """Without a REGISTER a device may speak from another network; while a write is under way
+        that waits its turn."""
+        binding = record.device.binding
+        if binding is None or record.device.device_id in self._gates:
+            return
+        segment = segment_of(binding.host)
+        if segment != record.segment and self._journal.resettle(record, segment):
+            self._wake.set()
 
     async def _to_the_end(self, work: Coroutine[object, None, Result]) -> Result:
         """Whoever asked may go away; what is begun is finished, so that memory and rows agree."""
@@ -121,7 +168,10 @@ class InventoryBase:
     def _catch_up(self, device_id: str) -> None:
         """What was observed while a write was under way is taken up now."""
         record = self._roster.records.get(device_id)
-        if record is None or record.missed is None:
+        if record is None:
+            return
+        self._resettle(record)
+        if record.missed is None:
             return
         cause, record.missed = record.missed, None
         if self._journal.observe(record, cause, list(record.channels.values())):

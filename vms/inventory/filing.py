@@ -30,6 +30,7 @@ from vms.inventory.model import (
     WaitingVerdict,
 )
 from vms.inventory.overriding import patched_channel
+from vms.inventory.placement import steps_of_removal
 from vms.inventory.quarantine import address_text, is_over
 from vms.inventory.reads import InventoryReads
 from vms.inventory.roster import Record
@@ -88,6 +89,7 @@ class Filing(InventoryReads):
                 record.device.key,
                 [channel.key for channel in channels],
                 [removal_of_device(record.device, at_s), *removals(channels, at_s)],
+                list(steps_of_removal(channels, at_s)),
             )
             self._roster.remove(record)
             self._anomalies.forget_device(device_id, [channel.channel_id for channel in channels])
@@ -106,8 +108,9 @@ class Filing(InventoryReads):
         async with self._alone(device_id):
             known = self.channel(device_id, channel_id)
             channel = patched_channel(known, patch)
-            await self._store.save_channels([channel])
-            self._roster.put_channel(self._record(device_id), channel)
+            record = self._record(device_id)
+            await self._save_channels(record, [channel])
+            self._roster.put_channel(record, channel)
             return channel
 
     async def note_waiting(

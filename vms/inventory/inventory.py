@@ -44,6 +44,8 @@ from vms.inventory.model import (
     SubjectKind,
 )
 from vms.inventory.notices import Notices
+from vms.inventory.placement import segment_of
+from vms.inventory.placing import Placing
 from vms.inventory.policy import BindingMove, Heard
 from vms.inventory.positions import MOST_SOURCES, LatestPositions
 from vms.inventory.presence import LONGER_RHYTHM
@@ -79,7 +81,7 @@ _Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
 _NO_LEDGER = (State.NOT_COMMISSIONED, None)
 
 
-class Inventory(Filing, Reports, Notices, Measurements):
+class Inventory(Filing, Reports, Notices, Measurements, Placing):
     """Which devices and channels exist, and which of them are there.
 
     `start` before anything else; `run` beside everything else; `stop` at the end.
@@ -91,6 +93,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
         """Read everything, and note our own absence: what nobody observed is unknown."""
         stored = await self._store.load_all()
         starts = [interval.start_s for interval in stored.open_intervals]
+        starts += [placement.start_s for placement in stored.open_placements]
         last_s = max([*starts, stored.last_life_s or 0])
         self._ledger_clock = LedgerClock(self._clock, not_before_s=last_s or None)
         self._journal = Journal(
@@ -107,6 +110,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
         for step in steps:
             current[step.subject.kind][step.subject.key] = step.state, step.at_s
         self._remember(stored, current)
+        await self._repair_places(stored.open_placements)
         self._positions = LatestPositions(await self._store.latest_positions(MOST_SOURCES))
         now = self._clock.monotonic()
         self._next_mark = now + LIFE_MARK_S
@@ -436,6 +440,7 @@ class Inventory(Filing, Reports, Notices, Measurements):
         moved = replace(binding, host=host, port=port)
         self._roster.put_device(record, replace(record.device, binding=moved))
         self._touched.add(record)
+        self._resettle(record)
         return True
 
     def follow_transport(self, device_id: str, transport: str) -> None:
@@ -515,14 +520,18 @@ class Inventory(Filing, Reports, Notices, Measurements):
             changed["last_heard_at"] = self._ledger_clock.moment()
             device = replace(known, **changed)
             plan = self._journal.plan(record, device, State.ONLINE_SIGNALLED, Cause.REGISTERED)
-            if is_new or plan.transitions or not _is_as_it_was(known, device):
-                await self._store.save_device(plan.device, plan.transitions)
+            segment = segment_of(binding.host)
+            is_home = segment == record.segment or not record.channels
+            places = () if is_home else self._moves(record, device, segment)
+            if is_new or plan.transitions or places or not _is_as_it_was(known, device):
+                await self._store.save_device(plan.device, plan.transitions, places)
             else:
                 await self._store.touch_devices([device])
             if is_new:
                 self._roster.add(record)
                 self._events.publish(DeviceAdded(device_id, self._ledger_clock.moment()))
             self._journal.apply(record, plan)
+            record.segment = segment
             if is_new or known.user_agent != device.user_agent:
                 self._look_at_device(record)
             lasts = binding.expires_at - binding.registered_at

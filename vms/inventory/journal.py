@@ -24,6 +24,7 @@ from vms.inventory.model import (
     SubjectKind,
     Transition,
 )
+from vms.inventory.placement import PlaceStep, steps_of_device
 from vms.inventory.roster import Record, Roster
 from vms.inventory.store import DeviceStore
 
@@ -49,6 +50,7 @@ class _Observed:
     record: Record
     transitions: Sequence[Transition]
     events: Sequence[Event]
+    places: Sequence[PlaceStep] = ()
 
 
 class Journal:
@@ -132,6 +134,19 @@ class Journal:
         self._observed.append(_Observed(record, plan.transitions, plan.events))
         return True
 
+    def resettle(self, record: Record, segment: str) -> bool:
+        """A device speaks from another network, and nobody waits for that; true when that takes
+        channels elsewhere."""
+        device, before = record.device, record.segment
+        record.segment = segment
+        now_s = self._ledger_clock.now_s()
+        channels = record.channels.values()
+        places = list(steps_of_device(channels, (device, before), (device, segment), now_s))
+        if places:
+            record.unwritten += 1
+            self._observed.append(_Observed(record, (), (), places))
+        return bool(places)
+
     async def settle(self, record: Record) -> None:
         """Commit what was observed of a device, so that the next step can follow it."""
         while record.unwritten:
@@ -144,7 +159,10 @@ class Journal:
                 batch = self._observed[:BATCH]
                 del self._observed[:BATCH]
                 try:
-                    await self._store.append([step for seen in batch for step in seen.transitions])
+                    await self._store.append(
+                        [step for seen in batch for step in seen.transitions],
+                        [step for seen in batch for step in seen.places],
+                    )
                 except UnavailableError:
                     self._observed = batch + self._observed
                     raise

@@ -114,11 +114,8 @@ class Reports(Vigilance):
             )
             if not plan.channels and not diff.removed:
                 return
-            await self._store.save_channels(
-                plan.channels,
-                [channel.key for channel in diff.removed],
-                [*plan.transitions, *removals(diff.removed, at_s)],
-            )
+            steps = [*plan.transitions, *removals(diff.removed, at_s)]
+            await self._save_channels(record, plan.channels, diff.removed, steps, at_s)
             for channel_id in diff.turned_off:
                 record.unprove(channel_id)
             self._journal.apply(record, plan)

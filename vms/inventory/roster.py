@@ -40,6 +40,7 @@ class Record:
         "online_channels",
         "presence",
         "proofs",
+        "segment",
         "tolerances",
         "unwritten",
     )
@@ -60,6 +61,8 @@ class Record:
         self.is_flapping = False
         self.nodes: dict[str, TreeNode] | None = None
         """What the device reported to build its tree."""
+        self.segment = ""
+        """The network in which its channels are placed: that of its last binding, by itself."""
         self.is_removed = False
         self.flagged_expiry: float | None = None
         """The registration whose end was already counted as a tolerance."""

@@ -24,6 +24,7 @@ from vms.inventory.model import (
     TreeNode,
     Waiting,
 )
+from vms.inventory.placement import Placement, PlaceStep, Unplaced
 from vms.inventory.reported import Notice, Position
 
 
@@ -43,6 +44,7 @@ class Stored:
     next_device_key: int
     next_channel_key: int
     nodes: tuple[TreeNode, ...] = ()
+    open_placements: tuple[Placement, ...] = ()
 
 
 class LastHeard(NamedTuple):
@@ -98,14 +100,39 @@ class ReportStore(Protocol):
         ...
 
 
-class DeviceStore(ReportStore, Protocol):
-    """Rows of devices, channels, alarms, waiting room and ledger; and those of `ReportStore`."""
+class PlacementStore(Protocol):
+    """Rows of placements: written with the change that caused them, read here."""
+
+    async def placements(self, key: ChannelKey) -> Sequence[Placement]:
+        """All of one channel, in order of start."""
+        ...
+
+    async def placements_of_all(self, from_s: int, to_s: int) -> Sequence[Placement]:
+        """Those that overlap [from_s, to_s), removed channels included, by channel then start."""
+        ...
+
+    async def unplaced_channels(self) -> Sequence[Unplaced]:
+        """Channels that never had a place, removed ones included."""
+        ...
+
+
+class DeviceStore(ReportStore, PlacementStore, Protocol):
+    """Rows of devices, channels, alarms, waiting room and ledger; those of `ReportStore` and
+    `PlacementStore`.
+
+    `places` are the steps of placements that follow from what is written, in order.
+    """
 
     async def load_all(self) -> Stored:
         """At start-up."""
         ...
 
-    async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
+    async def save_device(
+        self,
+        device: Device,
+        transitions: Sequence[Transition] = (),
+        places: Sequence[PlaceStep] = (),
+    ) -> None:
         """Insert or update by key, with what it changes in the ledger."""
         ...
 
@@ -118,7 +145,11 @@ class DeviceStore(ReportStore, Protocol):
         ...
 
     async def remove_device(
-        self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]
+        self,
+        key: DeviceKey,
+        channels: Sequence[ChannelKey],
+        transitions: Sequence[Transition],
+        places: Sequence[PlaceStep] = (),
     ) -> None:
         """Hide a device and its channels; their ledgers stay."""
         ...
@@ -128,6 +159,7 @@ class DeviceStore(ReportStore, Protocol):
         saved: Sequence[Channel],
         removed: Sequence[ChannelKey] = (),
         transitions: Sequence[Transition] = (),
+        places: Sequence[PlaceStep] = (),
     ) -> None:
         """Insert or update by key; hide the removed."""
         ...
@@ -138,8 +170,10 @@ class DeviceStore(ReportStore, Protocol):
         """Insert or update the nodes of a device's tree; with `replaces` the others go."""
         ...
 
-    async def append(self, transitions: Sequence[Transition]) -> None:
-        """Ledger steps alone."""
+    async def append(
+        self, transitions: Sequence[Transition], places: Sequence[PlaceStep] = ()
+    ) -> None:
+        """Steps of ledger and placements alone."""
         ...
 
     async def life_mark(self, at_s: int) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import Insert, UpdateBase
 
 from vms.inventory.model import Transition
-from vms.persistence import presence_log
+from vms.inventory.placement import PlaceStep
+from vms.persistence import placement_log, presence_log
 from vms.persistence.bulk import Bulk
 from vms.persistence.rows import NO_BINDING, Row
 from vms.persistence.tables import (
@@ -99,6 +100,7 @@ class Change:
     transitions: Sequence[Transition] = ()
     once: tuple[Once, Sequence[Row]] | None = None
     work: Work | None = None
+    places: Sequence[PlaceStep] = ()
 
     @property
     def is_patient(self) -> bool:
@@ -166,6 +168,9 @@ class ChangeWriter:
         transitions = [step for change in changes for step in change.transitions]
         if transitions:
             await presence_log.append(connection, transitions)
+        places = [step for change in changes for step in change.places]
+        if places:
+            await placement_log.append(connection, places)
         counts = await self._store_once(connection, changes)
         for change in changes:
             if change.work is not None:

@@ -20,10 +20,12 @@ from vms.inventory.model import (
     TreeNode,
     Waiting,
 )
+from vms.inventory.placement import PlaceStep
 from vms.inventory.store import ClockStep, LastHeard, Stored
-from vms.persistence import presence_log
+from vms.persistence import placement_log, presence_log
 from vms.persistence.changes import Change, Once, Operation
 from vms.persistence.database import Database
+from vms.persistence.placement_store import SqlPlacementStore
 from vms.persistence.report_store import SqlReportStore
 from vms.persistence.rows import (
     Row,
@@ -43,7 +45,7 @@ from vms.persistence.rows import (
 from vms.persistence.tables import alarms, channels, devices, runs, tree_nodes, waiting
 
 
-class SqlDeviceStore(SqlReportStore):
+class SqlDeviceStore(SqlReportStore, SqlPlacementStore):
     """Rows of devices, channels, alarms, waiting room and ledger. See `DeviceStore`.
 
     Raises `ConflictError` where a change contradicts what is stored (a second device on file with
@@ -72,6 +74,7 @@ class SqlDeviceStore(SqlReportStore):
                 .where(devices.c.removed == false())
             )
             open_intervals = await presence_log.open_intervals(connection)
+            open_placements = await placement_log.open_placements(connection)
             last_life_s = await connection.scalar(select(func.max(runs.c.last_life_s)))
             device_key = await connection.scalar(select(func.max(devices.c.key)))
             channel_key = await connection.scalar(select(func.max(channels.c.key)))
@@ -86,12 +89,22 @@ class SqlDeviceStore(SqlReportStore):
                 next_device_key=max(device_key or 0, ledger_device) + 1,
                 next_channel_key=max(channel_key or 0, ledger_channel) + 1,
                 nodes=tuple(node_of(row) for row in node_rows),
+                open_placements=tuple(open_placements),
             )
 
-    async def save_device(self, device: Device, transitions: Sequence[Transition] = ()) -> None:
+    async def save_device(
+        self,
+        device: Device,
+        transitions: Sequence[Transition] = (),
+        places: Sequence[PlaceStep] = (),
+    ) -> None:
         """Insert or update by key, with what it changes in the ledger."""
         await self._write(
-            Change([(Operation.SAVE_DEVICE, [row_of_device(device)])], transitions=transitions)
+            Change(
+                [(Operation.SAVE_DEVICE, [row_of_device(device)])],
+                transitions=transitions,
+                places=places,
+            )
         )
 
     async def touch_devices(self, devices: Sequence[Device]) -> None:
@@ -110,7 +123,11 @@ class SqlDeviceStore(SqlReportStore):
             await self._write(Change([(Operation.HEARD_DEVICE, rows)]))
 
     async def remove_device(
-        self, key: DeviceKey, channels: Sequence[ChannelKey], transitions: Sequence[Transition]
+        self,
+        key: DeviceKey,
+        channels: Sequence[ChannelKey],
+        transitions: Sequence[Transition],
+        places: Sequence[PlaceStep] = (),
     ) -> None:
         """Hide a device and its channels; their ledgers stay."""
         await self._write(
@@ -120,6 +137,7 @@ class SqlDeviceStore(SqlReportStore):
                     (Operation.REMOVE_CHANNEL, [{"b_key": channel} for channel in channels]),
                 ],
                 transitions=transitions,
+                places=places,
             )
         )
 
@@ -128,6 +146,7 @@ class SqlDeviceStore(SqlReportStore):
         saved: Sequence[Channel],
         removed: Sequence[ChannelKey] = (),
         transitions: Sequence[Transition] = (),
+        places: Sequence[PlaceStep] = (),
     ) -> None:
         """Insert or update by key; hide the removed first, so that their IDs are free."""
         await self._write(
@@ -137,6 +156,7 @@ class SqlDeviceStore(SqlReportStore):
                     (Operation.SAVE_CHANNEL, [row_of_channel(channel) for channel in saved]),
                 ],
                 transitions=transitions,
+                places=places,
             )
         )
 
@@ -154,10 +174,12 @@ class SqlDeviceStore(SqlReportStore):
             )
         )
 
-    async def append(self, transitions: Sequence[Transition]) -> None:
-        """Ledger steps alone."""
-        if transitions:
-            await self._write(Change(transitions=transitions))
+    async def append(
+        self, transitions: Sequence[Transition], places: Sequence[PlaceStep] = ()
+    ) -> None:
+        """Steps of ledger and placements alone."""
+        if transitions or places:
+            await self._write(Change(transitions=transitions, places=places))
 
     async def life_mark(self, at_s: int) -> None:
         """We were alive and observing at `at_s`."""

@@ -65,12 +65,6 @@ placements = Table(
         sqlite_where=text("end_s IS NULL"),
         postgresql_where=text("end_s IS NULL"),
     ),
-    Index(
-        "ix_placements_end",
-        "end_s",
-        sqlite_where=text("end_s IS NOT NULL"),
-        postgresql_where=text("end_s IS NOT NULL"),
-    ),
     sqlite_with_rowid=False,
 )
 
@@ -184,9 +178,14 @@ outage_members = Table(
     text_column("channel_id"),
     Column("since_s", BigInteger, nullable=False),
     Column("until_s", BigInteger),
+    # How it was lost; `device` for channels that only went along with their device.
+    text_column("way"),
+    Column("heard_s", BigInteger),
+    Column("falls", BigInteger, nullable=False),
     PrimaryKeyConstraint("outage_id", "kind", "subject_key"),
     CheckConstraint("kind IN ('device', 'channel')", name="kind"),
     CheckConstraint("until_s >= since_s", name="forward"),
+    Index("ix_outage_members_device", "device_id"),
     Index("ix_outage_members_subject", "kind", "subject_key"),
     sqlite_with_rowid=False,
 )

@@ -18,7 +18,6 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 UTC_TIME = sa.BigInteger().with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 LASTING = sa.text("end_s IS NULL")
-ENDED = sa.text("end_s IS NOT NULL")
 PLACE_COLUMNS = (
     "division",
     "group_id",
@@ -58,9 +57,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel_key", "start_s", name=op.f("pk_placements")),
         sa.CheckConstraint("end_s > start_s", name=op.f("ck_placements_lasts")),
         sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "ix_placements_end", "placements", ["end_s"], sqlite_where=ENDED, postgresql_where=ENDED
     )
     op.create_index(
         "uq_placements_open",
@@ -171,6 +167,9 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.Text(), nullable=False),
         sa.Column("since_s", sa.BigInteger(), nullable=False),
         sa.Column("until_s", sa.BigInteger(), nullable=True),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("heard_s", sa.BigInteger(), nullable=True),
+        sa.Column("falls", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["outage_id"], ["outages.outage_id"], name=op.f("fk_outage_members_outage_id")
         ),
@@ -179,6 +178,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('device', 'channel')", name=op.f("ck_outage_members_kind")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_outage_members_device", "outage_members", ["device_id"])
     op.create_index("ix_outage_members_subject", "outage_members", ["kind", "subject_key"])
     op.create_table(
         "reports",
