@@ -1,18 +1,20 @@
 """Notices and positions, as a database would hold them, in dictionaries."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 
+from tests.support.group_stores import InMemoryGroupStore
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import DeviceKey
 from vms.inventory.reported import Notice, Position
 
 
-class InMemoryReportStore(ABC):
+class InMemoryReportStore(InMemoryGroupStore):
     """The part of `InMemoryDeviceStore` that keeps what devices report beside channels."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._notices: dict[tuple[DeviceKey, str], Notice] = {}
         self._positions: dict[tuple[DeviceKey, str, datetime], Position] = {}
         self._latest: dict[tuple[DeviceKey, str], Position] = {}

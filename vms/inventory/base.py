@@ -58,7 +58,7 @@ class InventoryBase:
         self._journal = Journal(store, clock, self._ledger_clock, self._roster, events)
         self._identifiers = Identifiers()
         self._next_device_key = 1
-        self._next_channel_key = 1
+        self._next_channel_key: int = 1
         self._deadlines: Timetable[Record] = Timetable()
         self._proofs: Timetable[tuple[Record, str]] = Timetable()
         self._gates: dict[str, _Gate] = {}

@@ -16,6 +16,7 @@ from vms.events import (
 )
 from vms.gb28181.ids import DeviceId
 from vms.inventory.changes import patched
+from vms.inventory.grouping import Grouping
 from vms.inventory.journal import removal_of_device, removals
 from vms.inventory.model import (
     Cause,
@@ -29,15 +30,13 @@ from vms.inventory.model import (
     Waiting,
     WaitingVerdict,
 )
-from vms.inventory.overriding import patched_channel
 from vms.inventory.placement import steps_of_removal
 from vms.inventory.quarantine import address_text, is_over
-from vms.inventory.reads import InventoryReads
 from vms.inventory.roster import Record
 from vms.inventory.waiting_room import asking
 
 
-class Filing(InventoryReads):
+class Filing(Grouping):
     """Writes from the API, and the waiting room."""
 
     async def add_device(self, new: NewDevice) -> Device:
@@ -107,7 +106,7 @@ class Filing(InventoryReads):
     async def _patch_channel(self, device_id: str, channel_id: str, patch: ChannelPatch) -> Channel:
         async with self._alone(device_id):
             known = self.channel(device_id, channel_id)
-            channel = patched_channel(known, patch)
+            channel = self._patched_channel(known, patch)
             record = self._record(device_id)
             await self._save_channels(record, [channel])
             self._roster.put_channel(record, channel)

@@ -26,10 +26,11 @@ from vms.errors import UnavailableError
 from vms.events import (
     DeviceAdded,
     DeviceFlaps,
+    ServerWasAbsent,
 )
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
-from vms.inventory.filing import Filing
+from vms.inventory.channel_filing import ChannelFiling
 from vms.inventory.journal import Journal
 from vms.inventory.ledger import LedgerClock, absence
 from vms.inventory.measurements import Measurements
@@ -50,7 +51,6 @@ from vms.inventory.policy import BindingMove, Heard
 from vms.inventory.positions import MOST_SOURCES, LatestPositions
 from vms.inventory.presence import LONGER_RHYTHM
 from vms.inventory.registration import RegistrationFacts, is_alive_elsewhere, refused_already
-from vms.inventory.reports import Reports
 from vms.inventory.roster import Record
 from vms.inventory.store import LastHeard, Stored
 from vms.inventory.thrift import thrifty_device, thrifty_item, thrifty_overrides
@@ -81,7 +81,7 @@ _Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
 _NO_LEDGER = (State.NOT_COMMISSIONED, None)
 
 
-class Inventory(Filing, Reports, Notices, Measurements, Placing):
+class Inventory(ChannelFiling, Notices, Measurements, Placing):
     """Which devices and channels exist, and which of them are there.
 
     `start` before anything else; `run` beside everything else; `stop` at the end.
@@ -110,6 +110,9 @@ class Inventory(Filing, Reports, Notices, Measurements, Placing):
         for step in steps:
             current[step.subject.kind][step.subject.key] = step.state, step.at_s
         self._remember(stored, current)
+        if stored.last_life_s is not None:
+            self._tell_absence(stored.last_life_s)
+        await self._read_groups()
         await self._repair_places(stored.open_placements)
         self._positions = LatestPositions(await self._store.latest_positions(MOST_SOURCES))
         now = self._clock.monotonic()
@@ -211,7 +214,16 @@ class Inventory(Filing, Reports, Notices, Measurements, Placing):
             record.presence.observer_returned(now)
             self._observe(record, Cause.SERVER_ABSENT, at_s=since_s)
             self._schedule(record)
+        self._tell_absence(since_s)
         log.warning("nobody was observing", absent_s=round(now - since, 3))
+
+    def _tell_absence(self, since_s: int) -> None:
+        """Of less than a second the ledger knows nothing either."""
+        now_s = self._ledger_clock.now_s()
+        if now_s > since_s:
+            devices = self._roster.device_states[State.UNKNOWN]
+            since, at = (datetime.fromtimestamp(each, UTC) for each in (since_s, now_s))
+            self._events.publish(ServerWasAbsent(since, at, devices))
 
     def _ring(self) -> bool:
         """What fell due, `RUNG_AT_ONCE` at most of a kind; true when there may be more."""

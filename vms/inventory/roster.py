@@ -143,6 +143,8 @@ class Roster:
         self.channel_states: Counter[State] = Counter()
         self.divisions: Counter[tuple[str, bool]] = Counter()
         """Channels by division, and whether they are online."""
+        self.own_groups: Counter[tuple[str, bool]] = Counter()
+        """The same by node of our own tree; those that hang in none are not counted."""
         self._order: list[str] = []
 
     def add(self, record: Record) -> None:
@@ -224,6 +226,8 @@ class Roster:
         if is_there:
             record.online_channels += by
         self.divisions[channel.division, is_there] += by
+        if channel.overrides and (group_id := channel.own_group_id):
+            self.own_groups[group_id, is_there] += by
 
 
 def channels_of(record: Record, cursor: str | None) -> Iterator[Channel]:

@@ -5,7 +5,7 @@ Every method returns after the commit (group commit inside: many callers, one tr
 Raises `vms.errors.UnavailableError` when the database cannot serve; then nothing was written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -24,6 +24,7 @@ from vms.inventory.model import (
     TreeNode,
     Waiting,
 )
+from vms.inventory.own_groups import OwnGroup
 from vms.inventory.placement import Placement, PlaceStep, Unplaced
 from vms.inventory.reported import Notice, Position
 
@@ -116,9 +117,37 @@ class PlacementStore(Protocol):
         ...
 
 
-class DeviceStore(ReportStore, PlacementStore, Protocol):
-    """Rows of devices, channels, alarms, waiting room and ledger; those of `ReportStore` and
-    `PlacementStore`.
+class GroupStore(Protocol):
+    """Rows of our own tree, and of names that divisions were given here."""
+
+    async def own_groups(self) -> Sequence[OwnGroup]:
+        """All nodes."""
+        ...
+
+    async def save_own_group(self, group: OwnGroup) -> None:
+        """Insert or update by ID."""
+        ...
+
+    async def delete_own_group(self, group_id: str) -> None:
+        """One node."""
+        ...
+
+    async def division_names(self) -> Mapping[str, str]:
+        """Names by code."""
+        ...
+
+    async def save_division_names(self, names: Mapping[str, str]) -> None:
+        """Insert or update by code."""
+        ...
+
+    async def delete_division_name(self, code: str) -> None:
+        """One name."""
+        ...
+
+
+class DeviceStore(ReportStore, PlacementStore, GroupStore, Protocol):
+    """Rows of devices, channels, alarms, waiting room and ledger; those of `ReportStore`,
+    `PlacementStore` and `GroupStore`.
 
     `places` are the steps of placements that follow from what is written, in order.
     """

@@ -25,6 +25,7 @@ from vms.inventory.store import ClockStep, LastHeard, Stored
 from vms.persistence import placement_log, presence_log
 from vms.persistence.changes import Change, Once, Operation
 from vms.persistence.database import Database
+from vms.persistence.group_store import SqlGroupStore
 from vms.persistence.placement_store import SqlPlacementStore
 from vms.persistence.report_store import SqlReportStore
 from vms.persistence.rows import (
@@ -45,7 +46,7 @@ from vms.persistence.rows import (
 from vms.persistence.tables import alarms, channels, devices, runs, tree_nodes, waiting
 
 
-class SqlDeviceStore(SqlReportStore, SqlPlacementStore):
+class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
     """Rows of devices, channels, alarms, waiting room and ledger. See `DeviceStore`.
 
     Raises `ConflictError` where a change contradicts what is stored (a second device on file with
