@@ -7,7 +7,7 @@ bytes, and the same bytes the same hash.
 import hashlib
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -51,6 +51,10 @@ class Figure:
         return self.seconds.online_s / self.outages.outages if self.outages.outages else None
 
 
+NOTHING = Figure("all", "", 0, Seconds(), OutageFigures(0, 0, 0))
+"""Where nothing was on file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A line of the ranking; `previous` is the period before, `periods_under` how many periods in
@@ -78,10 +82,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class CameraLine:
-    """One channel over the period; its figure's key is device and channel ID with a stroke."""
+    """One channel in one division over the period; its figure's key is device and channel ID with
+    a stroke. `code` is the division's, `division` its name."""
 
     device_id: str
     channel_id: str
+    code: str
     division: str
     department: str
     figure: Figure
@@ -212,6 +218,21 @@ def thaw(frozen: bytes) -> Circular:
         raise InvalidError("the frozen report is damaged") from error
 
 
-def sha256_of(circular: Circular) -> str:
-    """Of the canonical bytes: the same figures have the same one."""
-    return hashlib.sha256(canonical(circular)).hexdigest()
+def figures_sha256(circular: Circular) -> str:
+    """Over keys and whole numbers, not over names: a camera that was renamed since changes no
+    figure, and outages are told as they were judged."""
+    digest = hashlib.sha256()
+
+    def add(kind: str, key: str, figure: Figure) -> None:
+        numbers = astuple(figure.seconds) + astuple(figure.outages)
+        line = f"{kind} {key} {figure.channels} {' '.join(map(str, numbers))}\n"
+        digest.update(line.encode())
+
+    add("total", "", circular.total)
+    for region in sorted(circular.regions, key=lambda region: region.figure.key):
+        add("region", region.figure.key, region.figure)
+    for day in circular.days:
+        add("day", str(day.start_s), day.figure)
+    for camera in sorted(circular.cameras, key=lambda camera: (camera.figure.key, camera.code)):
+        add("camera", f"{camera.figure.key} {camera.code}", camera.figure)
+    return digest.hexdigest()

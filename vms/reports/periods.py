@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from vms.errors import InvalidError
@@ -26,6 +27,12 @@ class Period:
     def __post_init__(self) -> None:
         if not timedelta() < self.after - self.first <= timedelta(days=LONGEST_DAYS):
             raise InvalidError(f"a period has 1 to {LONGEST_DAYS} days", field="to")
+
+    @classmethod
+    def between(cls, start_s: int, end_s: int, zone: ZoneInfo) -> Self:
+        """The period that begins and ends there."""
+        first, after = (datetime.fromtimestamp(at_s, zone).date() for at_s in (start_s, end_s))
+        return cls(first, after, zone)
 
     @property
     def start_s(self) -> int:

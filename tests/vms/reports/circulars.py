@@ -39,8 +39,14 @@ def a_circular(cameras: int = 30, hostile_name: str = '=HYPERLINK("x")') -> Circ
             "34020000001180000001",
             f"3402000000132{number:07}",
             "340203",
+            "弋江区",
             "浉河泵站",
-            figure("", hostile_name if number == 0 else f"卡口 {number}", 1, number * 100),
+            figure(
+                f"34020000001180000001/3402000000132{number:07}",
+                hostile_name if number == 0 else f"卡口 {number}",
+                1,
+                number * 100,
+            ),
         )
         for number in range(cameras)
     )

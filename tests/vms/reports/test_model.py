@@ -1,13 +1,14 @@
 """What a frozen circular keeps, and what follows from it."""
 
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from tests.vms.reports.circulars import a_circular, figure
 from vms.errors import InvalidError
 from vms.figures.model import OutageFigures, Seconds
-from vms.reports.model import Figure, freeze, sha256_of, thaw
+from vms.reports.model import Figure, figures_sha256, freeze, thaw
 
 
 def test_a_frozen_circular_is_read_back_as_it_was() -> None:
@@ -16,9 +17,13 @@ def test_a_frozen_circular_is_read_back_as_it_was() -> None:
     assert thaw(freeze(circular)) == circular
 
 
-def test_the_same_figures_have_the_same_hash_and_a_second_more_has_another() -> None:
-    assert sha256_of(a_circular()) == sha256_of(a_circular())
-    assert sha256_of(a_circular(cameras=30)) != sha256_of(a_circular(cameras=29))
+def test_the_hash_is_of_the_figures_and_not_of_the_names() -> None:
+    kept = figures_sha256(a_circular())
+
+    assert figures_sha256(a_circular(hostile_name="renamed")) == kept
+    assert figures_sha256(a_circular(cameras=29)) != kept
+    longer = replace(a_circular(), total=figure("all", "", 30, 349_202, 1_728_000))
+    assert figures_sha256(longer) != kept
 
 
 @pytest.mark.parametrize(
