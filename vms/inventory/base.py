@@ -74,6 +74,8 @@ class InventoryBase:
         self._next_mark = 0.0
         self._next_flush = 0.0
         self._watched_at = 0.0
+        self._marked_s = 0
+        """The ledger second of the last life mark."""
 
     def _record(self, device_id: str) -> Record:
         record = self._roster.records.get(device_id)

@@ -30,7 +30,7 @@ from vms.events import (
 )
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
-from vms.inventory.channel_filing import ChannelFiling
+from vms.inventory.governance import Governance
 from vms.inventory.journal import Journal
 from vms.inventory.ledger import LedgerClock, absence
 from vms.inventory.measurements import Measurements
@@ -81,7 +81,7 @@ _Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
 _NO_LEDGER = (State.NOT_COMMISSIONED, None)
 
 
-class Inventory(ChannelFiling, Notices, Measurements, Placing):
+class Inventory(Governance, Notices, Measurements, Placing):
     """Which devices and channels exist, and which of them are there.
 
     `start` before anything else; `run` beside everything else; `stop` at the end.
@@ -104,6 +104,7 @@ class Inventory(ChannelFiling, Notices, Measurements, Placing):
             await self._store.append(steps)
         now_s = self._ledger_clock.now_s()
         await self._store.life_mark(now_s)
+        self._marked_s = now_s
         current: _Current = {kind: {} for kind in SubjectKind}
         for interval in stored.open_intervals:
             current[interval.subject.kind][interval.subject.key] = interval.state, interval.start_s
@@ -179,6 +180,7 @@ class Inventory(ChannelFiling, Notices, Measurements, Placing):
 
     async def pass_time(self) -> None:
         """Once what `run` does again and again: for tests on a clock of their own."""
+        self._watched_at = self._clock.monotonic()
         self._tell_positions()
         while self._ring():
             pass
@@ -257,6 +259,7 @@ class Inventory(ChannelFiling, Notices, Measurements, Placing):
             await self._journal.write()
             if now >= self._next_mark:
                 await self._store.life_mark(now_s)
+                self._marked_s = now_s
                 self._next_mark = now + LIFE_MARK_S
                 await self._note_clock_step()
             if now >= self._next_flush:

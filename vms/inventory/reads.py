@@ -38,7 +38,7 @@ from vms.inventory.queries import (
     status_of,
 )
 from vms.inventory.roster import channel_cursor, channels_of
-from vms.inventory.tree import DivisionNode, GroupNode, division_tree, group_tree
+from vms.inventory.tree import GroupNode, group_tree
 from vms.inventory.vigilance import Vigilance
 
 
@@ -152,10 +152,6 @@ class InventoryReads(Vigilance):
             waiting=sum(not row.refused for row in self.waiting()),
         )
 
-    def divisions(self) -> list[DivisionNode]:
-        """The tree of divisions with live counts."""
-        return division_tree(self._roster.divisions)
-
     async def online_rate(self, query: OnlineRateQuery) -> list[OnlineRateRow]:
         """Online rates over a window up to now, at most; raises `InvalidError` for an empty one."""
         start_s = int(query.start.timestamp())
@@ -169,6 +165,27 @@ class InventoryReads(Vigilance):
         channels = [*on_file, *await self._store.removed_channels()]
         devices = {device_id: record.device for device_id, record in self._roster.records.items()}
         return await asyncio.to_thread(online_rates, intervals, channels, devices, query, cut)
+
+    async def observed_until(self) -> int:
+        """Commit what was observed; the ledger then says all there is up to this second."""
+        now_s = self._ledger_clock.now_s()
+        await self._journal.write()
+        return now_s
+
+    def final_until(self) -> int:
+        """Up to this second nothing of the ledger will change: everything was observed and
+        committed, and a life mark says so. What was not seen because this process stood still is
+        noted by its watch, so the watch has to have gone on as well."""
+        watched_s = int(self._ledger_clock.moment(self._watched_at).timestamp())
+        return min(self._marked_s, watched_s)
+
+    def channels_on_file(self) -> Iterator[Channel]:
+        """All, in order of device and channel ID. Not across an await."""
+        return self._roster.channels_after(None)
+
+    async def removed_channels(self) -> Sequence[Channel]:
+        """Those that were on file once."""
+        return await self._store.removed_channels()
 
     async def ledger(
         self, device_id: str, channel_id: str | None, start: datetime, end: datetime
