@@ -8,7 +8,7 @@ The month is March 2026 in Asia/Shanghai (UTC+8, no summer time): 31 days of 86,
 "3rd 10:00:00" are site time; 28 February is the 0th, 1 April the 32nd. All are ledger times.
 
 The server
-    0th 00:00:00   it starts; admission is open; all but two recorders come at once
+    0th 00:00:00   it starts; admission is open; all but three recorders come at once
     3rd 10:00:00   stopped in order, its last second noted; up again after 300 s, at 10:05:00
     9th 23:59:30   its last life mark; killed at 23:59:31; up again after 59 s, on the 10th 00:00:30
    12th 08:00:00   somebody sets the wall clock 120 s ahead: the ledger goes on as if nothing were
@@ -387,9 +387,8 @@ FATES = (
     ),
 )
 
-NEVER_CAME_S = 2_678_400
-"""One recorder more is on file and never registers. Nobody knows its channels: it has none. Its own
-ledger says not commissioned, all the month."""
+# One recorder more is on file and never registers. Nobody knows its channels: it has none. Its own
+# ledger says not commissioned, all the month.
 
 
 class Sum(NamedTuple):
