@@ -254,6 +254,62 @@ class DeviceFlaps:
     is_over: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ClockDrifted:
+    """A device's clock was found to be too far from ours (`offset_s` ahead, behind: negative), or
+    right again (`is_over`)."""
+
+    device_id: str
+    at: datetime
+    offset_s: float
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWasAbsent:
+    """This server was not running, or stood still, from `since` until `at`: nobody was observing
+    `devices` devices."""
+
+    since: datetime
+    at: datetime
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutageBegan:
+    """Devices or channels were lost together; `cause` is a word of
+    `vms.inventory.outage_records.OutageCause`."""
+
+    outage_id: str
+    at: datetime
+    cause: str
+    devices: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutageChanged:
+    """More belongs to an outage, some of it is back, or its cause is judged otherwise."""
+
+    outage_id: str
+    at: datetime
+    cause: str
+    devices: int
+    channels: int
+    away: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutageEnded:
+    """All of it has been back for a while; `at` is when the last of it came back. Where it turned
+    out to be part of another one, `merged_into` names that."""
+
+    outage_id: str
+    at: datetime
+    cause: str
+    merged_into: str = ""
+
+
 Event = (
     DeviceCameOnline
     | DeviceWentOffline
@@ -278,6 +334,11 @@ Event = (
     | DuplicateDevice
     | DeviceFlaps
     | DeviceChanged
+    | ClockDrifted
+    | ServerWasAbsent
+    | OutageBegan
+    | OutageChanged
+    | OutageEnded
 )
 
 

@@ -23,13 +23,15 @@ from vms.accounts.service import Accounts
 from vms.clock import Clock, SystemClock
 from vms.diagnosis.causes import Identity as OurIdentity
 from vms.diagnosis.explainer import Explainer
+from vms.diagnosis.outage_facts import OutageFacts
+from vms.diagnosis.outage_state import OutagePolicy
+from vms.diagnosis.outages import Outages
 from vms.diagnosis.wire_log import WireLog
 from vms.errors import VmsError
 from vms.events import EventBus
 from vms.gb28181.ids import DeviceId
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
-from vms.inventory.outages import OutageWatch
 from vms.inventory.policy import BindingMove, InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
@@ -38,6 +40,7 @@ from vms.metrics.collector import (
     VmsCollector,
     build_source,
     inventory_source,
+    outage_source,
     session_source,
     signalling_source,
     sip_source,
@@ -45,6 +48,7 @@ from vms.metrics.collector import (
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
+from vms.persistence.outage_store import SqlOutageStore
 from vms.persistence.secret_store import SecretStore
 from vms.sessions.broker import BrokerPolicy, SessionBroker
 from vms.sessions.ssrc_pool import SsrcPool
@@ -89,9 +93,16 @@ def product_version() -> str:
 class Server:
     """The running application. It does not know that HTTP exists."""
 
-    def __init__(self, settings: Settings, clock: Clock, limits: BrokerPolicy) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        limits: BrokerPolicy,
+        grouping: OutagePolicy = OutagePolicy(),  # noqa: B008  frozen
+    ) -> None:
         """Use `open`."""
         self.settings = settings
+        self._grouping = grouping
         self.clock = clock
         self._limits = replace(limits, idle_s=settings.media.idle_s)
         self.events = EventBus()
@@ -112,6 +123,7 @@ class Server:
         self.lobby: Lobby
         self.wire_log: WireLog
         self.explainer: Explainer
+        self.outages: Outages
         self._secrets: Secrets
         self._self_check = ""
 
@@ -122,12 +134,13 @@ class Server:
         settings: Settings,
         clock: Clock | None = None,
         limits: BrokerPolicy = BrokerPolicy(),  # noqa: B008  frozen
+        grouping: OutagePolicy = OutagePolicy(),  # noqa: B008  frozen
     ) -> AsyncGenerator[Self]:
         """Everything up, from the database to the sockets; leaving the block takes it down.
 
         Raises `VmsError` for a database that cannot serve, `OSError` for a port that is taken.
         """
-        server = cls(settings, clock or SystemClock(), limits)
+        server = cls(settings, clock or SystemClock(), limits, grouping)
         async with AsyncExitStack() as stack:
             await server._build(stack)
             async with asyncio.TaskGroup() as group:
@@ -167,7 +180,20 @@ class Server:
 
         await self._build_media(stack)
         await self._build_signalling(stack, database, master_key, nonce_key)
+        self.outages = Outages(
+            SqlOutageStore(database),
+            self.inventory,
+            self.events,
+            self.clock,
+            OutageFacts(self.inventory, self.registrar.history.of),
+            self.explainer.play,
+            self._grouping,
+        )
+        await self.outages.start()
         self.collector.add(inventory_source(self.inventory, self.events))
+        self.collector.add(
+            outage_source(lambda: self.outages.open_by_cause, lambda: self.outages.begun_by_cause)
+        )
         self.collector.add(sip_source(lambda: self.endpoint.stats))
         self.collector.add(session_source(self.broker))
         self.collector.add(signalling_source(self._signalling_figures))
@@ -375,13 +401,12 @@ class Server:
             self.overload.calm,
         )
         self.registrar.when_started_anew(greeter.started_anew)
-        outages = OutageWatch(self.inventory, self.events, self.clock)
         return (
             self.inventory.run(),
             self.broker.run(),
             greeter.run(),
             self.notifications.run(),
-            outages.run(),
+            self.outages.run(),
             self.overload.run(),
             self._check_itself(),
         )

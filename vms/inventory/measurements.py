@@ -5,6 +5,7 @@ from itertools import islice
 from math import isfinite
 from statistics import median_low
 
+from vms.events import ClockDrifted
 from vms.inventory.base import InventoryBase
 from vms.inventory.roster import Record
 
@@ -12,6 +13,9 @@ OFFSETS_KEPT = 5
 """A device's clock offset is the median of so many: one delayed message says nothing."""
 
 MOST_FAULTY = 1000
+
+DRIFT_TOLD_S = 30.0
+"""A clock that is further off than this is news: searches in its recordings are shifted."""
 
 
 class Measurements(InventoryBase):
@@ -23,8 +27,12 @@ class Measurements(InventoryBase):
         if record is None or not isfinite(offset_s):
             return
         record.clock_offsets = (*record.clock_offsets, offset_s)[-OFFSETS_KEPT:]
-        record.clock_offset_s = median_low(record.clock_offsets)
+        was_off = _is_off(record.clock_offset_s)
+        record.clock_offset_s = found_s = median_low(record.clock_offsets)
         self._noted(record)
+        if _is_off(found_s) is not was_off:
+            at = self._ledger_clock.moment()
+            self._events.publish(ClockDrifted(device_id, at, found_s, is_over=was_off))
 
     def note_faulty(self, device_id: str, channel_ids: Iterable[str]) -> bool:
         """The sub-devices that a keepalive calls out of order (9.6); true when they changed."""
@@ -39,3 +47,7 @@ class Measurements(InventoryBase):
     def _noted(self, record: Record) -> None:
         record.forget_seen()
         self._touched.add(record)
+
+
+def _is_off(offset_s: float | None) -> bool:
+    return offset_s is not None and abs(offset_s) > DRIFT_TOLD_S

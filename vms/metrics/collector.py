@@ -169,6 +169,20 @@ def inventory_source(inventory: Inventory, events: EventBus) -> Source:
     return read
 
 
+def outage_source(
+    open_now: Callable[[], Mapping[str, int]], begun: Callable[[], Mapping[str, int]]
+) -> Source:
+    """Outages by cause: those of which somebody is away, and all since the start."""
+
+    def read() -> Iterator[Sample]:
+        for cause, number in open_now().items():
+            yield Sample(counters.OUTAGES_OPEN, number, (cause,))
+        for cause, number in begun().items():
+            yield Sample(counters.OUTAGES, number, (cause,))
+
+    return read
+
+
 @dataclass(frozen=True, slots=True)
 class SignallingFigures:
     """What the signalling counted: REGISTERs by result, refusals by cause, subscriptions by state,

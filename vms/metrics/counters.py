@@ -56,6 +56,12 @@ CLOCK_STEPS = Metric(
     "vms_clock_steps", Kind.COUNTER, "Steps of the system clock that the ledger did not follow"
 )
 EVENTS = Metric("vms_events", Kind.COUNTER, "Events published on the bus")
+OUTAGES_OPEN = Metric(
+    "vms_outages_open", Kind.GAUGE, "Outages of which somebody is away now, by cause", ("cause",)
+)
+OUTAGES = Metric(
+    "vms_outages", Kind.COUNTER, "Outages that began, by their first cause", ("cause",)
+)
 
 SIP_MESSAGES = Metric("vms_sip_messages", Kind.COUNTER, "SIP messages received, repeats included")
 SIP_SENT = Metric("vms_sip_sent_messages", Kind.COUNTER, "SIP messages sent")

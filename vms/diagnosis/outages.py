@@ -1,0 +1,412 @@
+"""Watches what is lost, keeps outages, tells of them (L-04).
+
+What is observed is written at once and told after the commit. While the database is away, outages
+wait in memory, as they are; after a restart those that lasted go on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from vms.clock import Clock
+from vms.diagnosis.explainer import ExplainedPlay
+from vms.diagnosis.outage_causes import instant
+from vms.diagnosis.outage_facts import OutageFacts
+from vms.diagnosis.outage_grouping import CommonGround, Loss, places_asked
+from vms.diagnosis.outage_state import Change, Identity, OutagePolicy
+from vms.diagnosis.outage_tracker import OutageTracker
+from vms.errors import NotFoundError, UnavailableError, VmsError
+from vms.events import (
+    ChannelStateChanged,
+    ClockDrifted,
+    DeviceCameOnline,
+    DeviceRemoved,
+    DevicesWentOffline,
+    DeviceWentOffline,
+    DuplicateDevice,
+    Event,
+    EventBus,
+    OutageBegan,
+    OutageChanged,
+    OutageEnded,
+    RegistrationFailed,
+    ServerWasAbsent,
+    SessionChanged,
+)
+from vms.inventory.identifiers import Identifiers
+from vms.inventory.inventory import Inventory
+from vms.inventory.model import Cause, State
+from vms.inventory.outage_records import (
+    WITH_ITS_DEVICE,
+    Judgement,
+    Outage,
+    OutageCause,
+    OutageKind,
+    OutageMember,
+    OutageQuery,
+    OutageStore,
+    OutageWrite,
+)
+
+log = structlog.get_logger(__name__)
+
+NEWS_CAPACITY = 240_000
+"""Every device of a full node may go and come back, twice."""
+
+SMALLEST_NEWS = 20
+"""Of fewer devices that go at once no news is made beside the outage."""
+
+LOOK_S = 1.0
+"""So often it is looked whether something is over, or what was suspected is so."""
+
+RETRY_S = 1.0
+MOST_SUSPICIONS = 10_000
+
+_LOST = frozenset({Cause.SILENT, Cause.CONNECTION_LOST})
+
+
+class Outages:
+    """`start` before anything else, `run` beside everything else.
+
+    `play` explains a session; `tracker` holds what is under way.
+    """
+
+    def __init__(
+        self,
+        store: OutageStore,
+        inventory: Inventory,
+        events: EventBus,
+        clock: Clock,
+        facts: OutageFacts,
+        play: Callable[[str], Awaitable[ExplainedPlay]],
+        policy: OutagePolicy = OutagePolicy(),  # noqa: B008  frozen
+    ) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._events = events
+        self._clock = clock
+        self._facts = facts
+        self._play = play
+        identifiers = Identifiers()
+        self._new_id: Callable[[], str] = lambda: identifiers.next(clock.wall())
+        self.tracker = OutageTracker(policy, new_id=self._new_id, parent_of=facts.parent)
+        self._suspected: dict[Identity, Loss] = {}
+        """What is only true if its device is heard afterwards: it is alive, and yet."""
+        self._ground = CommonGround()
+        self._absences: list[Outage] = []
+        self._next_look = 0.0
+        self._next_write = 0.0
+
+    async def start(self) -> None:
+        """Take up what lasted. Raises `UnavailableError`."""
+        now = self._clock.monotonic()
+        for outage, members in await self._store.open_outages():
+            kept = [
+                (self._facts.again(outage.kind, member, outage.evidence), member)
+                for member in members
+            ]
+            self.tracker.restore(outage, kept, now)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        # What was published since the server was built counts, too.
+        with self._events.subscribe(NEWS_CAPACITY, after=0) as news:
+            missed = 0
+            while True:
+                now = self._clock.monotonic()
+                due_s = self.tracker.due_in_s(now)
+                wait_s = max(0.0, self._next_look - now)
+                wait_s = wait_s if due_s is None else min(wait_s, due_s)
+                event: Event | None = None
+                try:
+                    async with asyncio.timeout(wait_s):
+                        event = (await news.next()).event
+                except TimeoutError:
+                    await self._pass(self._clock.monotonic())
+                if event is not None:
+                    await self._take(event)
+                    if due_s == 0.0 or now >= self._next_look:
+                        await self._pass(now)
+                if news.missed > missed:
+                    missed = news.missed
+                    self._look_at_everything()
+
+    # For the API and the metrics
+
+    async def outages(self, query: OutageQuery) -> Sequence[Outage]:
+        """Newest first."""
+        return await self._store.outages(query)
+
+    async def outage(self, outage_id: str) -> Outage:
+        """One, merged ones included; raises `NotFoundError`."""
+        outage = await self._store.outage(outage_id)
+        if outage is None:
+            raise NotFoundError(f"no outage {outage_id}")
+        return outage
+
+    async def members(
+        self, outage_id: str, after: tuple[str, str] | None, limit: int
+    ) -> Sequence[OutageMember]:
+        """In order of device and channel ID, behind `after`."""
+        return await self._store.members(outage_id, after, limit)
+
+    @property
+    def open_by_cause(self) -> Mapping[str, int]:
+        """Outages of which somebody is away now."""
+        return {cause.value: count for cause, count in self.tracker.open_by_cause().items()}
+
+    @property
+    def begun_by_cause(self) -> Mapping[str, int]:
+        """Outages since the start of this process, by the cause they began with."""
+        return {cause.value: count for cause, count in self.tracker.begun.items()}
+
+    # What happens
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case SessionChanged():
+                await self._session_changed(event)
+            case ServerWasAbsent():
+                self._we_were_absent(event)
+            case ChannelStateChanged():
+                self._channel_changed(event)
+            case _:
+                self._take_of_device(event)
+
+    def _take_of_device(self, event: Event) -> None:
+        match event:
+            case DeviceWentOffline():
+                self._device_went(event)
+            case DeviceCameOnline(device_id=device_id, at=at):
+                self._device_came(device_id, at)
+            case RegistrationFailed(device_id=device_id, at=at):
+                self._refused(device_id, at)
+            case ClockDrifted():
+                self._clock_changed(event)
+            case DuplicateDevice(device_id=device_id, at=at):
+                self._suspect(self._facts.conflict(device_id, event.refused_address, at))
+            case DeviceRemoved(device_id=device_id, at=at):
+                self._device_removed(device_id, at)
+            case _:
+                pass
+
+    def _device_went(self, event: DeviceWentOffline) -> None:
+        device_id = event.device_id
+        self._lost(self._facts.gone(device_id, str(event.cause), event.at))
+        for identity in [each for each in self._suspected if each[1] == device_id]:
+            del self._suspected[identity]
+        device = self._inventory.on_file(device_id)
+        if event.cause in _LOST and device is not None and device.binding is not None:
+            self._ground.add(device_id, device.binding.host)
+
+    def _device_came(self, device_id: str, at: datetime) -> None:
+        """Its channels follow it without events of their own: some are back, some never were."""
+        self._back((OutageKind.GONE, device_id, ""), at)
+        for channel in self._facts.channels(device_id):
+            self._channel_is(device_id, channel.channel_id, channel.state, at)
+        for identity in self.tracker.lost_channels(device_id):
+            if not self._inventory.has_channel(device_id, identity[2]):
+                self._back(identity, at)
+
+    def _refused(self, device_id: str, at: datetime) -> None:
+        if not self._facts.is_there(device_id):
+            self._lost(self._facts.gone(device_id, "refused", at))
+
+    def _clock_changed(self, event: ClockDrifted) -> None:
+        if event.is_over:
+            self._back((OutageKind.CLOCK, event.device_id, ""), event.at)
+        else:
+            self._lost(self._facts.clock(event.device_id, event.offset_s, event.at))
+
+    def _channel_changed(self, event: ChannelStateChanged) -> None:
+        if event.state == State.ONLINE_PROVEN:
+            self._seen(event.device_id, event.channel_id, event.at)
+        if self._facts.is_there(event.device_id):
+            state = State(event.state)
+            self._channel_is(event.device_id, event.channel_id, state, event.at)
+
+    def _channel_is(self, device_id: str, channel_id: str, state: State, at: datetime) -> None:
+        identity = OutageKind.OFF, device_id, channel_id
+        if state is State.OFFLINE:
+            self._lost(self._facts.off(device_id, channel_id, at))
+        elif state in {State.ONLINE_SIGNALLED, State.ONLINE_PROVEN}:
+            self._back(identity, at)
+
+    async def _session_changed(self, event: SessionChanged) -> None:
+        if event.state == "streaming":
+            self._seen(event.device_id, event.channel_id, event.at)
+        if event.state != "closed":
+            return
+        try:
+            play = await self._play(event.session_id)
+        except VmsError:
+            return  # it was too long ago
+        self._suspect(self._facts.unseen(play, event.at))
+
+    def _seen(self, device_id: str, channel_id: str, at: datetime) -> None:
+        identity = OutageKind.NO_MEDIA, device_id, channel_id
+        self._suspected.pop(identity, None)
+        self._back(identity, at)
+
+    def _device_removed(self, device_id: str, at: datetime) -> None:
+        for kind in (OutageKind.GONE, OutageKind.CLOCK, OutageKind.CONFLICT):
+            self._suspected.pop((kind, device_id, ""), None)
+            self._back((kind, device_id, ""), at)
+        for identity in self.tracker.lost_channels(device_id):
+            self._back(identity, at)
+
+    def _we_were_absent(self, event: ServerWasAbsent) -> None:
+        since_s, at_s = int(event.since.timestamp()), int(event.at.timestamp())
+        self._absences.append(
+            Outage(
+                outage_id=self._new_id(),
+                kind=OutageKind.ABSENCE,
+                cause=OutageCause.SERVER_ABSENT,
+                started_s=since_s,
+                ended_s=at_s,
+                evidence={
+                    "absent_s": at_s - since_s,
+                    "last_life_at": instant(since_s),
+                    "back_at": instant(at_s),
+                    "devices_unknown": event.devices,
+                },
+                judgements=(Judgement(since_s, OutageCause.SERVER_ABSENT),),
+            )
+        )
+
+    def _lost(self, loss: Loss | None) -> None:
+        if loss is not None:
+            self.tracker.lost(loss, self._clock.monotonic())
+
+    def _back(self, identity: Identity, at: datetime) -> None:
+        self.tracker.back(identity, at.timestamp(), self._clock.monotonic())
+
+    def _suspect(self, loss: Loss | None) -> None:
+        if loss is not None and len(self._suspected) < MOST_SUSPICIONS:
+            self._suspected[loss.identity] = loss
+
+    def _look_at_everything(self) -> None:
+        """Events were missed: what is offline is lost, what is online is back."""
+        at = self._clock.wall()
+        for identity in self.tracker.lost_of(OutageKind.GONE):
+            if self._facts.is_there(identity[1]):
+                self._device_came(identity[1], at)
+        for device_id in self._facts.offline():
+            if not self.tracker.is_lost((OutageKind.GONE, device_id, "")):
+                self._lost(self._facts.gone(device_id, str(Cause.SILENT), at))
+
+    # As time passes
+
+    async def _pass(self, now: float) -> None:
+        if now >= self._next_look:
+            self._next_look = now + LOOK_S
+            self._look(now)
+        if self.tracker.due_in_s(now) == 0.0:
+            places = places_asked(self.tracker.candidates(now))
+            self.tracker.settle(now, await self._facts.alive(places, self._clock.wall()))
+            self._tell_of_many()
+        if now >= self._next_write:
+            await self._write(now)
+
+    def _look(self, now: float) -> None:
+        for identity, loss in list(self._suspected.items()):
+            at = datetime.fromtimestamp(loss.at_s, UTC)
+            if self._facts.heard_since(loss.device_id, at):
+                del self._suspected[identity]
+                self.tracker.lost(loss, now)
+        disputed = self.tracker.lost_of(OutageKind.CONFLICT)
+        if disputed:
+            still = {duplicate.device_id for duplicate in self._inventory.duplicates()}
+            for identity in disputed:
+                if identity[1] not in still:
+                    self._back(identity, self._clock.wall())
+        self.tracker.tick(now)
+        self.tracker.forget_falls(self._clock.wall().timestamp())
+
+    def _tell_of_many(self) -> None:
+        ground, self._ground = self._ground, CommonGround()
+        if ground.count >= SMALLEST_NEWS:
+            self._events.publish(DevicesWentOffline(self._clock.wall(), ground.count, ground.name))
+
+    async def _write(self, now: float) -> None:
+        """What changed, one outage after the other; then it is told."""
+        try:
+            while self._absences:
+                await self._store.write(OutageWrite(self._absences[0]))
+                self._tell_of_absence(self._absences.pop(0))
+            for change in self.tracker.changed(now):
+                await self._store.write(self._with_channels(change))
+                self.tracker.written(change)
+                self._tell(change)
+        except UnavailableError as error:
+            self._next_write = now + RETRY_S
+            log.warning("outages wait for their database", reason=error.message)
+
+    def _with_channels(self, change: Change) -> OutageWrite:
+        """The channels of a device that went are members of its outage."""
+        since_s = {each.device_id: each for each in change.write.members if not each.channel_id}
+        followers = [
+            OutageMember(
+                device_id,
+                channel.channel_id,
+                channel.key,
+                since_s[device_id].since_s,
+                since_s[device_id].until_s,
+                WITH_ITS_DEVICE,
+            )
+            for device_id in change.fresh
+            for channel in self._facts.channels(device_id)
+        ]
+        if not followers:
+            return change.write
+        write = change.write
+        return OutageWrite(
+            write.outage,
+            [*write.members, *followers],
+            write.returned_devices,
+            write.left_again,
+            write.merged,
+        )
+
+    def _tell_of_absence(self, outage: Outage) -> None:
+        cause = outage.cause.value
+        began = OutageBegan(outage.outage_id, _moment(outage.started_s), cause, 0, 0)
+        self._events.publish(began)
+        self._events.publish(OutageEnded(outage.outage_id, _moment(outage.ended_s), cause))
+
+    def _tell(self, change: Change) -> None:
+        outage = change.outage
+        outage_id, cause = outage.outage_id, outage.cause.value
+        for merged in change.write.merged:
+            at = _moment(outage.started_s)
+            self._events.publish(OutageEnded(merged, at, cause, merged_into=outage_id))
+        if change.is_new:
+            log.info(
+                "outage",
+                outage_id=outage_id,
+                cause=cause,
+                devices=outage.devices,
+                channels=outage.channels,
+            )
+            at = _moment(outage.started_s)
+            began = OutageBegan(outage_id, at, cause, outage.devices, outage.channels)
+            self._events.publish(began)
+        if outage.ended_s is not None:
+            self._events.publish(OutageEnded(outage_id, _moment(outage.ended_s), cause))
+        elif not change.is_new:
+            self._events.publish(
+                OutageChanged(
+                    outage_id,
+                    self._clock.wall(),
+                    cause,
+                    outage.devices,
+                    outage.channels,
+                    outage.away,
+                )
+            )
+
+
+def _moment(at_s: int | None) -> datetime:
+    return datetime.fromtimestamp(at_s or 0, UTC)
