@@ -234,6 +234,16 @@ class StorageSettings(_Section):
     root: Path = Path("var/media")
 
 
+class ReportSettings(_Section):
+    """`[reports]`: the circular of each month."""
+
+    issuer: Annotated[str, Field(max_length=100)] = ""
+    cut_off_day: Annotated[int, Field(ge=1, le=28)] = 25
+    level: Literal[2, 4, 6, 8] = 6
+    automatic: bool = True
+    freeze_after_h: Annotated[float, Field(ge=0, le=240)] = 8.0
+
+
 class AdminSettings(_Section):
     """`[admin]`: the first administrator."""
 
@@ -251,6 +261,7 @@ class Settings(_Section):
     rtsp: RtspSettings = RtspSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
+    reports: ReportSettings = ReportSettings()
     admin: AdminSettings = AdminSettings()
 
     @model_validator(mode="after")
@@ -346,6 +357,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "rtsp": RtspSettings,
     "database": DatabaseSettings,
     "storage": StorageSettings,
+    "reports": ReportSettings,
     "admin": AdminSettings,
 }
 KEYS: tuple[str, ...] = tuple(

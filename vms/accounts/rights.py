@@ -21,14 +21,18 @@ class Action(StrEnum):
     """Users and API keys."""
     AUDIT = "audit"
     """Read who did what."""
+    REPORT = "report"
+    """Make and freeze reports."""
 
 
 RIGHTS: Mapping[Role, frozenset[Action]] = {
     Role.ADMIN: frozenset(Action),
-    Role.OPERATOR: frozenset({Action.READ, Action.WATCH, Action.CONTROL, Action.CONFIGURE}),
+    Role.OPERATOR: frozenset(
+        {Action.READ, Action.WATCH, Action.CONTROL, Action.CONFIGURE, Action.REPORT}
+    ),
     Role.VIEWER: frozenset({Action.READ, Action.WATCH}),
     # Who reports figures or checks others needs no right to watch.
-    Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
+    Role.AUDITOR: frozenset({Action.READ, Action.AUDIT, Action.REPORT}),
 }
 
 

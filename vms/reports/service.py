@@ -92,7 +92,7 @@ class Reports:
         self._composer = composer
         self._clock = clock
         self._new_id = new_id
-        self._zone = zone
+        self.zone = zone
         self._policy = policy
         self._progress: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -119,19 +119,21 @@ class Reports:
             await asyncio.sleep(LOOK_S)
 
     async def close(self) -> None:
-        """Break off what is under way."""
+        """Break off what is under way; it has failed."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(UnavailableError):
+            await self.start()
 
     async def make_due(self) -> Report | None:
         """The circular of the last month that is over, if nobody made it; None: nothing is due."""
         settled = self._clock.wall() - self._policy.freeze_after
-        month = latest_month(settled, self._policy.cut_off_day, self._zone)
+        month = latest_month(settled, self._policy.cut_off_day, self.zone)
         if month in self._months or await self._store.frozen_month(month) is not None:
             return None
-        period = month_of(month, self._policy.cut_off_day, self._zone)
+        period = month_of(month, self._policy.cut_off_day, self.zone)
         if not await self._composer.has_figures(period):
             return None
         return await self.make_month(month, None, "schedule")
@@ -141,7 +143,7 @@ class Reports:
 
         Raises `InvalidError` where it is not over, `ConflictError` where it is frozen or under way.
         """
-        period = month_of(month, self._policy.cut_off_day, self._zone)
+        period = month_of(month, self._policy.cut_off_day, self.zone)
         kept = await self._store.frozen_month(month)
         if kept is not None:
             raise ConflictError(
@@ -181,7 +183,7 @@ class Reports:
     async def file(self, report_id: str, kind: FileKind, language: Language) -> bytes:
         """The frozen figures as a file: the same bytes each time. Raises as `circular`."""
         circular = await self.circular(report_id)
-        words = Wording(language, self._zone)
+        words = Wording(language, self.zone)
         draw = workbook.bytes_of if kind is FileKind.XLSX else document.bytes_of
         async with self._drawing:
             return await asyncio.to_thread(draw, circular, words)
@@ -189,7 +191,7 @@ class Reports:
     async def verify(self, report_id: str) -> Verification:
         """Make it again from what is on file now and compare; changes nothing."""
         report, frozen = await self.report(report_id), await self.circular(report_id)
-        period = Period.between(report.start_s, report.end_s, self._zone)
+        period = Period.between(report.start_s, report.end_s, self.zone)
         composer = replace(self._composer, issuer=frozen.issuer, targets=frozen.targets)
         async with self._turn:
             again = await composer.compose(period, report.level)
@@ -258,9 +260,6 @@ class Reports:
             )
             await self._store.save(made, frozen)
             log.info("a report is frozen", report_id=report.report_id, title=report.title)
-        except asyncio.CancelledError:
-            await self._fail(report, STOPPED)
-            raise
         except VmsError as error:
             await self._fail(report, error.message)
         except Exception:
