@@ -67,6 +67,12 @@ class Watch(BaseModel):
     until: datetime
 
 
+class WatchState(BaseModel):
+    """Whether a device's keepalives are kept too."""
+
+    until: datetime | None = Field(description="Null where they are left out.")
+
+
 async def _page(
     server: Server,
     keeps: Keeps,
@@ -183,6 +189,18 @@ async def download_device_trace(
     return await _capture(server, server.explainer.of_device(device_id), device_id)
 
 
+@router.get(
+    "/devices/{device_id}/sip-trace/watch",
+    operation_id="getDeviceWatch",
+    summary="Whether a device's keepalives are kept too",
+    responses=PROBLEMS,
+)
+async def get_watch(device_id: DeviceIdPath, server: TheServer, caller: Operator) -> WatchState:
+    """Of any ID, on file or not."""
+    _ = caller
+    return WatchState(until=server.explainer.watched_until(device_id))
+
+
 @router.post(
     "/devices/{device_id}/sip-trace/watch",
     operation_id="watchDevice",
@@ -206,7 +224,7 @@ async def watch_device(
 )
 async def unwatch_device(device_id: DeviceIdPath, server: TheServer, caller: Operator) -> None:
     """Nothing happens where it is not watched."""
-    _ = caller
+    await server.accounts.record(caller.actor, "stop watching SIP", device_id)
     server.explainer.unwatch(device_id)
 
 

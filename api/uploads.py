@@ -23,12 +23,11 @@ from api.pagination import PageOf
 from api.ports import Server
 from api.schemas import JPEG, PROBLEMS, ChannelIdPath, DeviceIdPath
 from vms.errors import ExhaustedError, InvalidError, NotFoundError
+from vms.signalling.snapshot_folder import SnapshotJob, UploadedPicture
 from vms.signalling.snapshots import (
     LONGEST_INTERVAL_S,
     MOST_PICTURES,
     UPLOAD_PATH,
-    SnapshotJob,
-    UploadedPicture,
 )
 
 UPLOADS_AT_ONCE = 16
@@ -143,7 +142,7 @@ async def take_snapshots(
 async def list_uploaded_snapshots(
     device_id: DeviceIdPath, channel_id: ChannelIdPath, server: TheServer, caller: Watcher
 ) -> PageOf[SnapshotJobOut]:
-    """By order, the latest first; those since our start."""
+    """By order, the latest first; of orders before our start those of which pictures are kept."""
     _ = caller
     check(server, device_id, channel_id)
     jobs = server.commands.snapshots.jobs_of(device_id, channel_id)
@@ -167,10 +166,7 @@ async def get_uploaded_snapshot(
     if not found:
         raise NotFoundError(f"no picture {number} of {job_id}")
     await note(server, caller, "view device snapshot", job.device_id, job.channel_id)
-    try:
-        data = await asyncio.to_thread(found[0].path.read_bytes)
-    except FileNotFoundError as error:
-        raise NotFoundError("this picture is no longer kept") from error
+    data = await server.commands.snapshots.picture(job, found[0])
     return Response(data, media_type="image/jpeg")
 
 

@@ -283,6 +283,7 @@ class Server:
             token=lambda: secrets.token_urlsafe(24),
         )
         stack.push_async_callback(self.commands.close)
+        await self.commands.snapshots.load()
         self.broker = SessionBroker(
             caller=link,
             relay=self.relay,

@@ -120,8 +120,8 @@ class Lobby:
         """REGISTERs without credentials whose turn came."""
         self.copies = 0
         """Requests that came again while they waited."""
-        self.given_up = 0
-        """REGISTERs that waited in vain."""
+        self.given_up = {"with": 0, "without": 0}
+        """REGISTERs that waited in vain or found no room, with and without credentials."""
 
     def __len__(self) -> int:
         return len(self._proving) + len(self._asking)
@@ -144,7 +144,7 @@ class Lobby:
         is_proof = _CREDENTIALS in data.lower()
         queue = self._proving if is_proof else self._asking
         if len(queue) >= ROOM or self._held_bytes + len(data) > ROOM_BYTES:
-            self.given_up += 1
+            self.given_up["with" if is_proof else "without"] += 1
             return True
         if not is_proof and self._is_sent_away(data, flow, mark):
             return True
@@ -177,7 +177,7 @@ class Lobby:
             self._marks.discard(mark)
             self._held_bytes -= len(data)
             if began - since > PATIENCE_S:
-                self.given_up += 1
+                self.given_up["with" if queue is self._proving else "without"] += 1
             else:
                 self.served += queue is self._asking
                 self._deliver(data, flow)

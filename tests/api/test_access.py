@@ -85,6 +85,7 @@ NEEDS: dict[str, Action | None] = {
     "getDeviceSipTrace": Action.CONTROL,
     "streamDeviceSipTrace": Action.CONTROL,
     "downloadDeviceSipTrace": Action.CONTROL,
+    "getDeviceWatch": Action.CONTROL,
     "watchDevice": Action.CONTROL,
     "unwatchDevice": Action.CONTROL,
     "getSessionSipTrace": Action.CONTROL,

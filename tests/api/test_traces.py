@@ -165,9 +165,13 @@ async def test_keepalives_are_kept_while_a_device_is_watched(
         )
         house.wire_log.note(b"SIP/2.0 200 OK\r\nCSeq: 1 MESSAGE\r\n\r\n", ROAD, True)
 
+    assert (await operator.get(f"{TRACE}/watch")).json() == {"until": None}
     watched = (await operator.post(f"{TRACE}/watch", json={"limit_s": 60})).json()
+    assert (await operator.get(f"{TRACE}/watch")).json() == watched
     keepalive()
     assert (await operator.delete(f"{TRACE}/watch")).status_code == 204
+    [row] = await house.accounts.audit(None, 1)
+    assert row.entry.action == "stop watching SIP"
     keepalive()
 
     items = (await operator.get(TRACE)).json()["items"]

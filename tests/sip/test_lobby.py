@@ -3,7 +3,8 @@
 import pytest
 
 from sip.message import Address, Flow
-from sip.net.lobby import unavailable
+from sip.net import lobby
+from sip.net.lobby import Lobby, unavailable
 from sip.parser import parse_message
 
 FLOW = Flow("UDP", Address("192.0.2.1", 5060), Address("192.0.2.7", 40_000))
@@ -79,3 +80,48 @@ def test_an_answer_is_no_longer_than_a_reflector_would_like() -> None:
 
     assert answer is not None
     assert len(answer) < len(REGISTER)
+
+
+class Closed:
+    """Nobody may begin, and nobody is sent away."""
+
+    def may_begin(self) -> bool:
+        return False
+
+    def retry_after_s(self, datagram: bytes, waiting: int, waited_s: float) -> int:
+        return 0
+
+
+def closed_lobby() -> Lobby:
+    return Lobby(
+        Closed(),
+        now=lambda: 0.0,
+        is_heard=lambda _data, _flow: True,
+        deliver=lambda _data, _flow: None,
+        send_away=lambda _request, _answer, _flow: None,
+    )
+
+
+async def test_what_finds_no_room_is_counted_and_large_ones_take_more_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lobby, "ROOM", 2)
+    monkeypatch.setattr(lobby, "ROOM_BYTES", 5 * len(REGISTER))
+    waiting = closed_lobby()
+    proof = REGISTER.replace(b"Expires", b"Authorization: Digest x\r\nExpires")
+
+    taken = [
+        waiting.takes(request.replace(b"CSeq: 1", b"CSeq: %d" % number), FLOW)
+        for request in (REGISTER, proof)
+        for number in range(3)
+    ]
+
+    assert taken == [True] * 6
+    assert len(waiting) == 4
+    assert waiting.given_up == {"with": 1, "without": 1}
+    large = closed_lobby()
+    assert large.takes(REGISTER + b"x" * 4 * len(REGISTER), FLOW)
+    assert large.takes(proof, FLOW)
+    assert (len(large), large.given_up) == (1, {"with": 1, "without": 0})
+    waiting.close()
+    large.close()

@@ -153,6 +153,10 @@ class Explainer:
         """Keep keepalives of the device too; raises `ExhaustedError` where too many are watched."""
         return self._log.watch(device_id, limit_s)
 
+    def watched_until(self, device_id: str) -> datetime | None:
+        """Until when keepalives of the device are kept; None where they are left out."""
+        return self._log.watched_until(device_id)
+
     def unwatch(self, device_id: str) -> None:
         """Back to what is kept of everybody."""
         self._log.unwatch(device_id)

@@ -143,6 +143,11 @@ class WireLog:
         self._watched[device_id] = self._now() + limit_s
         return self._clock.wall() + timedelta(seconds=limit_s)
 
+    def watched_until(self, device_id: str) -> datetime | None:
+        """Until when this device's keepalives are kept; None where they are left out."""
+        until, now = self._watched.get(device_id, 0.0), self._now()
+        return None if until <= now else self._clock.wall() + timedelta(seconds=until - now)
+
     def unwatch(self, device_id: str) -> None:
         """No longer; a second call changes nothing."""
         self._watched.pop(device_id, None)

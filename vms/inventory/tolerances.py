@@ -195,6 +195,15 @@ HABITS: Final[Mapping[str, Habit]] = {
         ("media_bad_adts", "ADTS 头有误", "An ADTS header that is wrong"),
         ("media_picture_too_large", "图像过大，已丢弃", "A picture too large to keep"),
         ("media_elementary_stream_as_ps", "标为 PS 实为裸流", "An elementary stream said to be PS"),
+        ("media_short_payload", "RTP 负载过短", "An RTP payload too short to say what it is"),
+        ("media_unknown_payload", "RTP 负载类型未知", "An RTP payload of a kind that is not known"),
+        (
+            "media_fragment_without_beginning",
+            "RTP 分片缺开头",
+            "Pieces of a picture without its first",
+        ),
+        ("media_fragment_without_end", "RTP 分片缺结尾", "Pieces of a picture without its last"),
+        ("media_bad_aggregate", "RTP 聚合包有误", "An RTP packet of several units that do not fit"),
     ),
     **_habits(
         "T15", ("media_no_sender_reports", "不发 RTCP 发送报告", "It sends no RTCP sender reports")

@@ -190,7 +190,7 @@ class SignallingFigures:
 
     registers: Mapping[str, int]
     registers_waiting: int
-    registers_given_up: int
+    registers_given_up: Mapping[str, int]
     overloads: int
     refused: Mapping[str, int]
     subscriptions: Mapping[str, int]
@@ -208,7 +208,8 @@ def signalling_source(figures_now: Callable[[], SignallingFigures]) -> Source:
         for result, number in figures.registers.items():
             yield Sample(counters.REGISTERS, number, (result,))
         yield Sample(counters.REGISTERS_WAITING, figures.registers_waiting)
-        yield Sample(counters.REGISTERS_GIVEN_UP, figures.registers_given_up)
+        for credentials, number in figures.registers_given_up.items():
+            yield Sample(counters.REGISTERS_GIVEN_UP, number, (credentials,))
         yield Sample(counters.OVERLOADS, figures.overloads)
         for cause, number in figures.refused.items():
             yield Sample(counters.REFUSED_MESSAGES, number, (cause,))

@@ -136,7 +136,10 @@ REGISTERS_WAITING = Metric(
     "vms_registers_waiting", Kind.GAUGE, "REGISTERs that wait their turn now"
 )
 REGISTERS_GIVEN_UP = Metric(
-    "vms_registers_given_up", Kind.COUNTER, "REGISTERs that waited too long, or found no room"
+    "vms_registers_given_up",
+    Kind.COUNTER,
+    "REGISTERs that waited too long, or found no room, with and without credentials",
+    ("credentials",),
 )
 OVERLOADS = Metric("vms_overloads", Kind.COUNTER, "Times that more registered than could be served")
 REFUSED_MESSAGES = Metric(

@@ -6,11 +6,9 @@ put so many pictures there and nothing else. UploadSnapShotFinished says which b
 
 import asyncio
 import re
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,6 +25,12 @@ from vms.signalling.configs import TYPES, Configs
 from vms.signalling.jobs import JobBook, JobState, ending
 from vms.signalling.messenger import Messenger
 from vms.signalling.pictures import jpeg_size
+from vms.signalling.snapshot_folder import (
+    FOLDERS_KEPT,
+    SnapshotFolder,
+    SnapshotJob,
+    UploadedPicture,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -39,48 +43,8 @@ UPLOAD_LIMIT_S = 60.0
 """For the uploads, after the last picture is due."""
 
 RUNNING_AT_ONCE = 200
-FOLDERS_KEPT = 2_000
-"""On disk, one a job; the oldest go."""
 
 _FILE_ID = re.compile(r"[0-9]{41}")
-
-
-@dataclass(frozen=True, slots=True)
-class UploadedPicture:
-    """A picture as it is kept. `file_id` is the device's name for it, where that is as the
-    standard has it: device ID, 02, time to the millisecond, number."""
-
-    number: int
-    file_id: str
-    path: Path
-    size_bytes: int
-    width: int
-    height: int
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotJob:
-    """Pictures asked of a device: `pictures` of `wanted`; `announced` are the names it told.
-
-    `job_id` is the SessionID on the wire.
-    """
-
-    job_id: str
-    device_id: str
-    channel_id: str
-    wanted: int
-    state: JobState
-    started_at: datetime
-    pictures: tuple[UploadedPicture, ...] = ()
-    announced: tuple[str, ...] | None = None
-    sentence: str = ""
-    finished_at: datetime | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will come."""
-        return self.state is not JobState.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +75,19 @@ class DeviceSnapshots:
         self._events = events
         self._clock = clock
         self._new_id = new_id
-        self._folder = folder
+        self._folder = SnapshotFolder(folder)
         self._token = token
         self._listening: _Listening | None = None
-        self._jobs: JobBook[SnapshotJob] = JobBook()
+        self._jobs: JobBook[SnapshotJob] = JobBook(FOLDERS_KEPT)
         self._open: dict[str, str] = {}
         """Job by token."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
+
+    async def load(self) -> None:
+        """Find the pictures of earlier lives again."""
+        for job in await asyncio.to_thread(self._folder.load):
+            self._jobs.put(job)
 
     async def close(self) -> None:
         """Give up what runs."""
@@ -177,6 +146,13 @@ class DeviceSnapshots:
         wanted = (device_id, channel_id)
         return [each for each in self._jobs.all() if (each.device_id, each.channel_id) == wanted]
 
+    async def picture(self, job: SnapshotJob, picture: UploadedPicture) -> bytes:
+        """One that came; raises `NotFoundError` where it is no longer kept."""
+        try:
+            return await asyncio.to_thread(self._folder.path_of(job, picture).read_bytes)
+        except FileNotFoundError as error:
+            raise NotFoundError("this picture is no longer kept") from error
+
     def expects(self, token: str) -> bool:
         """Whether a picture may be uploaded under this token: to be asked before its bytes are
         read."""
@@ -200,7 +176,6 @@ class DeviceSnapshots:
         picture = UploadedPicture(
             number,
             found[0] if found else "",
-            self._folder / job.device_id / job_id / f"{number:02}.jpg",
             len(data),
             width,
             height,
@@ -208,12 +183,13 @@ class DeviceSnapshots:
         )
         self._put(replace(job, pictures=(*job.pictures, picture)))
         try:
-            await asyncio.to_thread(_keep, self._folder, picture.path, data)
+            await asyncio.to_thread(self._folder.keep, job, picture, data)
         except OSError as error:
             now = self._jobs.of(job_id)
             self._put(replace(now, pictures=tuple(p for p in now.pictures if p != picture)))
-            log.warning("picture not kept", path=str(picture.path), error=str(error))
+            log.warning("picture not kept", job_id=job_id, number=number, error=str(error))
             raise UnavailableError("the picture could not be stored") from error
+        await asyncio.to_thread(self._folder.note, self._jobs.of(job_id))
         self._tell(job_id)
 
     def snapshot_finished(self, device_id: DeviceId, notify: UploadSnapShotFinished) -> None:
@@ -253,6 +229,7 @@ class DeviceSnapshots:
                         self._news[job_id].clear()
                         await self._news[job_id].wait()
             self._conclude(job_id, "" if outcome.is_confirmed else outcome.sentence)
+        await asyncio.to_thread(self._folder.note, self._jobs.of(job_id))
 
     def _is_done(self, job_id: str) -> bool:
         job = self._jobs.of(job_id)
@@ -298,15 +275,3 @@ class DeviceSnapshots:
 
     def _over(self, job_id: str, token: str) -> None:
         del self._tasks[job_id], self._open[token], self._news[job_id]
-
-
-def _keep(folder: Path, path: Path, data: bytes) -> None:
-    """Names are ours alone; nothing a device sends becomes a path."""
-    is_first = not path.parent.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    if is_first:
-        # Job identifiers rise with time.
-        jobs = sorted(folder.glob("*/*"), key=lambda each: each.name)
-        for old in jobs[: max(0, len(jobs) - FOLDERS_KEPT)]:
-            shutil.rmtree(old, ignore_errors=True)

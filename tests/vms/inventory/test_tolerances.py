@@ -28,7 +28,8 @@ COUNTED = {
     "of an SDP": {member.value for member in sdp.Tolerance},
     "of a SIP head": {f"sip_{name}" for name in ODDITIES},
     "of a stream": {
-        "media_" + name.replace("-", "_") for name in names_in("media", r"\b_?tolerate\(([^()]*)\)")
+        "media_" + name.replace("-", "_")
+        for name in names_in("media", r"\b_?(?:tolerate|damage)\(([^()]*)\)")
     },
     "by the server": names_in("vms", r"count_tolerance\(([^()]*)\)"),
 }

@@ -86,8 +86,43 @@ async def test_a_picture_is_asked_for_uploaded_kept_and_tied_to_its_name(tmp_pat
         assert (done.state, done.announced) == (JobState.COMPLETE, (FILE_ID,))
         [picture] = done.pictures
         assert (picture.file_id, picture.width, picture.height) == (FILE_ID, 1920, 1080)
-        assert picture.path.read_bytes() == PICTURE
-        assert picture.path == tmp_path / "media" / "snapshots" / DEVICE / job.job_id / "01.jpg"
+        kept = tmp_path / "media" / "snapshots" / DEVICE / job.job_id / "01.jpg"
+        assert await snapshots.picture(done, picture) == kept.read_bytes() == PICTURE
+
+
+async def test_pictures_are_found_again_after_a_restart(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, camera_of(server) as camera:
+        snapshots = server.commands.snapshots
+        complete = snapshots.take(DEVICE, CHANNEL)
+        token = token_in(await accept(camera, "DeviceConfig"))
+        await snapshots.accept_upload(token, f"{FILE_ID}.jpg", PICTURE)
+        await until(lambda: snapshots.job(complete.job_id).finished)
+        broken_off = snapshots.take(DEVICE, CHANNEL, count=2)
+        token = token_in(await accept(camera, "DeviceConfig"))
+        await snapshots.accept_upload(token, "a.jpg", PICTURE)
+    folder = tmp_path / "media" / "snapshots" / DEVICE
+    (folder / "odd").mkdir()
+    (folder / "odd" / "order.json").write_bytes(b"{}")
+
+    async with stage(tmp_path) as server:
+        snapshots = server.commands.snapshots
+        first, second = snapshots.jobs_of(DEVICE, CHANNEL)
+
+        assert (first.job_id, first.state, first.wanted) == (
+            complete.job_id,
+            JobState.COMPLETE,
+            1,
+        )
+        assert [each.file_id for each in first.pictures] == [FILE_ID]
+        assert await snapshots.picture(first, first.pictures[0]) == PICTURE
+        assert (second.job_id, second.state, second.sentence) == (
+            broken_off.job_id,
+            JobState.INCOMPLETE,
+            "the server was stopped",
+        )
+        (folder / first.job_id / "01.jpg").unlink()
+        with pytest.raises(NotFoundError):
+            await snapshots.picture(first, first.pictures[0])
 
 
 async def test_a_token_is_good_for_its_pictures_and_nothing_else(tmp_path: Path) -> None:

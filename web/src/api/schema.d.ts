@@ -1629,7 +1629,7 @@ export interface paths {
         };
         /**
          * Pictures that a camera uploaded
-         * @description By order, the latest first; those since our start.
+         * @description By order, the latest first; of orders before our start those of which pictures are kept.
          */
         get: operations["listUploadedSnapshots"];
         put?: never;
@@ -2057,7 +2057,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Whether a device's keepalives are kept too
+         * @description Of any ID, on file or not.
+         */
+        get: operations["getDeviceWatch"];
         put?: never;
         /**
          * Keep a device's keepalives too
@@ -6808,6 +6812,17 @@ export interface components {
             limit_s: number;
         };
         /**
+         * WatchState
+         * @description Whether a device's keepalives are kept too.
+         */
+        WatchState: {
+            /**
+             * Until
+             * @description Null where they are left out.
+             */
+            until: string | null;
+        };
+        /**
          * ZoomOrder
          * @description A box, and whether it fills the window (`in`) or the window shrinks into it (`out`).
          */
@@ -7338,6 +7353,108 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /**
+         * ClockDrifted
+         * @description A device's clock was found to be too far from ours (`offset_s` ahead, behind: negative), or
+         *     right again (`is_over`).
+         */
+        ClockDrifted: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Offset S */
+            offset_s: number;
+            /**
+             * Is Over
+             * @default false
+             */
+            is_over: boolean;
+        };
+        /**
+         * ServerWasAbsent
+         * @description This server was not running, or stood still, from `since` until `at`: nobody was observing
+         *     `devices` devices.
+         */
+        ServerWasAbsent: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Devices */
+            devices: number;
+        };
+        /**
+         * OutageBegan
+         * @description Devices or channels were lost together; `cause` is a word of
+         *     `vms.inventory.outage_records.OutageCause`.
+         */
+        OutageBegan: {
+            /** Outage Id */
+            outage_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cause */
+            cause: string;
+            /** Devices */
+            devices: number;
+            /** Channels */
+            channels: number;
+        };
+        /**
+         * OutageChanged
+         * @description More belongs to an outage, some of it is back, or its cause is judged otherwise.
+         */
+        OutageChanged: {
+            /** Outage Id */
+            outage_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cause */
+            cause: string;
+            /** Devices */
+            devices: number;
+            /** Channels */
+            channels: number;
+            /** Away */
+            away: number;
+        };
+        /**
+         * OutageEnded
+         * @description All of it has been back for a while; `at` is when the last of it came back. Where it turned
+         *     out to be part of another one, `merged_into` names that.
+         */
+        OutageEnded: {
+            /** Outage Id */
+            outage_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cause */
+            cause: string;
+            /**
+             * Merged Into
+             * @default
+             */
+            merged_into: string;
         };
     };
     responses: never;
@@ -11236,6 +11353,38 @@ export interface operations {
             };
         };
     };
+    getDeviceWatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WatchState"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     watchDevice: {
         parameters: {
             query?: never;
@@ -11531,7 +11680,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, `devices_went_offline`, `fault_reported`, `foreign_address`, `subscription_changed`, `registration_failed`, `job_progress`, `movement_not_stopped`, `notice_received`, `position_changed`, `anomaly_found`, `duplicate_device`, `device_flaps`, `device_changed`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
+            /** @description `event:` is one of `device_came_online`, `device_went_offline`, `device_added`, `device_removed`, `device_waits`, `catalog_progress`, `catalog_changed`, `channel_state_changed`, `alarm_raised`, `session_changed`, `devices_went_offline`, `fault_reported`, `foreign_address`, `subscription_changed`, `registration_failed`, `job_progress`, `movement_not_stopped`, `notice_received`, `position_changed`, `anomaly_found`, `duplicate_device`, `device_flaps`, `device_changed`, `clock_drifted`, `server_was_absent`, `outage_began`, `outage_changed`, `outage_ended`, or `resync` when events were missed: read the lists again. `data:` is a JSON object by the schema of that name (`DeviceCameOnline`, ...). */
             200: {
                 headers: {
                     [name: string]: unknown;
