@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 from sys import intern
+from typing import NamedTuple
 
 from vms.gb28181.ids import MAX_DIGITS, Kind, kind_of
 from vms.inventory.model import Channel, ChannelKey, Device
@@ -43,8 +44,11 @@ class Place:
     segment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceStep:
+_shared_place = lru_cache(maxsize=4096)(Place)
+"""The channels of a city say much alike: what is made again is the one that is there."""
+
+
+class PlaceStep(NamedTuple):
     """From `at_s` on (ledger seconds) a channel is in `place`; None: it was removed.
 
     `is_first`: the channel has had no place before.
@@ -107,7 +111,7 @@ def place_of(channel: Channel, device: Device | None, segment: str | None = None
 
     `segment` is what the device was last known in; by default that of its binding.
     """
-    reported = channel.reported
+    reported, is_set = channel.reported, bool(channel.overrides)
     if segment is None:
         binding = None if device is None else device.binding
         segment = "" if binding is None else segment_of(binding.host)
@@ -120,22 +124,21 @@ def place_of(channel: Channel, device: Device | None, segment: str | None = None
             parent_id = above
     parent_id = parent_id or channel.device_id
     is_behind = parent_id != channel.device_id
-    return Place(
-        division=channel.division,
-        group_id=group_id or reported.business_group_id,
-        own_group_id=channel.own_group_id,
-        department=channel.department,
-        builder=channel.builder,
-        maintainer=channel.maintainer,
-        point_class=channel.point_class,
-        site_type=channel.site_type,
-        manufacturer=reported.manufacturer or ("" if device is None else device.manufacturer),
-        model=reported.model or ("" if device is None else device.model),
-        parent_id=parent_id,
-        platform_id=channel.device_id
-        if is_behind or kind_of(channel.device_id) in _PLATFORMS
-        else "",
-        segment=segment,
+    # By position, in the order of the fields: names would cost as much again.
+    return _shared_place(
+        channel.division,
+        group_id or reported.business_group_id,
+        channel.own_group_id if is_set else "",
+        channel.department,
+        channel.builder if is_set else "",
+        channel.maintainer if is_set else "",
+        channel.point_class,
+        channel.site_type,
+        reported.manufacturer or ("" if device is None else device.manufacturer),
+        reported.model or ("" if device is None else device.model),
+        parent_id,
+        channel.device_id if is_behind or kind_of(channel.device_id) in _PLATFORMS else "",
+        segment,
     )
 
 

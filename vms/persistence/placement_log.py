@@ -3,9 +3,11 @@ other."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from operator import attrgetter
 
 from sqlalchemy import Dialect, Select, and_, bindparam, delete, exists, func, insert, or_, select
 from sqlalchemy import update as update_of
@@ -19,6 +21,8 @@ from vms.persistence.figure_tables import PLACE_COLUMNS, placements, places
 from vms.persistence.rows import Fetched, Row, fetched
 from vms.persistence.tables import channels, ledger
 
+_words_of = attrgetter(*PLACE_COLUMNS)
+
 KEYS_AT_ONCE = 500
 """Values in one list of a query: databases bound their number."""
 
@@ -29,18 +33,23 @@ async def append(connection: AsyncConnection, steps: Sequence[PlaceStep]) -> Non
     Those of one channel in the same second leave the last of them. Raises `ConflictError` for one
     that goes back.
     """
-    spans: list[tuple[PlaceStep, int | None]] = []
-    followed: list[Row] = []
-    for own in _by_channel(steps):
-        if not own[0].is_first:
-            followed.append({"b_channel_key": own[0].channel_key, "b_at_s": own[0].at_s})
-        ends = [step.at_s for step in own[1:]]
-        spans += zip(own, [*ends, None], strict=True)
+    lasting, passing = _chained(steps)
+    begun = ((passing.get(key) or [step])[0] for key, step in lasting.items())
+    followed: list[Row] = [
+        {"b_channel_key": step.channel_key, "b_at_s": step.at_s}
+        for step in begun
+        if not step.is_first
+    ]
     if followed:
         closing = _closing(connection.dialect)
         await closing.drop.write(connection, followed)
         await closing.end.write(connection, followed)
-    keys = await _keys_of(connection, {step.place for step, _ in spans if step.place is not None})
+    keys = await _keys_of(connection, {step.place for step in steps if step.place is not None})
+    passed = (
+        (step, later.at_s)
+        for key, chain in passing.items()
+        for step, later in pairwise([*chain, lasting[key]])
+    )
     opened: list[Row] = [
         {
             "channel_key": step.channel_key,
@@ -48,28 +57,31 @@ async def append(connection: AsyncConnection, steps: Sequence[PlaceStep]) -> Non
             "end_s": end_s,
             "place_key": keys[step.place],
         }
-        for step, end_s in spans
+        for step, end_s in (*passed, *((step, None) for step in lasting.values()))
         if step.place is not None
     ]
     if opened:
         await _opener(connection.dialect).write(connection, opened)
 
 
-def _by_channel(steps: Sequence[PlaceStep]) -> Iterable[list[PlaceStep]]:
-    chains: dict[int, list[PlaceStep]] = {}
+def _chained(
+    steps: Sequence[PlaceStep],
+) -> tuple[dict[int, PlaceStep], dict[int, list[PlaceStep]]]:
+    """The last step of every channel; and of the few that took several, those before it."""
+    lasting: dict[int, PlaceStep] = {}
+    passing: dict[int, list[PlaceStep]] = {}
     for step in steps:
-        chain = chains.get(step.channel_key)
-        if chain is None:
-            chains[step.channel_key] = [step]
+        last = lasting.get(step.channel_key)
+        lasting[step.channel_key] = step
+        if last is None:
             continue
-        last = chain[-1]
         if last.at_s > step.at_s:
             raise ConflictError(f"placements cannot go back: {step}")
         if last.at_s == step.at_s:
-            chain[-1] = replace(step, is_first=last.is_first)
+            lasting[step.channel_key] = step._replace(is_first=last.is_first)
         else:
-            chain.append(step)
-    return chains.values()
+            passing.setdefault(step.channel_key, []).append(last)
+    return lasting, passing
 
 
 async def _keys_of(connection: AsyncConnection, wanted: set[Place]) -> Mapping[Place, int]:
@@ -81,7 +93,7 @@ async def _keys_of(connection: AsyncConnection, wanted: set[Place]) -> Mapping[P
         rows: list[Row] = [
             {
                 "digest": digest,
-                **dict(zip(PLACE_COLUMNS, astuple(digests[digest]), strict=True)),
+                **dict(zip(PLACE_COLUMNS, _words_of(digests[digest]), strict=True)),
             }
             for digest in missing
         ]
@@ -92,7 +104,7 @@ async def _keys_of(connection: AsyncConnection, wanted: set[Place]) -> Mapping[P
 
 def digest_of(place: Place) -> bytes:
     """What tells one place from all others: SHA-256 of its words in order."""
-    return hashlib.sha256(json.dumps(astuple(place)).encode()).digest()
+    return hashlib.sha256(json.dumps(_words_of(place)).encode()).digest()
 
 
 async def _keys_by_digest(

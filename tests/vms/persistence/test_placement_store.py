@@ -94,7 +94,7 @@ async def test_places_are_written_with_the_change_that_caused_them(store: Device
     opened = [PlaceStep(FIRST, 100, NORTH, is_first=True)]
     await store.save_device(device(1))
     await store.save_channels(
-        [first, other], places=[*opened, replace(opened[0], channel_key=OTHER)]
+        [first, other], places=[*opened, opened[0]._replace(channel_key=OTHER)]
     )
     await store.save_device(device(1), places=[PlaceStep(FIRST, 110, SOUTH)])
     await store.remove_device(
