@@ -41,7 +41,7 @@ class Cut(Generic[Where]):
     longest_s: int
 
 
-class _Piece(NamedTuple, Generic[Where]):
+class Stretch(NamedTuple, Generic[Where]):
     """A stretch of the window with one state at one place."""
 
     start_s: int
@@ -64,7 +64,7 @@ def cut_channel(
     on file: `not_commissioned`. Before its first place a channel counts to it, behind its last to
     that one. What is excluded is so whatever the ledger says, but for `not_commissioned`.
     """
-    pieces = list(_pieces(states, places, list(excluded), window))
+    pieces = list(stretches(states, places, list(excluded), window))
     seconds: defaultdict[Where, defaultdict[State, int]] = defaultdict(lambda: defaultdict(int))
     samples: defaultdict[Where, defaultdict[State, int]] = defaultdict(lambda: defaultdict(int))
     for piece in pieces:
@@ -76,13 +76,13 @@ def cut_channel(
     return Cut(seconds, samples, outages, ended, longest_s)
 
 
-def _pieces(
+def stretches(
     states: Sequence[Lasting[State]],
     places: Sequence[Lasting[Where]],
     excluded: Sequence[Window],
     window: Window,
-) -> Iterator[_Piece[Where]]:
-    """The window, cut wherever anything begins or ends."""
+) -> Iterator[Stretch[Where]]:
+    """The window, cut wherever anything begins or ends. As `cut_channel` takes them."""
     cuts = {window.start_s, window.end_s}
     cuts.update(border for span in excluded for border in (span.start_s, span.end_s))
     for spans in (states, places):
@@ -97,7 +97,7 @@ def _pieces(
             span.start_s <= start_s < span.end_s for span in excluded
         ):
             state = State.EXCLUDED
-        yield _Piece(start_s, end_s, state, _place_at(places, start_s))
+        yield Stretch(start_s, end_s, state, _place_at(places, start_s))
 
 
 def _at(spans: Iterable[Lasting[Where]], at_s: int) -> Where | None:
@@ -112,7 +112,7 @@ def _place_at(places: Sequence[Lasting[Where]], at_s: int) -> Where:
     return [place for place in places if place.start_s <= at_s or place is places[0]][-1].what
 
 
-def _outages(pieces: Iterable[_Piece[Where]]) -> tuple[dict[Where, int], dict[Where, int], int]:
+def _outages(pieces: Iterable[Stretch[Where]]) -> tuple[dict[Where, int], dict[Where, int], int]:
     """Runs of offline; what nobody observed, or what does not count, neither ends nor adds."""
     outages: defaultdict[Where, int] = defaultdict(int)
     ended: defaultdict[Where, int] = defaultdict(int)

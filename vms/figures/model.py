@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from vms.figures.dimensions import Dimension
 from vms.inventory.model import State
+from vms.inventory.placement import Place
 
 SAMPLE_S = 3600
 """What a sample stands for."""
@@ -203,6 +204,45 @@ class WorstBy(StrEnum):
     OFFLINE = "offline_s"
     OUTAGES = "outages"
     LONGEST = "longest_outage_s"
+
+
+@dataclass(frozen=True, slots=True)
+class UnderTheLine:
+    """Who stands under the target, and since how many intervals without a break.
+
+    Intervals without enough evidence neither count nor break the row. `latest` is the last interval
+    that was judged.
+    """
+
+    latest: RateRow
+    periods: int
+
+
+@dataclass(frozen=True, slots=True)
+class CutInterval:
+    """A stretch of a channel's past as the figures count it: exclusions laid over the ledger."""
+
+    start_s: int
+    end_s: int
+    state: State
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """Whether the figures add up, as last looked: `channels` and `seconds` that were counted, and
+    what was wrong, in words; nothing, nearly always. Before the first look `checked_at` is None.
+    """
+
+    checked_at: datetime | None = None
+    channels: int = 0
+    seconds: int = 0
+    breaches: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was wrong."""
+        return not self.breaches
 
 
 class HeatBy(StrEnum):

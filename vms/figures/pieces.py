@@ -27,9 +27,16 @@ class Pieces:
         self._zone = zone
         self._places: dict[int, Place] = {}
 
-    async def places(self) -> Mapping[int, Place]:
-        """All there are by now; they never change, so only new ones are read."""
-        self._places.update(await self._store.places(max(self._places, default=0)))
+    @property
+    def places(self) -> Mapping[int, Place]:
+        """Those that the pieces so far name."""
+        return self._places
+
+    async def know_places(self, highest_key: int) -> Mapping[int, Place]:
+        """All there are, up to this key at least; they never change, so only new ones are read."""
+        known = max(self._places, default=0)
+        if highest_key > known:
+            self._places.update(await self._store.places(known))
         return self._places
 
     async def of(
@@ -43,7 +50,9 @@ class Pieces:
         parts = windows(window, Every.DAY, self._zone)
         if only is not None:
             for part in parts:
-                yield await self.counted(part, with_hours=with_hours, only=only)
+                piece = await self.counted(part, with_hours=with_hours, only=only)
+                await self.know_places(int(piece.cell_places.max(initial=0)))
+                yield piece
             return
         stored = set(await self._store.rolled_days(window.start_s, window.end_s))
         there = [part for part in parts if (part.start_s, part.end_s) in stored]
@@ -52,8 +61,12 @@ class Pieces:
         for part in parts:
             piece: Piece | None = None
             if part.start_s in wanted:
-                piece = await self._read(await anext(days, None), part, with_hours=with_hours)
-            yield piece or await self.counted(part, with_hours=with_hours)
+                stored_piece = await self._read(
+                    await anext(days, None), part, with_hours=with_hours
+                )
+            piece = stored_piece or await self.counted(part, with_hours=with_hours)
+            await self.know_places(int(piece.cell_places.max(initial=0)))
+            yield piece
 
     async def _read(self, day: StoredDay | None, part: Window, *, with_hours: bool) -> Piece | None:
         """A stored day; None where it went meanwhile, or cannot be read."""

@@ -55,8 +55,8 @@ def packed(piece: Piece) -> StoredDay:
         raise ValueError("a day is stored with its hours")
     columns = {name: np.diff(getattr(piece, name), prepend=0) for name in _RISING}
     columns |= {name: getattr(piece, name) for name in _INTS}
-    summary = pack(columns, {"format": FORMAT})
-    hours = pack(
+    summary = plain(columns, {"format": FORMAT})
+    hours = plain(
         {"seconds": piece.hours.seconds, "marks": piece.hours.marks},
         {
             "format": FORMAT,
@@ -69,23 +69,25 @@ def packed(piece: Piece) -> StoredDay:
         window.start_s,
         window.end_s,
         len(piece.cell_channels),
-        summary,
-        hours,
+        zlib.compress(summary, LEVEL),
+        zlib.compress(hours, LEVEL),
         _sha256(summary, hours),
     )
 
 
 def unpacked(day: StoredDay, *, with_hours: bool) -> Piece:
     """The day as it was; raises `DamagedError`. With the hours, the SHA-256 is checked."""
-    if with_hours and _sha256(day.summary, day.hours) != day.sha256:
-        raise DamagedError(f"the day that began at {day.day_start_s} has another SHA-256")
-    columns, _ = unpack(day.summary)
+    summary = decompressed(day.summary)
+    columns, _ = read(summary)
     ints = {name: columns[name].astype(np.int64) for name in _INTS}
     ints |= {name: np.cumsum(columns[name], dtype=np.int64) for name in _RISING}
     was_online = ints.pop("was_online").astype(np.bool_)
     hours = None
     if with_hours:
-        hour_columns, said = unpack(day.hours)
+        plain_hours = decompressed(day.hours)
+        if _sha256(summary, plain_hours) != day.sha256:
+            raise DamagedError(f"the day that began at {day.day_start_s} has another SHA-256")
+        hour_columns, said = read(plain_hours)
         hours = Hours(
             tuple(Window(start_s, end_s) for start_s, end_s in said["slots"]),
             tuple(said["samples"]),
@@ -97,8 +99,8 @@ def unpacked(day: StoredDay, *, with_hours: bool) -> Piece:
     )
 
 
-def pack(columns: Mapping[str, Column], said: Mapping[str, object]) -> bytes:
-    """Columns of whole numbers, with what else is to be said, in few bytes."""
+def plain(columns: Mapping[str, Column], said: Mapping[str, object]) -> bytes:
+    """Columns of whole numbers as narrow as they fit, with what else is to be said."""
     narrow = {name: _narrowed(column) for name, column in columns.items()}
     head = json.dumps(
         {
@@ -107,14 +109,21 @@ def pack(columns: Mapping[str, Column], said: Mapping[str, object]) -> bytes:
         }
     )
     body = b"".join(np.ascontiguousarray(each).tobytes() for each in narrow.values())
-    return zlib.compress(head.encode() + b"\n" + body, LEVEL)
+    return head.encode() + b"\n" + body
 
 
-def unpack(data: bytes) -> tuple[dict[str, Column], dict[str, Any]]:
-    """What `pack` was given, its columns read-only; raises `DamagedError`."""
+def decompressed(data: bytes) -> bytes:
+    """What was compressed; raises `DamagedError`."""
     try:
-        plain = zlib.decompress(data)
-        head, newline, _ = plain.partition(b"\n")
+        return zlib.decompress(data)
+    except zlib.error as error:
+        raise DamagedError(f"not to be read: {error}") from error
+
+
+def read(data: bytes) -> tuple[dict[str, Column], dict[str, Any]]:
+    """What `plain` was given, its columns read-only; raises `DamagedError`."""
+    try:
+        head, newline, _ = data.partition(b"\n")
         described = cast("dict[str, Any]", json.loads(head))
         said = cast("dict[str, Any]", described["said"])
         if said["format"] != FORMAT:
@@ -123,10 +132,10 @@ def unpack(data: bytes) -> tuple[dict[str, Column], dict[str, Any]]:
         offset = len(head) + len(newline)
         for name, kind, shape in described["columns"]:
             count = int(np.prod(cast("Sequence[int]", shape), dtype=np.int64))
-            column = np.frombuffer(plain, np.dtype(kind), count, offset)
+            column = np.frombuffer(data, np.dtype(kind), count, offset)
             columns[name] = column.reshape(shape)
             offset += column.nbytes
-    except (zlib.error, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"not to be read: {error}") from error
     return columns, said
 
@@ -143,6 +152,7 @@ def _narrowed(column: Column) -> Column:
 
 
 def _sha256(*parts: bytes) -> str:
+    """Over what was said, not over how it was compressed: another zlib makes other bytes."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))
