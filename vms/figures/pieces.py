@@ -47,31 +47,30 @@ class Pieces:
         `only`: these channels alone, by key, from the ledger: a few channels are read faster than
         the stored days of a city.
         """
-        parts = windows(window, Every.DAY, self._zone)
-        if only is not None:
-            for part in parts:
-                piece = await self.counted(part, with_hours=with_hours, only=only)
-                await self.know_places(int(piece.cell_places.max(initial=0)))
-                yield piece
-            return
-        stored = set(await self._store.rolled_days(window.start_s, window.end_s))
-        there = [part for part in parts if (part.start_s, part.end_s) in stored]
-        days = self._store.days([part.start_s for part in there], with_hours=with_hours)
-        wanted = {part.start_s for part in there}
-        for part in parts:
-            piece: Piece | None = None
-            if part.start_s in wanted:
-                stored_piece = await self._read(
-                    await anext(days, None), part, with_hours=with_hours
-                )
-            piece = stored_piece or await self.counted(part, with_hours=with_hours)
+        async for piece in self._pieces(window, with_hours=with_hours, only=only):
             await self.know_places(int(piece.cell_places.max(initial=0)))
             yield piece
 
-    async def _read(self, day: StoredDay | None, part: Window, *, with_hours: bool) -> Piece | None:
-        """A stored day; None where it went meanwhile, or cannot be read."""
-        if day is None or (day.day_start_s, day.day_end_s) != (part.start_s, part.end_s):
-            return None
+    async def _pieces(
+        self, window: Window, *, with_hours: bool, only: Sequence[int] | None
+    ) -> AsyncIterator[Piece]:
+        parts = windows(window, Every.DAY, self._zone)
+        stored: set[tuple[int, int]] = set()
+        if only is None:
+            stored = set(await self._store.rolled_days(window.start_s, window.end_s))
+        starts_s = [part.start_s for part in parts if (part.start_s, part.end_s) in stored]
+        days = self._store.days(starts_s, with_hours=with_hours)
+        day = await anext(days, None)
+        for part in parts:
+            piece: Piece | None = None
+            # One that went meanwhile is passed over: the ledger has it.
+            if day is not None and day.day_start_s == part.start_s:
+                piece = await self._read(day, with_hours=with_hours)
+                day = await anext(days, None)
+            yield piece or await self.counted(part, with_hours=with_hours, only=only)
+
+    async def _read(self, day: StoredDay, *, with_hours: bool) -> Piece | None:
+        """A stored day; None where it cannot be read."""
         try:
             return await asyncio.to_thread(unpacked, day, with_hours=with_hours)
         except DamagedError as error:
