@@ -22,8 +22,10 @@ from api import (
     devices,
     diagnosis,
     events,
+    exports,
     figures,
     health,
+    imports,
     metrics,
     notices,
     pages,
@@ -138,6 +140,8 @@ def _routes() -> FastAPI:
         metrics,
         alarms,
         events,
+        imports,
+        exports,
         health,
     ):
         guarded.include_router(module.router)

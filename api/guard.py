@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.figures import HttpFigures
 from vms.signalling.snapshots import UPLOAD_PATH
+from vms.spreadsheets.unpacking import MOST_FILE_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,10 @@ SECURITY_HEADERS = {
 MAX_BODY_BYTES = 2**20
 MAX_UPLOAD_BYTES = 9 * 2**20
 """Where devices put pictures: one of the largest, in a form."""
+IMPORTS_PATH = "/api/v1/imports/"
+MAX_IMPORT_BYTES = MOST_FILE_BYTES + 2**16
+"""With the rims of a form around the file."""
+
 LONGEST_LOGGED_PATH = 256
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -87,7 +92,8 @@ class Guard:
 
         with structlog.contextvars.bound_contextvars(trace_id=trace_id):
             try:
-                await self._app(scope, _limited(receive, is_upload=is_upload), send_guarded)
+                limited = _limited(receive, _most_bytes(scope["path"]))
+                await self._app(scope, limited, send_guarded)
             finally:
                 took_s = self._monotonic() - started
                 self._figures.count(scope["method"], status, took_s, is_stream=is_stream)
@@ -102,10 +108,15 @@ class Guard:
                     )
 
 
-def _limited(receive: Receive, *, is_upload: bool) -> Receive:
+def _most_bytes(path: str) -> int:
+    if path.startswith(UPLOAD_PATH):
+        return MAX_UPLOAD_BYTES
+    return MAX_IMPORT_BYTES if path.startswith(IMPORTS_PATH) else MAX_BODY_BYTES
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
     """Bodies up to a limit, whatever length they announce; what nobody reads costs nothing."""
     received = 0
-    limit = MAX_UPLOAD_BYTES if is_upload else MAX_BODY_BYTES
 
     async def receive_limited() -> Message:
         nonlocal received

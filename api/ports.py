@@ -15,6 +15,7 @@ from vms.metrics.collector import VmsCollector
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_queries import WHOLE, CatalogScope
 from vms.signalling.subscription_entry import SubscriptionView
+from vms.spreadsheets.service import Spreadsheets
 
 
 class ViewerFigures(Protocol):
@@ -316,6 +317,8 @@ class Server(Protocol):
     def collector(self) -> VmsCollector: ...
     @property
     def explainer(self) -> Explainer: ...
+    @property
+    def spreadsheets(self) -> Spreadsheets: ...
     @property
     def commands(self) -> DeviceCommands: ...
     @property

@@ -14,6 +14,7 @@ from api.app import openapi_document
 from config.settings import LoadedSettings, Settings, SettingsError, load
 from vms.accounts.model import Actor, Role
 from vms.accounts.service import Accounts
+from vms.cli_sheets import Door, export_sheet, import_sheet
 from vms.clock import SystemClock
 from vms.console import fail, run, until_signal
 from vms.demonstration import demonstrate
@@ -25,6 +26,7 @@ from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database, current_revision, upgrade
 from vms.serving import running
 from vms.simulator.command import simulate_cameras
+from vms.spreadsheets.columns import Kind, Language
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,6 +50,18 @@ SettingsList = Annotated[
     typer.Option("--set", help="One setting, section.key=value; goes before file and environment."),
 ]
 BY_COMMAND = Actor("command line")
+
+TheLanguage = Annotated[Language, typer.Option("--language", help="Of headings and sentences.")]
+TheServer = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        help="Go through a server that runs, http://HOST:PORT; its API key is in VMS_API_KEY.",
+    ),
+]
+TheAuthority = Annotated[
+    Path | None, typer.Option("--authority", help="The certificate by which the server's counts.")
+]
 
 
 def main() -> None:
@@ -114,6 +128,49 @@ def replay(
 def openapi() -> None:
     """Print the OpenAPI document."""
     typer.echo(json.dumps(openapi_document(), ensure_ascii=False, indent=2))
+
+
+@app.command("import")
+def import_(
+    kind: Kind,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="xlsx, xls, ods or csv.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
+    language: TheLanguage = "en",
+    server: TheServer = None,
+    authority: TheAuthority = None,
+    config: ConfigFile = None,
+    settings: SettingsList = None,
+) -> None:
+    """Import a spreadsheet; refused rows are put beside it, to be mended. Status 3: there are some.
+
+    On the database of a server that stands still, or through one that runs (--server).
+    """
+    door = None if server is None else Door(server, authority)
+    import_sheet(
+        _load(config, settings).settings,
+        kind,
+        file,
+        is_trial=dry_run,
+        language=language,
+        door=door,
+    )
+
+
+@app.command("export")
+def export(
+    kind: Kind,
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Ends in .xlsx or .csv.")],
+    language: TheLanguage = "en",
+    server: TheServer = None,
+    authority: TheAuthority = None,
+    config: ConfigFile = None,
+    settings: SettingsList = None,
+) -> None:
+    """Write what is on file as a spreadsheet, IDs as text; an import of it changes nothing."""
+    door = None if server is None else Door(server, authority)
+    export_sheet(_load(config, settings).settings, kind, file, language=language, door=door)
 
 
 @user_app.command("add")

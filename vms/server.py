@@ -71,6 +71,7 @@ from vms.signalling.redirects import Redirects
 from vms.signalling.registrar import Registrar
 from vms.signalling.subscriptions import Subscriptions
 from vms.site import ANYWHERE, LOOPBACK, Site, addresses_of
+from vms.spreadsheets.service import Spreadsheets
 
 if TYPE_CHECKING:
     from sip.net.lobby import Lobby
@@ -123,6 +124,7 @@ class Server:
         self.lobby: Lobby
         self.wire_log: WireLog
         self.explainer: Explainer
+        self.spreadsheets: Spreadsheets
         self.outages: Outages
         self._secrets: Secrets
         self._self_check = ""
@@ -177,6 +179,16 @@ class Server:
         self.inventory = Inventory(SqlDeviceStore(database), self.clock, self.events, policy)
         await self.inventory.start()
         stack.push_async_callback(self.inventory.stop)
+
+        self.spreadsheets = Spreadsheets(
+            self.inventory,
+            self.events,
+            self.clock,
+            _identifiers(self.clock),
+            settings.storage.root / "spreadsheets",
+        )
+        await self.spreadsheets.start()
+        stack.push_async_callback(self.spreadsheets.close)
 
         await self._build_media(stack)
         await self._build_signalling(stack, database, master_key, nonce_key)

@@ -35,6 +35,7 @@ from vms.events import EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.gb28181.version import Edition
+from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Binding, NewDevice, ReportedChannel
 from vms.inventory.policy import InventoryPolicy
@@ -49,6 +50,7 @@ from vms.signalling.flows import Flows
 from vms.signalling.registration_history import RegistrationHistory
 from vms.signalling.subscriptions import Subscriptions
 from vms.site import Site
+from vms.spreadsheets.service import Spreadsheets
 
 GATE = DeviceId("34020000001110000001")
 YARD = DeviceId("34020000001110000002")
@@ -270,6 +272,7 @@ class House:
     wire_log: WireLog
     explainer: Explainer
     roads: Roads
+    spreadsheets: Spreadsheets
     wrong: dict[str, str] = field(default_factory=dict[str, str])
 
     def site(self) -> Site:
@@ -363,6 +366,15 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
             local=lambda _host: Address("192.0.2.1", 5060),
             us=lambda: Identity("34020000002000000001", "3402000000", "192.0.2.1", 5060),
         )
+        identifiers = Identifiers()
+        spreadsheets = Spreadsheets(
+            inventory,
+            events,
+            clock,
+            lambda: identifiers.next(clock.wall()),
+            folder / "spreadsheets",
+        )
+        await spreadsheets.start()
         try:
             async with open_roads(inventory, events, clock, folder) as roads:
                 yield House(
@@ -377,8 +389,10 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
                     wire_log,
                     explainer,
                     roads,
+                    spreadsheets,
                 )
         finally:
+            await spreadsheets.close()
             await inventory.stop()
 
 

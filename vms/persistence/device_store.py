@@ -182,6 +182,12 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
         if transitions or places:
             await self._write(Change(transitions=transitions, places=places))
 
+    async def last_life_s(self) -> int | None:
+        """The newest life mark; None on a fresh database."""
+        async with self._database.reading() as connection:
+            newest: int | None = await connection.scalar(select(func.max(runs.c.last_life_s)))
+            return newest
+
     async def life_mark(self, at_s: int) -> None:
         """We were alive and observing at `at_s`."""
         row: Row = {"run_id": self._run_id, "started_s": at_s, "last_life_s": at_s}

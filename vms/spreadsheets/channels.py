@@ -61,6 +61,8 @@ def _dimensions(channel: Channel) -> dict[str, Value]:
         "tags": ",".join(channel.tags),
         "own_group_id": channel.own_group_id,
         "address": channel.address,
+        "contact_info": channel.contact_info,
+        "grassroots_code": channel.grassroots_code,
     }
 
 

@@ -60,6 +60,16 @@ class ImportJob:
         """Rows that are as they should be."""
         return self.added + self.changed + self.unchanged
 
+    def counts(self) -> dict[str, int]:
+        """Rows, by what became of them."""
+        return {
+            "read": self.read,
+            "added": self.added,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "refused": self.refused,
+        }
+
     def fail(self, code: str, **facts: str | int) -> None:
         """It ends before the end of its file."""
         self.state, self.failure, self.facts = JobState.FAILED, code, facts

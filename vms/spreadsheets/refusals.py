@@ -10,6 +10,7 @@ from vms.spreadsheets.cells import as_meant, for_mending, text_of
 from vms.spreadsheets.columns import COLUMNS, ERROR, Kind, Language
 from vms.spreadsheets.reading import Layout
 from vms.spreadsheets.rows import Entry, Problem
+from vms.spreadsheets.texts import sentence
 from vms.spreadsheets.unpacking import Cell
 from vms.spreadsheets.writing import FileFormat, Heading, write_csv, write_xlsx
 
@@ -112,9 +113,8 @@ def _mendable(refused: Refused, at: int, language: Language) -> list[str | int |
         text_of(cell) if isinstance(cell, bool) else cell for cell in refused.cells
     ]
     row += [None] * (at - len(row))
-    where = f"第 {refused.row} 行" if language == "zh" else f"Row {refused.row}"
-    sentences = _BETWEEN.join(problem.sentence(language) for problem in refused.problems)
-    row[at : at + 1] = [f"{where}: {sentences}"]
+    what = _BETWEEN.join(problem.sentence(language) for problem in refused.problems)
+    row[at : at + 1] = [sentence("row", language, {"row": refused.row, "what": what})]
     return row
 
 

@@ -111,6 +111,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "There is no group {group_id}. Import it first, as a group.",
         "没有分组 {group_id}。请先在分组表中导入该分组。",
     ),
+    "row": Sentence("Row {row}: {what}", "第 {row} 行：{what}"),
     "refused": Sentence("This row was refused: {why}.", "该行未被接受：{why}。"),
     # Jobs
     "stopped": Sentence(
