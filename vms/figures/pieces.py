@@ -11,7 +11,8 @@ from vms.figures.borders import full_hours, windows
 from vms.figures.columns import Columns, Ints, Piece, cut, joined
 from vms.figures.exclusion_model import Exclusion, ExclusionStore
 from vms.figures.model import Every, Window
-from vms.figures.rollup import DamagedError, unpacked
+from vms.figures.packing import DamagedError
+from vms.figures.rollup import unpacked
 from vms.figures.store import FigureStore, StoredDay
 from vms.inventory.placement import Place
 

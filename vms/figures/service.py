@@ -3,6 +3,7 @@ behind them. Nothing here changes anything."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from vms.errors import InvalidError, NotFoundError
@@ -124,13 +125,13 @@ class Figures:
         return heat.cells()
 
     async def intervals(
-        self, device_id: str, channel_id: str, query: Selection
+        self, device_id: str, channel_id: str, start: datetime, end: datetime
     ) -> list[CutInterval]:
         """A channel's past as it was counted, in order of time; raises `NotFoundError`.
 
         Seconds before it was on file and after it was removed are left out.
         """
-        window = await self._window(query)
+        window = await self._window(Selection(start, end))
         wanted = (device_id, channel_id)
         channels = await self._identities()
         own = sorted(key for key, known in channels.items() if known == wanted)

@@ -12,7 +12,8 @@ from tests.vms.figures.histories import History, city, columns_of, hours_of, ove
 from vms.figures.columns import UNPLACED, Columns, Hours, Piece, cut
 from vms.figures.cutting import Cut, cut_channel
 from vms.figures.model import Window
-from vms.figures.rollup import DamagedError, packed, unpacked
+from vms.figures.packing import DamagedError
+from vms.figures.rollup import packed, unpacked
 from vms.figures.store import STATES, StoredDay
 
 UNTIL_S = 40_000
