@@ -17,14 +17,13 @@ from tests.scenarios.month.expected import EAST, NORTH, SOUTH, WEST
 from tests.scenarios.month.life import Life
 from tests.support.units import video_units
 from tests.support.waiting import until
-from vms.gb28181.ids import DeviceId
+from vms.gb28181.ids import ChannelId, DeviceId
 from vms.inventory.model import ChannelPatch, DevicePatch, NewDevice
 
 AT_ONCE = 40
 """Devices that speak at the same moment: fewer than make a storm."""
 
 PATIENT = DevicePatch(keepalive_interval_s=3600.0, keepalive_misses=100)
-NEVER_CAME = DeviceId("34020000001189999999")
 
 
 def at(day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
@@ -90,7 +89,7 @@ class Month:
         recorders("steady_north", NORTH, "Acme", 60)
         recorders("steady_south", SOUTH, "Bolt", 10)
         recorders("steady_east", EAST, "Acme", 6)
-        cameras("steady_west", WEST, "Acme", 135)
+        cameras("steady_west", WEST, "Acme", 125)
         recorders("long_silence", NORTH, "Bolt", 3)
         recorders("grace_passed", SOUTH, "Bolt")
         recorders("over_the_borders", SOUTH, "Acme", 2)
@@ -112,6 +111,7 @@ class Month:
         recorders("undecided", WEST, "Bolt")
         recorders("maintained", EAST, "Acme")
         recorders("under_construction", EAST, "Bolt")
+        recorders("never_came", WEST, "", channels=10)
 
     def fates(self) -> dict[tuple[str, str], str]:
         """The group of `expected` by device and channel ID."""
@@ -230,9 +230,14 @@ class Month:
             groups["lost_connection"],
         )
         await life.until(at(0))
-        await inventory.add_device(NewDevice(NEVER_CAME))
         await inventory.add_device(NewDevice(DeviceId(visitor.device_id)))
-        later = {"visitor", "late", "under_construction"}
+        [never] = groups["never_came"]
+        never_id = DeviceId(never.device_id)
+        await inventory.add_device(NewDevice(never_id))
+        for camera in never.cameras:
+            patch = ChannelPatch(division=camera.division)
+            await inventory.add_channel(never_id, ChannelId(camera.channel_id), patch)
+        later = {"visitor", "late", "under_construction", "never_came"}
         for group, members in groups.items():
             if group not in later:
                 await self._each(members, self._arrive)
