@@ -32,6 +32,7 @@ from api import (
     profiles,
     ptz,
     queries,
+    outages,
     records,
     sessions,
     subscriptions,
@@ -143,6 +144,7 @@ def _routes() -> FastAPI:
         imports,
         exports,
         health,
+        outages,
     ):
         guarded.include_router(module.router)
     app.include_router(guarded)

@@ -7,6 +7,7 @@ from typing import Protocol
 from vms.accounts.service import Accounts
 from vms.clock import Clock
 from vms.diagnosis.explainer import Explainer
+from vms.diagnosis.outages import Outages
 from vms.events import EventBus
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.inventory.inventory import Inventory
@@ -317,6 +318,8 @@ class Server(Protocol):
     def collector(self) -> VmsCollector: ...
     @property
     def explainer(self) -> Explainer: ...
+    @property
+    def outages(self) -> Outages: ...
     @property
     def spreadsheets(self) -> Spreadsheets: ...
     @property

@@ -68,6 +68,7 @@ class Town:
         keepalive_s: float = 60.0,
         retry_s: float = 0.5,
         faults: tuple[str, ...] = (),
+        vanish: bool = False,
     ) -> AsyncGenerator[Simulation]:
         """Simulated devices, alive inside the block."""
         sip = self.server.settings.sip
@@ -85,6 +86,7 @@ class Town:
             keepalive_s=keepalive_s,
             retry_s=retry_s,
             faults=tuple(Fault.parse(fault) for fault in faults),
+            vanish=vanish,
         )
         async with running(options) as simulation:
             yield simulation
