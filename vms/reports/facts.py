@@ -1,10 +1,15 @@
 """What a circular tells beside the rates: outages, exclusions, our own absence, and the proof."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
-from vms.figures.exclusion_model import Exclusion
+from vms.figures.exclusion_model import Exclusion, ExclusionStore
+from vms.figures.fingerprint import fingerprint
+from vms.figures.model import SelfCheck, Window
+from vms.figures.pieces import Pieces
+from vms.figures.store import FigureStore
 from vms.inventory.model import Channel
 from vms.inventory.outage_records import Outage, OutageCause, OutageQuery
 from vms.reports.model import ExclusionLine, OutageLine, Proof
@@ -21,35 +26,6 @@ class OutageBook(Protocol):
         ...
 
 
-class SelfCheck(Protocol):
-    """What came of the last look over the whole ledger."""
-
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def checked_at_s(self) -> int: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def breaches(self) -> int: ...
-
-
-class Evidence(Protocol):
-    """What `vms.figures` knows of what its figures rest on."""
-
-    async def fingerprint(self, start_s: int, end_s: int) -> str:
-        """A hash over what the figures of the window are made from."""
-        ...
-
-    async def self_check(self) -> SelfCheck:
-        """Looks over the ledger now."""
-        ...
-
-    async def exclusions(self, start_s: int, end_s: int) -> Sequence[tuple[Exclusion, int]]:
-        """Approved ones that overlap the window, with the channel-seconds they took of it."""
-        ...
-
-
 Sentences = Callable[[Outage], tuple[str, str]]
 """An outage in words, Chinese and English."""
 
@@ -58,10 +34,13 @@ Sentences = Callable[[Outage], tuple[str, str]]
 class SiteFacts:
     """Asks those who know; see `vms.reports.composing.Facts`."""
 
-    evidence: Evidence
+    store: FigureStore
+    approved: ExclusionStore
+    check: Callable[[], Awaitable[SelfCheck]]
     book: OutageBook
     sentences: Sentences
     find_channel: Callable[[str, str], Channel | None]
+    zone: ZoneInfo
 
     async def outages(self, period: Period, most: int) -> Sequence[OutageLine]:
         """Those that overlap the period, in order of time; at most so many, the largest."""
@@ -84,27 +63,45 @@ class SiteFacts:
 
     async def exclusions(self, period: Period) -> Sequence[ExclusionLine]:
         """Approved ones that overlap the period, in order of time."""
-        found = await self.evidence.exclusions(period.start_s, period.end_s)
-        return [
-            ExclusionLine(
-                exclusion.order_number,
-                exclusion.reason.value,
-                exclusion.start_s,
-                exclusion.end_s,
-                exclusion.channels,
-                excluded_s,
-                exclusion.requested_by,
-                exclusion.decided_by,
-            )
-            for exclusion, excluded_s in found
+        window = Window(period.start_s, period.end_s)
+        found = [
+            self._exclusion(exclusion, len(keys), window)
+            for exclusion, keys in await self.approved.approved(window)
         ]
+        return sorted(found, key=lambda each: (each.start_s, each.order_number))
+
+    def _exclusion(self, exclusion: Exclusion, channels: int, window: Window) -> ExclusionLine:
+        lasted_s = sum(
+            max(0, min(window.end_s, stretch.end_s) - max(window.start_s, stretch.start_s))
+            for stretch in exclusion.windows(self.zone)
+        )
+        return ExclusionLine(
+            exclusion.order_number,
+            exclusion.reason.value,
+            exclusion.start_s,
+            exclusion.end_s,
+            channels,
+            channels * lasted_s,
+            exclusion.requested_by,
+            exclusion.decided_by,
+        )
 
     async def proof(self, period: Period) -> Proof:
         """The self-check, and the hash over what the figures of the period are made from."""
-        checked = await self.evidence.self_check()
-        inputs_sha256 = await self.evidence.fingerprint(period.start_s, period.end_s)
+        checked = await self.check()
+        inputs_sha256 = await fingerprint(
+            self.store,
+            Pieces(self.store, self.approved, self.zone),
+            Window(period.start_s, period.end_s),
+            self.zone,
+        )
+        checked_at = checked.checked_at
         return Proof(
-            checked.ok, checked.checked_at_s, checked.channels, checked.breaches, inputs_sha256
+            checked.ok and checked_at is not None,
+            0 if checked_at is None else int(checked_at.timestamp()),
+            checked.channels,
+            len(checked.breaches),
+            inputs_sha256,
         )
 
     def department(self, device_id: str, channel_id: str) -> str:

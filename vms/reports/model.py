@@ -109,7 +109,7 @@ class OutageLine:
 
 @dataclass(frozen=True, slots=True)
 class ExclusionLine:
-    """An approved exclusion; `excluded_s` channel-seconds of it lie in the period."""
+    """An approved exclusion; it lies over `excluded_s` channel-seconds of the period."""
 
     order_number: str
     reason: str
