@@ -33,7 +33,7 @@ def intervals(draw: st.DrawFn) -> Intervals:
 
 @given(intervals())
 def test_every_interval_comes_back_with_all_it_said(was: Intervals) -> None:
-    part = packed(SubjectKind.CHANNEL, MARCH, was)
+    part = packed(SubjectKind.CHANNEL, MARCH, 1, was)
 
     assert unpacked(part) == was
     assert (part.rows, part.first_key, part.last_key) == (
@@ -55,12 +55,12 @@ def test_a_month_of_flapping_takes_a_few_bytes_an_interval() -> None:
         array("q", [2, 4] * 5_000),
     )
 
-    assert len(packed(SubjectKind.CHANNEL, MARCH, was).columns) < 10_000
+    assert len(packed(SubjectKind.CHANNEL, MARCH, 1, was).columns) < 10_000
 
 
 def test_a_part_that_was_changed_is_known_as_such() -> None:
     one = Intervals(*(array("q", [value]) for value in (1, 0, 9, 2, 4)))
-    part = packed(SubjectKind.DEVICE, MARCH, one)
+    part = packed(SubjectKind.DEVICE, MARCH, 1, one)
 
     with pytest.raises(DamagedError):
         unpacked(
@@ -69,6 +69,7 @@ def test_a_part_that_was_changed_is_known_as_such() -> None:
                 columns=packed(
                     SubjectKind.DEVICE,
                     MARCH,
+                    1,
                     Intervals(*(array("q", [value]) for value in (1, 0, 8, 2, 4))),
                 ).columns,
             )
