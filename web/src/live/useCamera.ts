@@ -76,6 +76,15 @@ export function useCamera(camera: Ref<ChannelKey>, isForced: Ref<boolean>) {
       take(api.POST(`${CHANNEL}/cruises`, { ...at(), body: { action, cruise: number, name: '', ...force() } })),
     )
 
+  const scan = (
+    action: 'start' | 'stop' | 'set_left_border' | 'set_right_border' | 'set_speed',
+    number: number,
+    speed: number | null = null,
+  ): Promise<boolean> =>
+    tell(() =>
+      take(api.POST(`${CHANNEL}/scan`, { ...at(), body: { action, scan: number, speed, ...force() } })),
+    )
+
   const wipe = (isOn: boolean): Promise<boolean> =>
     tell(() =>
       take(api.POST(`${CHANNEL}/auxiliary`, { ...at(), body: { switch: 1, is_on: isOn, ...force() } })),
@@ -93,6 +102,6 @@ export function useCamera(camera: Ref<ChannelKey>, isForced: Ref<boolean>) {
 
   return {
     ...{ presets, cruises, home, trouble, outcome, isBusy, forget },
-    ...{ readPresets, readCruises, readHome, preset, cruise, wipe, setHome },
+    ...{ readPresets, readCruises, readHome, preset, cruise, scan, wipe, setHome },
   }
 }
