@@ -137,10 +137,18 @@ class Database:
         return results[0]
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection that only reads, and sees what is committed."""
+    async def reading(self, *, one_moment: bool = False) -> AsyncGenerator[AsyncConnection]:
+        """A connection that only reads, and sees what is committed.
+
+        With `one_moment` all its statements see the database as it was at the first of them, as
+        they always do on SQLite.
+        """
         with judging():
-            async with self._reader.connect() as connection:
+            async with self._reader.connect() as opened:
+                connection = opened
+                if one_moment and opened.dialect.name == "postgresql":
+                    level = "REPEATABLE READ"
+                    connection = await opened.execution_options(isolation_level=level)
                 yield connection
 
 

@@ -236,14 +236,14 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
 
     async def intervals(self, subject: Subject, from_s: int, to_s: int) -> Sequence[Interval]:
         """Those that overlap [from_s, to_s), in order of start."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(one_moment=True) as connection:
             return await presence_log.intervals(connection, subject, from_s, to_s)
 
     async def intervals_of_all(
         self, kind: SubjectKind, from_s: int, to_s: int
     ) -> Sequence[Interval]:
         """The same for every subject of a kind, removed ones included, by subject then start."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(one_moment=True) as connection:
             return await presence_log.intervals_of_all(connection, kind, from_s, to_s)
 
     async def removed_channels(self) -> Sequence[Channel]:

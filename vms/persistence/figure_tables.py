@@ -87,7 +87,7 @@ ledger_archive = Table(
     metadata,
     Column("kind", Text, nullable=False),
     Column("month_start_s", BigInteger, nullable=False),
-    Column("part", Integer, nullable=False),
+    Column("part", BigInteger, nullable=False),
     Column("month_end_s", BigInteger, nullable=False),
     Column("first_key", BigInteger, nullable=False),
     Column("last_key", BigInteger, nullable=False),

@@ -200,9 +200,18 @@ async def _places_by_key(connection: AsyncConnection, keys: Sequence[int]) -> Ma
     for first in range(0, len(keys), KEYS_AT_ONCE):
         some = keys[first : first + KEYS_AT_ONCE]
         query = select(places).where(places.c.place_key.in_(some))
-        for row in await connection.execute(query):
-            described[row.place_key] = Place(*(getattr(row, name) for name in PLACE_COLUMNS))
+        described.update(map(_place_of, await connection.execute(query)))
     return described
+
+
+def _place_of(row: Fetched) -> tuple[int, Place]:
+    return row.place_key, Place(*_words_of(row))
+
+
+async def places_above(connection: AsyncConnection, key: int) -> Mapping[int, Place]:
+    """What places say, of those with a higher key."""
+    query = select(places).where(places.c.place_key > key)
+    return dict(await fetched(connection, query, _place_of))
 
 
 async def unplaced(connection: AsyncConnection) -> Sequence[Unplaced]:

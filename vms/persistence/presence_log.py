@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     CursorResult,
     Dialect,
+    FromClause,
     Select,
     Text,
     bindparam,
@@ -26,7 +27,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Delete, Update
 
 from vms.errors import ConflictError
+from vms.figures.store import FOREVER_S
 from vms.inventory.model import Interval, Subject, SubjectKind, Transition
+from vms.persistence import ledger_archive
 from vms.persistence.bulk import Bulk
 from vms.persistence.rows import Fetched, Row, fetched, interval_of
 from vms.persistence.tables import ledger
@@ -179,21 +182,54 @@ async def _change_by_arrays(
 async def intervals(
     connection: AsyncConnection, subject: Subject, from_s: int, to_s: int
 ) -> Sequence[Interval]:
-    """Those that overlap [from_s, to_s), in order of start."""
+    """Those that overlap [from_s, to_s), archived ones included, in order of start."""
     query = (
         select(ledger)
         .where(ledger.c.kind == subject.kind.value, ledger.c.subject_key == subject.key)
         .where(ledger.c.start_s < to_s, or_(ledger.c.end_s.is_(None), ledger.c.end_s > from_s))
         .order_by(ledger.c.start_s)
     )
-    return _intervals_of(await connection.execute(query))
+    archived = await ledger_archive.overlapping(
+        connection, subject.kind, from_s, to_s, [subject.key]
+    )
+    raw = _intervals_of(await connection.execute(query))
+    return _in_order(subject.kind, raw, archived)
 
 
 async def intervals_of_all(
     connection: AsyncConnection, kind: SubjectKind, from_s: int, to_s: int
 ) -> Sequence[Interval]:
     """The same for every subject of a kind, by subject then start."""
-    return await fetched(connection, overlapping(kind, from_s, to_s), interval_of)
+    archived = await ledger_archive.overlapping(connection, kind, from_s, to_s)
+    raw = await fetched(connection, overlapping(kind, from_s, to_s), interval_of)
+    return _in_order(kind, raw, archived)
+
+
+def _in_order(
+    kind: SubjectKind, raw: Sequence[Interval], archived: ledger_archive.Table
+) -> Sequence[Interval]:
+    if not len(archived):
+        return raw
+    both = [*ledger_archive.intervals_of(kind, archived), *raw]
+    both.sort(key=lambda interval: (interval.subject.key, interval.start_s))
+    return both
+
+
+def columns_of(kind: SubjectKind) -> Select[*tuple[Any, ...]]:
+    """Rows of a kind as plain columns, by subject then start; what lasts ends at `FOREVER_S`."""
+    of_kind = _columns(ledger).where(ledger.c.kind == kind.value)
+    return of_kind.order_by(ledger.c.subject_key, ledger.c.start_s)
+
+
+def columns_overlapping(kind: SubjectKind, from_s: int, to_s: int) -> Select[*tuple[Any, ...]]:
+    """`overlapping` as plain columns."""
+    found = overlapping(kind, from_s, to_s).order_by(None).subquery("found")
+    return _columns(found).order_by(found.c.subject_key + 0, found.c.start_s)
+
+
+def _columns(rows: FromClause) -> Select[*tuple[Any, ...]]:
+    lasting = func.coalesce(rows.c.end_s, FOREVER_S)
+    return select(rows.c.subject_key, rows.c.start_s, lasting, rows.c.state, rows.c.cause)
 
 
 def overlapping(kind: SubjectKind, from_s: int, to_s: int) -> Select[*tuple[Any, ...]]:
@@ -217,7 +253,8 @@ async def open_intervals(connection: AsyncConnection) -> Sequence[Interval]:
 async def highest_key(connection: AsyncConnection, kind: SubjectKind) -> int:
     """Of the subjects that ever had a ledger; 0 when there are none."""
     highest = select(func.max(ledger.c.subject_key)).where(ledger.c.kind == kind.value)
-    return (await connection.scalar(highest)) or 0
+    raw = (await connection.scalar(highest)) or 0
+    return max(raw, await ledger_archive.highest_key(connection, kind))
 
 
 def _intervals_of(rows: Iterable[Fetched]) -> Sequence[Interval]:

@@ -81,7 +81,7 @@ def upgrade() -> None:
         "ledger_archive",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("month_start_s", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("part", sa.BigInteger(), nullable=False),
         sa.Column("month_end_s", sa.BigInteger(), nullable=False),
         sa.Column("first_key", sa.BigInteger(), nullable=False),
         sa.Column("last_key", sa.BigInteger(), nullable=False),
