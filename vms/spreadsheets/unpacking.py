@@ -115,10 +115,11 @@ def _workbook(file: Path) -> tuple[dict[str, str], Rows]:
                 continue
             found = book.get_sheet_by_name(sheet.name)
             if found.start is not None:
-                first_row, first_column = found.start
+                _, first_column = found.start
                 if first_column + found.width > MOST_COLUMNS:
                     raise UnpackError("too_many_columns", limit=MOST_COLUMNS)
-                rows = enumerate(found.iter_rows(), first_row + 1)
+                # Empty rows ahead of the first cell are among them, empty columns are not.
+                rows = enumerate(found.iter_rows(), 1)
                 about = {"format": "workbook", "sheet": sheet.name}
                 return about, _cells(rows, first_column)
     except PasswordError as error:
