@@ -59,7 +59,7 @@ describe('the panels of a device', () => {
 
   const named = (name: string): string => `[data-testid="${name}"]`
 
-  async function click(button: DOMWrapper<Element>): Promise<void> {
+  async function click(button: Pick<DOMWrapper<Element>, 'trigger'>): Promise<void> {
     await button.trigger('click')
     await flushPromises()
   }

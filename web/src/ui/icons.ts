@@ -11,6 +11,7 @@ export const ICONS = {
   camera: 'M4 8h4l2-3h4l2 3h4v11H4zM12 10.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6z',
   sound: 'M4 9v6h4l5 4V5L8 9zM16.5 9a4 4 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11',
   muted: 'M4 9v6h4l5 4V5L8 9zM17 9.5l5 5M22 9.5l-5 5',
+  zoomBox: 'M4 7V4h3M17 4h3v3M20 17v3h-3M7 20H4v-3M9 9h6v6H9z',
   full: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
   stats: 'M3 12h4l3-8 4 16 3-8h4',
   retry: 'M20 11a8 8 0 1 0-2.3 6.3M20 5v6h-6',
