@@ -1,57 +1,78 @@
 """The figures operators are judged by, with the intervals behind them."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Literal
+import asyncio
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
 
 from api.authentication import Reader, TheServer
+from api.figure_forms import (
+    CSV_RESPONSE,
+    FigureFilter,
+    GroupedFilter,
+    OnlineRate,
+    OnlineRateFilter,
+    OnlineRates,
+    SecondsByState,
+    Units,
+    WindowQuery,
+    as_csv,
+    moment,
+    rate_of,
+    seconds_of,
+    unit_of,
+    wants_csv,
+)
+from api.pagination import MAX_LIMIT, PageOf, decode_cursor, encode_cursor, link_next
 from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath
 from vms.errors import InvalidError
+from vms.figures.dimensions import Dimension
+from vms.figures.model import Every, HeatBy, RateQuery, WorstBy
 from vms.inventory.model import Cause, State
-from vms.inventory.online_rate import Every, GroupBy, OnlineRateQuery, OnlineRateRow, Verdict
-
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 router = APIRouter(tags=["figures"])
 
 
-class WindowQuery(BaseModel):
-    """From one moment up to, not including, another."""
+class WorstFilter(GroupedFilter):
+    """Whose worst list."""
 
-    model_config = ConfigDict(extra="forbid")
+    group_by: str = Field(default="channel", max_length=64, description="As for the rates.")
+    by: WorstBy = Field(default=WorstBy.OFFLINE, description="What they are the worst in.")
+    limit: int = Field(default=20, ge=1, le=1000)
 
-    start: AwareDatetime = Field(
-        alias="from",
-        description="RFC 3339 with offset.",
-        examples=["2026-03-01T00:00:00+08:00"],
+
+class HeatFilter(FigureFilter):
+    """Which heat map."""
+
+    by: HeatBy = Field(default=HeatBy.WEEKDAY, description="What its lines are.")
+
+
+class LineFilter(GroupedFilter):
+    """Under which line, by which interval."""
+
+    group_by: str = Field(default="division_6", max_length=64, description="As for the rates.")
+    interval: Every = Field(default=Every.MONTH, description="What a period is.")
+    target: float | None = Field(
+        default=None, ge=0, le=1, description="Unset: `figures.online_target`."
     )
-    end: AwareDatetime = Field(
-        alias="to", description="Not included.", examples=["2026-04-01T00:00:00+08:00"]
+    least_periods: int = Field(default=1, ge=1, le=1000, description="So many in a row at least.")
+
+
+class ChannelFilter(FigureFilter):
+    """Which channels stand behind a row: its key or keys as filters, the window as it was."""
+
+    by: WorstBy | None = Field(
+        default=None, description="Worst first by this; unset: in order of device and channel ID."
     )
-
-    def check(self) -> None:
-        """Raises `InvalidError` for a window that ends before it begins, or begins before time."""
-        if self.start < EARLIEST:
-            raise InvalidError(f"there is nothing before {EARLIEST:%Y-%m-%d}", field="from")
-        if self.end <= self.start:
-            raise InvalidError("the window ends before it begins", field="to")
-
-
-class OnlineRateFilter(WindowQuery):
-    """Which rates are wanted."""
-
-    group_by: GroupBy = Field(default=GroupBy.ALL, description="What a row stands for.")
-    interval: Every = Field(
-        default=Every.WHOLE, description="How the window is cut, by the site's calendar."
+    cursor: str | None = Field(
+        default=None, max_length=512, description="`next_cursor` of the page before; opaque."
     )
-    method: Literal["integral"] = Field(
-        default="integral", description="By the seconds of the ledger."
-    )
-    device_id: str | None = Field(default=None, pattern=r"^[0-9]{1,20}$")
-    division: str | None = Field(default=None, pattern=r"^[0-9]{1,8}$")
-    manufacturer: str | None = Field(default=None, max_length=255)
+    limit: int = Field(default=100, ge=1, le=MAX_LIMIT, description="How many items at most.")
 
 
 class MetricsSummary(BaseModel):
@@ -70,34 +91,49 @@ class MetricsSummary(BaseModel):
     viewers: int
 
 
-class OnlineRate(BaseModel):
-    """Seconds by state of one group in one window, and the rate that follows."""
+class HeatCell(SecondsByState):
+    """One hour of the site's clock, on all days of its line together."""
 
-    key: str
-    name: str
+    line: str = Field(description="0 (Monday) to 6, or the day as YYYY-MM-DD.")
+    hour: int
+
+
+class HeatMap(BaseModel):
+    """By line, then hour; hours without a second are left out."""
+
+    items: list[HeatCell]
+
+
+class SelfCheckOut(BaseModel):
+    """Whether the figures add up, as last looked."""
+
+    ok: bool
+    checked_at: datetime | None = Field(description="Null before the first look.")
+    channels: int = Field(description="Counted in it.")
+    seconds: int = Field(description="Counted in it.")
+    breaches: list[str] = Field(description="What was wrong, in words.")
+
+
+class CutInterval(BaseModel):
+    """A stretch of a channel's past as it is counted."""
+
     start: datetime
     end: datetime
-    channels: int
-    online_s: int = Field(description="`proven_s` + `signalled_s`.")
-    proven_s: int = Field(description="A picture proved it.")
-    signalled_s: int = Field(description="Registered, alive and on by its catalogue.")
-    offline_s: int
-    unknown_s: int = Field(description="Nobody was observing.")
-    excluded_s: int = Field(description="Approved outages.")
-    not_commissioned_s: int
-    online_rate: float | None = Field(
-        description="online / (window - excluded - unknown - not_commissioned)."
-    )
-    coverage: float | None = Field(
-        description="1 - unknown / (window - excluded - not_commissioned)."
-    )
-    verdict: Verdict
+    state: State = Field(description="Approved exclusions laid over the ledger.")
+    place: dict[str, str] = Field(description="Its dimensions then; those that nobody told go.")
 
 
-class OnlineRates(BaseModel):
-    """The rows; their seconds add up to the seconds of all their channels."""
+class CutIntervals(BaseModel):
+    """In order of time."""
 
-    items: list[OnlineRate]
+    items: list[CutInterval]
+
+
+class IntervalFilter(WindowQuery):
+    """Whose intervals."""
+
+    device_id: str = Field(pattern=r"^[0-9]{1,20}$")
+    channel_id: str = Field(pattern=r"^[0-9]{1,20}$")
 
 
 class LedgerInterval(BaseModel):
@@ -143,52 +179,165 @@ async def get_summary(server: TheServer, caller: Reader) -> MetricsSummary:
     "/metrics/online-rate",
     operation_id="getOnlineRate",
     summary="Online rates with their evidence",
-    responses=PROBLEMS,
+    response_model=OnlineRates,
+    responses={**PROBLEMS, 200: {"content": CSV_RESPONSE}},
 )
 async def get_online_rate(
+    request: Request,
     server: TheServer,
     caller: Reader,
     wanted: Annotated[OnlineRateFilter, Query()],
-) -> OnlineRates:
-    """A window that reaches into the future ends now."""
+) -> OnlineRates | Response:
+    """A window that reaches into the future ends now. Rows by key, then by interval."""
+    _ = caller
+    rows = await server.figures.online_rate(wanted.query())
+    if wants_csv(request, wanted.format):
+        return await asyncio.to_thread(as_csv, rows)
+    return OnlineRates(items=[rate_of(row) for row in rows])
+
+
+@router.get(
+    "/metrics/online-rate/channels",
+    operation_id="getOnlineRateChannels",
+    summary="The channels behind a row",
+    responses=PROBLEMS,
+)
+async def get_online_rate_channels(
+    request: Request,
+    response: Response,
+    server: TheServer,
+    caller: Reader,
+    wanted: Annotated[ChannelFilter, Query()],
+) -> PageOf[OnlineRate]:
+    """With their seconds there; these add up to the row's."""
     _ = caller
     wanted.check()
-    rows = await server.inventory.online_rate(
-        OnlineRateQuery(
-            wanted.start,
-            wanted.end,
-            wanted.group_by,
-            wanted.interval,
-            wanted.device_id,
-            wanted.division,
-            wanted.manufacturer,
-        )
+    query = RateQuery(wanted.start, wanted.end, wanted.filters(), (Dimension.CHANNEL,))
+    skip = _skipped(decode_cursor(wanted.cursor))
+    if wanted.by is None:
+        rows = await server.figures.online_rate(query)
+    else:
+        rows = await server.figures.worst(query, query.group_by, wanted.by, skip + wanted.limit + 1)
+    shown = rows[skip : skip + wanted.limit]
+    is_last = len(rows) <= skip + wanted.limit
+    next_cursor = None if is_last else encode_cursor(str(skip + wanted.limit))
+    link_next(request, response, next_cursor)
+    return PageOf(items=[rate_of(row) for row in shown], next_cursor=next_cursor)
+
+
+def _skipped(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise InvalidError("this cursor is none of ours", cursor=cursor)
+    return int(cursor)
+
+
+@router.get(
+    "/metrics/online-rate/intervals",
+    operation_id="getOnlineRateIntervals",
+    summary="A channel's past as it is counted",
+    responses=PROBLEMS,
+)
+async def get_online_rate_intervals(
+    server: TheServer, caller: Reader, wanted: Annotated[IntervalFilter, Query()]
+) -> CutIntervals:
+    """The ledger with approved exclusions laid over it, cut where the channel moved."""
+    _ = caller
+    wanted.check()
+    found = await server.figures.intervals(
+        wanted.device_id, wanted.channel_id, wanted.start, wanted.end
     )
-    return OnlineRates(items=[_rate(row) for row in rows])
-
-
-def _rate(row: OnlineRateRow) -> OnlineRate:
-    return OnlineRate(
-        key=row.key,
-        name=row.name,
-        start=_moment(row.window.start_s),
-        end=_moment(row.window.end_s),
-        channels=row.channels,
-        online_s=row.online_s,
-        proven_s=row.proven_s,
-        signalled_s=row.signalled_s,
-        offline_s=row.offline_s,
-        unknown_s=row.unknown_s,
-        excluded_s=row.excluded_s,
-        not_commissioned_s=row.not_commissioned_s,
-        online_rate=row.online_rate,
-        coverage=row.coverage,
-        verdict=row.verdict,
+    return CutIntervals(
+        items=[
+            CutInterval(
+                start=moment(each.start_s),
+                end=moment(each.end_s),
+                state=each.state,
+                place={name: key for name, key in asdict(each.place).items() if key},
+            )
+            for each in found
+        ]
     )
 
 
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+@router.get(
+    "/metrics/worst",
+    operation_id="getWorst",
+    summary="Who was offline most",
+    responses=PROBLEMS,
+)
+async def get_worst(
+    server: TheServer, caller: Reader, wanted: Annotated[WorstFilter, Query()]
+) -> OnlineRates:
+    """Worst first, over the whole window; whoever has nothing of it is not among them."""
+    _ = caller
+    rows = await server.figures.worst(
+        wanted.selection(), wanted.dimensions(), wanted.by, wanted.limit
+    )
+    return OnlineRates(items=[rate_of(row) for row in rows])
+
+
+@router.get(
+    "/metrics/heat",
+    operation_id="getHeat",
+    summary="When it was offline",
+    responses=PROBLEMS,
+)
+async def get_heat(
+    server: TheServer, caller: Reader, wanted: Annotated[HeatFilter, Query()]
+) -> HeatMap:
+    """Seconds by hour of the site's clock, and by weekday or day."""
+    _ = caller
+    cells = await server.figures.heat(wanted.selection(), wanted.by)
+    return HeatMap(
+        items=[
+            HeatCell.model_validate(
+                {"line": cell.line, "hour": cell.hour, **seconds_of(cell.seconds)}
+            )
+            for cell in cells
+        ]
+    )
+
+
+@router.get(
+    "/metrics/under-the-line",
+    operation_id="getUnderTheLine",
+    summary="Who is under the target, and for how long",
+    responses=PROBLEMS,
+)
+async def get_under_the_line(
+    server: TheServer, caller: Reader, wanted: Annotated[LineFilter, Query()]
+) -> Units:
+    """By the latest interval that could be judged. Intervals without enough evidence neither count
+    nor break a row."""
+    _ = caller
+    wanted.check()
+    query = RateQuery(
+        wanted.start, wanted.end, wanted.filters(), wanted.dimensions(), wanted.interval
+    )
+    target = server.figures.targets.online_rate if wanted.target is None else wanted.target
+    found = await server.figures.under_the_line(query, target, wanted.least_periods)
+    return Units(target=target, items=[unit_of(unit) for unit in found])
+
+
+@router.get(
+    "/metrics/self-check",
+    operation_id="getSelfCheck",
+    summary="Whether the figures add up",
+    responses=PROBLEMS,
+)
+async def get_self_check(server: TheServer, caller: Reader) -> SelfCheckOut:
+    """The last look; the server looks again by itself."""
+    _ = caller
+    found = server.upkeep.self_check
+    return SelfCheckOut(
+        ok=found.ok,
+        checked_at=found.checked_at,
+        channels=found.channels,
+        seconds=found.seconds,
+        breaches=list(found.breaches),
+    )
 
 
 @router.get(
@@ -211,8 +360,8 @@ async def get_ledger(
     return Ledger(
         items=[
             LedgerInterval(
-                start=_moment(interval.start_s),
-                end=None if interval.end_s is None else _moment(interval.end_s),
+                start=moment(interval.start_s),
+                end=None if interval.end_s is None else moment(interval.end_s),
                 state=interval.state,
                 cause=interval.cause,
             )

@@ -9,6 +9,9 @@ from vms.clock import Clock
 from vms.diagnosis.explainer import Explainer
 from vms.diagnosis.outages import Outages
 from vms.events import EventBus
+from vms.figures.exclusions import Exclusions
+from vms.figures.service import Figures
+from vms.figures.upkeep import Upkeep
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.inventory.inventory import Inventory
 from vms.inventory.subscriptions import SubscriptionKind
@@ -306,6 +309,12 @@ class Server(Protocol):
     def accounts(self) -> Accounts: ...
     @property
     def inventory(self) -> Inventory: ...
+    @property
+    def figures(self) -> Figures: ...
+    @property
+    def exclusions(self) -> Exclusions: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
     @property
     def viewing(self) -> Viewing: ...
     @property

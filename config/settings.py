@@ -244,6 +244,20 @@ class ReportSettings(_Section):
     freeze_after_h: Annotated[float, Field(ge=0, le=240)] = 8.0
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class FiguresSettings(_Section):
+    """`[figures]`: what rates have to reach, what may be excused, what is kept as rows."""
+
+    online_target: Share = 0.90
+    coverage_limit: Share = 0.95
+    exclusion_longest_days: Annotated[int, Field(ge=1, le=366)] = 30
+    exclusion_latest_hours: Annotated[int, Field(ge=0, le=8784)] = 72
+    exclusion_days_a_month: Annotated[int, Field(ge=0, le=31)] = 10
+    keep_raw_months: Annotated[int, Field(ge=1, le=1200)] = 3
+
+
 class AdminSettings(_Section):
     """`[admin]`: the first administrator."""
 
@@ -261,6 +275,7 @@ class Settings(_Section):
     rtsp: RtspSettings = RtspSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
+    figures: FiguresSettings = FiguresSettings()
     reports: ReportSettings = ReportSettings()
     admin: AdminSettings = AdminSettings()
 
@@ -357,6 +372,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "rtsp": RtspSettings,
     "database": DatabaseSettings,
     "storage": StorageSettings,
+    "figures": FiguresSettings,
     "reports": ReportSettings,
     "admin": AdminSettings,
 }

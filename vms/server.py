@@ -6,10 +6,10 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -29,6 +29,11 @@ from vms.diagnosis.outages import Outages
 from vms.diagnosis.wire_log import WireLog
 from vms.errors import VmsError
 from vms.events import EventBus
+from vms.figures.exclusions import ExclusionLimits, Exclusions
+from vms.figures.freshness import Freshness
+from vms.figures.model import Targets
+from vms.figures.service import Figures
+from vms.figures.upkeep import Upkeep, UpkeepPolicy
 from vms.gb28181.ids import DeviceId
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
@@ -48,6 +53,8 @@ from vms.metrics.collector import (
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
+from vms.persistence.exclusion_store import SqlExclusionStore
+from vms.persistence.figure_store import SqlFigureStore
 from vms.persistence.outage_store import SqlOutageStore
 from vms.persistence.secret_store import SecretStore
 from vms.sessions.broker import BrokerPolicy, SessionBroker
@@ -78,8 +85,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SELF_CHECK_PERIOD_S = 300.0
-SELF_CHECK_WINDOW = timedelta(hours=1)
 TRANSCODES_PER_SPARE_CORE = 2
 
 
@@ -110,6 +115,9 @@ class Server:
         self.collector = VmsCollector([build_source(product_version())])
         self.setup_code: str | None = None
         self.inventory: Inventory
+        self.figures: Figures
+        self.exclusions: Exclusions
+        self.upkeep: Upkeep
         self.accounts: Accounts
         self.viewing: Viewing
         self.broker: SessionBroker
@@ -127,7 +135,6 @@ class Server:
         self.spreadsheets: Spreadsheets
         self.outages: Outages
         self._secrets: Secrets
-        self._self_check = ""
 
     @classmethod
     @asynccontextmanager
@@ -179,6 +186,7 @@ class Server:
         self.inventory = Inventory(SqlDeviceStore(database), self.clock, self.events, policy)
         await self.inventory.start()
         stack.push_async_callback(self.inventory.stop)
+        self._build_figures(database)
 
         self.spreadsheets = Spreadsheets(
             self.inventory,
@@ -209,6 +217,35 @@ class Server:
         self.collector.add(sip_source(lambda: self.endpoint.stats))
         self.collector.add(session_source(self.broker))
         self.collector.add(signalling_source(self._signalling_figures))
+
+    def _build_figures(self, database: Database) -> None:
+        wanted, zone = self.settings.figures, ZoneInfo(self.settings.site.time_zone)
+        store, kept = SqlFigureStore(database), SqlExclusionStore(database)
+        freshness = Freshness()
+        targets = Targets(wanted.online_target, wanted.coverage_limit)
+        self.figures = Figures(store, kept, self.inventory, zone, targets)
+        self.exclusions = Exclusions(
+            kept,
+            self.inventory,
+            self.clock,
+            zone,
+            freshness,
+            ExclusionLimits(
+                wanted.exclusion_longest_days,
+                wanted.exclusion_latest_hours,
+                wanted.exclusion_days_a_month,
+            ),
+            _identifiers(self.clock),
+        )
+        self.upkeep = Upkeep(
+            store,
+            kept,
+            self.inventory,
+            self.clock,
+            zone,
+            freshness,
+            UpkeepPolicy(wanted.keep_raw_months),
+        )
 
     async def _build_media(self, stack: AsyncExitStack) -> None:
         settings = self.settings
@@ -421,22 +458,8 @@ class Server:
             self.notifications.run(),
             self.outages.run(),
             self.overload.run(),
-            self._check_itself(),
+            self.upkeep.run(),
         )
-
-    async def _check_itself(self) -> None:
-        """The ledger adds up (N8), or `/readyz` says that it does not."""
-        while True:
-            await asyncio.sleep(SELF_CHECK_PERIOD_S)
-            now = self.clock.wall()
-            try:
-                breaches = await self.inventory.check_conservation(now - SELF_CHECK_WINDOW, now)
-            except VmsError as error:
-                self._self_check = str(error)
-                continue
-            self._self_check = f"{len(breaches)} breaches of the ledger" if breaches else ""
-            if breaches:
-                log.error("the ledger does not add up", breaches=len(breaches))
 
     # For the API
 
@@ -484,7 +507,7 @@ class Server:
 
     async def readiness(self) -> Mapping[str, str]:
         """By check, what is wrong; empty where it holds."""
-        checks = {"database": "", "ledger": self._self_check}
+        checks = {"database": "", "ledger": "; ".join(self.upkeep.self_check.breaches)}
         try:
             await self.accounts.users()
         except VmsError as error:

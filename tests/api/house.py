@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 from argon2 import PasswordHasher
@@ -23,15 +24,23 @@ from sip.bans import Ban
 from sip.message import Address
 from tests.api.roads import Roads, open_roads
 from tests.support.clock import FakeClock
+from tests.support.figure_stores import InMemoryExclusionStore, InMemoryFigureStore
 from tests.support.stores import InMemoryDeviceStore
 from vms.accounts.model import Actor, Role
 from vms.accounts.passwords import Passwords
 from vms.accounts.service import Accounts
 from vms.diagnosis.causes import Identity
 from vms.diagnosis.explainer import Explainer
+from vms.diagnosis.outage_facts import OutageFacts
+from vms.diagnosis.outages import Outages
 from vms.diagnosis.wire_log import WireLog
 from vms.errors import DeviceOfflineError, NotFoundError
 from vms.events import EventBus
+from vms.figures.exclusions import ExclusionLimits, Exclusions
+from vms.figures.freshness import Freshness
+from vms.figures.model import Targets
+from vms.figures.service import Figures
+from vms.figures.upkeep import Upkeep, UpkeepPolicy
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.gb28181.version import Edition
@@ -42,6 +51,7 @@ from vms.inventory.policy import InventoryPolicy
 from vms.metrics.collector import VmsCollector, build_source
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
+from vms.persistence.outage_store import SqlOutageStore
 from vms.sessions.session import TraceEntry
 from vms.sessions.viewing import SessionView
 from vms.signalling.commands import DeviceCommands
@@ -272,7 +282,11 @@ class House:
     wire_log: WireLog
     explainer: Explainer
     roads: Roads
+    figures: Figures
+    exclusions: Exclusions
+    upkeep: Upkeep
     spreadsheets: Spreadsheets
+    outages: Outages
     wrong: dict[str, str] = field(default_factory=dict[str, str])
 
     def site(self) -> Site:
@@ -339,6 +353,26 @@ class House:
         return (await self.accounts.login(role.value, PASSWORD, SETUP_SOURCE)).access_token
 
 
+def figures_of_house(
+    devices: InMemoryDeviceStore, inventory: Inventory, clock: FakeClock
+) -> tuple[Figures, Exclusions, Upkeep]:
+    """What computes and keeps the figures of an inventory."""
+    store = InMemoryFigureStore(devices)
+    kept = InMemoryExclusionStore(store)
+    zone, freshness, identifiers = ZoneInfo("Asia/Shanghai"), Freshness(), Identifiers()
+    exclusions = Exclusions(
+        kept,
+        inventory,
+        clock,
+        zone,
+        freshness,
+        ExclusionLimits(),
+        lambda: identifiers.next(clock.wall()),
+    )
+    upkeep = Upkeep(store, kept, inventory, clock, zone, freshness, UpkeepPolicy())
+    return Figures(store, kept, inventory, zone, Targets()), exclusions, upkeep
+
+
 def database_url(folder: Path) -> str:
     """Where the accounts of a house are kept."""
     return f"sqlite+aiosqlite:///{folder}/house.db"
@@ -353,7 +387,8 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
         cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         accounts = Accounts(SqlAccountStore(database), clock, cheap)
         setup_code = await accounts.start(None)
-        inventory = Inventory(InMemoryDeviceStore(), clock, events, InventoryPolicy())
+        devices = InMemoryDeviceStore()
+        inventory = Inventory(devices, clock, events, InventoryPolicy())
         await inventory.start()
         viewing, wire_log = Viewing(inventory, clock), WireLog(clock, lambda _flow: True)
         explainer = Explainer(
@@ -389,7 +424,16 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
                     wire_log,
                     explainer,
                     roads,
+                    *figures_of_house(devices, inventory, clock),
                     spreadsheets,
+                    Outages(
+                        SqlOutageStore(database),
+                        inventory,
+                        events,
+                        clock,
+                        OutageFacts(inventory, RegistrationHistory().of),
+                        explainer.play,
+                    ),
                 )
         finally:
             await spreadsheets.close()

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
 from vms.figures.model import Window
-from vms.inventory.ledger import is_online
 from vms.inventory.model import State
+
+_ONLINE = frozenset({State.ONLINE_PROVEN, State.ONLINE_SIGNALLED})
 
 Where = TypeVar("Where")
 """A place, or its key; anything that can be told from others."""
@@ -123,7 +124,7 @@ def _outages(pieces: Iterable[Stretch[Where]]) -> tuple[dict[Where, int], dict[W
                 outages[piece.place] += 1
             run_s += piece.end_s - piece.start_s
             longest_s = max(longest_s, run_s)
-        elif is_online(piece.state):
+        elif piece.state in _ONLINE:
             if run_s > 0:
                 ended[piece.place] += 1
             run_s = 0

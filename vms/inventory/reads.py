@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from vms.errors import InvalidError, NotFoundError
+from vms.errors import NotFoundError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.profiles import Profile
 from vms.inventory.ledger import Breach, breaches
@@ -18,13 +18,6 @@ from vms.inventory.model import (
     Subject,
     SubjectKind,
     Waiting,
-)
-from vms.inventory.online_rate import (
-    OnlineRateQuery,
-    OnlineRateRow,
-    Window,
-    online_rates,
-    windows,
 )
 from vms.inventory.profiling import profile_of
 from vms.inventory.quarantine import Duplicate, grouped
@@ -151,20 +144,6 @@ class InventoryReads(Vigilance):
             channels={state: self._roster.channel_states[state] for state in State},
             waiting=sum(not row.refused for row in self.waiting()),
         )
-
-    async def online_rate(self, query: OnlineRateQuery) -> list[OnlineRateRow]:
-        """Online rates over a window up to now, at most; raises `InvalidError` for an empty one."""
-        start_s = int(query.start.timestamp())
-        end_s = min(int(query.end.timestamp()), self._ledger_clock.now_s())
-        if end_s <= start_s:
-            raise InvalidError("the window is empty, or has not begun")
-        cut = windows(Window(start_s, end_s), query.every, self._zone)
-        await self._journal.write()
-        intervals = await self._store.intervals_of_all(SubjectKind.CHANNEL, start_s, end_s)
-        on_file = list(self._roster.channels_after(None))
-        channels = [*on_file, *await self._store.removed_channels()]
-        devices = {device_id: record.device for device_id, record in self._roster.records.items()}
-        return await asyncio.to_thread(online_rates, intervals, channels, devices, query, cut)
 
     async def observed_until(self) -> int:
         """Commit what was observed; the ledger then says all there is up to this second."""

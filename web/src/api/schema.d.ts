@@ -664,7 +664,12 @@ export interface paths {
          */
         get: operations["listDeviceChannels"];
         put?: never;
-        post?: never;
+        /**
+         * Put a channel on file beforehand
+         * @description `not_commissioned` until the device's catalogue names it; then it is the same channel, with
+         *     all that was set here.
+         */
+        post: operations["addChannel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -685,7 +690,12 @@ export interface paths {
         get: operations["getChannel"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Take a channel off file
+         * @description One that was put on file beforehand, or that the device leaves out by now; 409 for one that
+         *     it reports. Its ledger stays.
+         */
+        delete: operations["removeChannel"];
         options?: never;
         head?: never;
         /**
@@ -693,6 +703,26 @@ export interface paths {
          * @description What is set here outlives later catalogues.
          */
         patch: operations["changeChannel"];
+        trace?: never;
+    };
+    "/api/v1/channels/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set the same fields of many channels
+         * @description In one transaction; a channel that is refused keeps no other one back.
+         */
+        post: operations["changeChannels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/divisions": {
@@ -715,6 +745,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/divisions/names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Names of regions that were given here
+         * @description In order of code.
+         */
+        get: operations["listDivisionNames"];
+        /**
+         * Name many regions
+         * @description All or none; others keep the names they have.
+         */
+        put: operations["nameDivisions"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/divisions/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Name a region
+         * @description Townships and villages, which the national table leaves out; or another name for one that it
+         *     has.
+         */
+        put: operations["nameDivision"];
+        post?: never;
+        /**
+         * Take back the name of a region
+         * @description The national or the reported one counts again.
+         */
+        delete: operations["forgetDivisionName"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups": {
         parameters: {
             query?: never;
@@ -729,6 +808,78 @@ export interface paths {
         get: operations["listGroups"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/own": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Our own tree with live counts
+         * @description By position; a channel hangs in one node at most.
+         */
+        get: operations["listOwnGroups"];
+        put?: never;
+        /**
+         * Make a node
+         * @description Names are unique below one parent.
+         */
+        post: operations["addOwnGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/own/{group_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A node
+         * @description Alone; what hangs in it is `GET /channels?own_group=`.
+         */
+        get: operations["getOwnGroup"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an empty node
+         * @description 409 while groups or channels hang in it: put them elsewhere first.
+         */
+        delete: operations["removeOwnGroup"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename or move a node
+         * @description 409 where it would hang below itself.
+         */
+        patch: operations["changeOwnGroup"];
+        trace?: never;
+    };
+    "/api/v1/groups/own/{group_id}/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hang channels into a node
+         * @description Out of the node they hung in before; one that is refused keeps no other one back.
+         */
+        post: operations["assignToOwnGroup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1842,6 +1993,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/anomalies/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is odd, by kind
+         * @description With what each kind means and its remedy.
+         */
+        get: operations["countAnomalies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/channels/{channel_id}/live": {
         parameters: {
             query?: never;
@@ -1982,6 +2153,66 @@ export interface paths {
          * @description The session that runs, else the one that ended last; 404 where none is remembered.
          */
         get: operations["getLastPlay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Outages
+         * @description Newest first. What vanished together is one of them, with its likely cause.
+         */
+        get: operations["listOutages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outages/{outage_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One outage with its evidence and members
+         * @description One that was merged into another has no members; that other one has them.
+         */
+        get: operations["getOutage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outages/{outage_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whom an outage concerns
+         * @description By device and channel ID.
+         */
+        get: operations["listOutageMembers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2147,9 +2378,130 @@ export interface paths {
         };
         /**
          * Online rates with their evidence
-         * @description A window that reaches into the future ends now.
+         * @description A window that reaches into the future ends now. Rows by key, then by interval.
          */
         get: operations["getOnlineRate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/online-rate/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The channels behind a row
+         * @description With their seconds there; these add up to the row's.
+         */
+        get: operations["getOnlineRateChannels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/online-rate/intervals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A channel's past as it is counted
+         * @description The ledger with approved exclusions laid over it, cut where the channel moved.
+         */
+        get: operations["getOnlineRateIntervals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/worst": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was offline most
+         * @description Worst first, over the whole window; whoever has nothing of it is not among them.
+         */
+        get: operations["getWorst"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/heat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When it was offline
+         * @description Seconds by hour of the site's clock, and by weekday or day.
+         */
+        get: operations["getHeat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/under-the-line": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is under the target, and for how long
+         * @description By the latest interval that could be judged. Intervals without enough evidence neither count
+         *     nor break a row.
+         */
+        get: operations["getUnderTheLine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/self-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the figures add up
+         * @description The last look; the server looks again by itself.
+         */
+        get: operations["getSelfCheck"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2170,6 +2522,132 @@ export interface paths {
          * @description Whole seconds, without gap and without overlap.
          */
         get: operations["getLedger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exclusions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Planned absences
+         * @description Newest first.
+         */
+        get: operations["listExclusions"];
+        put?: never;
+        /**
+         * Ask for a planned absence
+         * @description Of the channels that are in its scope now. It counts when somebody else approves it.
+         */
+        post: operations["requestExclusion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exclusions/{exclusion_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A planned absence
+         * @description As it stands.
+         */
+        get: operations["getExclusion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exclusions/{exclusion_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a planned absence count
+         * @description Not one's own request, unless there is no other administrator. Figures follow at once.
+         */
+        post: operations["approveExclusion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exclusions/{exclusion_id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse a planned absence
+         * @description Not one's own request, unless there is no other administrator.
+         */
+        post: operations["refuseExclusion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exclusions/{exclusion_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a request or an approval back
+         * @description Whoever asked takes a request back; an administrator also an approval. The ledger was never
+         *     changed, so the figures are what they would have been without.
+         */
+        post: operations["withdrawExclusion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/file-completeness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How full the files are
+         * @description Required fields by class (GB/T 28181-2022); a field is filled when it was reported or set
+         *     here. Sums of rows are those of the whole.
+         */
+        get: operations["getFileCompleteness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2210,6 +2688,168 @@ export interface paths {
          * @description Stays open. Each event has an `id`; a reader that comes back with it misses nothing.
          */
         get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import a spreadsheet
+         * @description xlsx, xls, ods, or csv in UTF-8 or GB18030, at most 64 MiB and 200,000 rows; bare, or as the
+         *     file of a form. One import at a time: 409 while another runs.
+         */
+        post: operations["startImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an import is
+         * @description A running one, or one of the last since the server started; what one has applied stays.
+         */
+        get: operations["getImport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}/errors.{file_format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The refused rows, to mend and to import again
+         * @description Under the headings they came with, and a column that says what is wrong with each; it may
+         *     stay when the file is sent again. 409 while the import runs.
+         */
+        get: operations["downloadImportErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/devices.{file_format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices as a spreadsheet
+         * @description Headings by `Accept-Language`; IDs are text. Never a secret.
+         */
+        get: operations["exportDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/channels.{file_format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Channels as a spreadsheet
+         * @description With all their dimensions. Imported again as it is, it changes nothing.
+         */
+        get: operations["exportChannels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/groups.{file_format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The tree of our own as a spreadsheet
+         * @description Parents before what hangs below them.
+         */
+        get: operations["exportGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/divisions.{file_format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Local names of divisions as a spreadsheet
+         * @description Those that were given here.
+         */
+        get: operations["exportDivisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{kind}/template.xlsx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An empty spreadsheet to fill in
+         * @description Its columns are text, so that Excel leaves IDs alone; a second sheet explains them.
+         */
+        get: operations["getTemplate"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2400,35 +3040,67 @@ export interface components {
             types?: number[];
         };
         /**
+         * AnomalyCount
+         * @description How often a kind occurs.
+         */
+        AnomalyCount: {
+            kind: components["schemas"]["AnomalyKind"];
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** Remedy En */
+            remedy_en: string;
+            /** Remedy Zh */
+            remedy_zh: string;
+            /** Count */
+            count: number;
+        };
+        /**
+         * AnomalyCounts
+         * @description Every kind there is.
+         */
+        AnomalyCounts: {
+            /** Items */
+            items: components["schemas"]["AnomalyCount"][];
+        };
+        /**
          * AnomalyKind
          * @description What is odd.
          * @enum {string}
          */
-        AnomalyKind: "id_length" | "id_type" | "recorder_typed_as_platform" | "camera_typed_as_recorder" | "duplicate_channel" | "self_parent" | "unknown_parent" | "parent_cycle" | "several_parents";
+        AnomalyKind: "id_length" | "id_type" | "recorder_typed_as_platform" | "camera_typed_as_recorder" | "duplicate_channel" | "self_parent" | "unknown_parent" | "parent_cycle" | "several_parents" | "orphan" | "unknown_division" | "missing_fields";
         /**
          * AnomalyOut
          * @description Something odd about a device or a channel.
          */
         AnomalyOut: {
             kind: components["schemas"]["AnomalyKind"];
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** Remedy En */
+            remedy_en: string;
+            /** Remedy Zh */
+            remedy_zh: string;
             /** Device Id */
             device_id: string;
             /**
              * Channel Id
-             * @description Null where it is the device itself.
+             * @description Null where it is the device itself; an organisation's ID for `orphan`.
              */
             channel_id: string | null;
             /**
              * Detail
-             * @description The other party: a parent, another device, the odd digits.
+             * @description The other party: a parent, another device, the odd digits, the empty fields.
              */
             detail: string;
             /**
              * Seen At
-             * Format: date-time
-             * @description Since when this run of the server knows of it.
+             * @description Since when this run of the server knows of it; null for kinds that are looked up when they are asked for.
              */
-            seen_at: string;
+            seen_at: string | null;
         };
         /**
          * Approval
@@ -2682,6 +3354,15 @@ export interface components {
             box_height_px: number;
         };
         /**
+         * BulkPatch
+         * @description The same for all of them.
+         */
+        BulkPatch: {
+            /** Channels */
+            channels: components["schemas"]["ChannelKey"][];
+            patch: components["schemas"]["ChannelPatchIn"];
+        };
+        /**
          * CardOrder
          * @description Which memory card.
          */
@@ -2729,9 +3410,17 @@ export interface components {
          *       "business_group_id": "",
          *       "channel_id": "34020000001310000001",
          *       "civil_code": "340200",
+         *       "contact_info": "",
+         *       "coordinate_system": "wgs84",
+         *       "department": "",
          *       "device_id": "34020000001320000001",
          *       "division": "340200",
+         *       "division_name": "安徽省 芜湖市",
+         *       "division_reason": "catalogue",
          *       "extra": {},
+         *       "grassroots_code": "000000",
+         *       "installed_on": "2024-05-01",
+         *       "is_reported": true,
          *       "maintainer": "",
          *       "management_unit": "",
          *       "manufacturer": "Example",
@@ -2740,15 +3429,22 @@ export interface components {
          *       "overrides": [
          *         "name"
          *       ],
+         *       "own_group_id": "",
          *       "owner": "",
          *       "parent_id": "34020000001320000001",
          *       "point_class": "1",
+         *       "project": "",
          *       "ptz_type": 1,
          *       "reported_name": "IPC",
+         *       "required_resolution": "1920x1080",
+         *       "retention_days": 30,
          *       "site_type": "0170100",
          *       "state": "online_proven",
          *       "status": "online",
-         *       "status_since": "2026-03-01T08:00:00+00:00"
+         *       "status_since": "2026-03-01T08:00:00+00:00",
+         *       "tags": [
+         *         "school"
+         *       ]
          *     }
          */
         ChannelDetail: {
@@ -2779,6 +3475,13 @@ export interface components {
              * @description Civil code: set here, else as reported, else by the ID.
              */
             division: string;
+            /** @description Whose word the division is: ours, the catalogue's, that of the first six digits of its own ID, or of its device's. */
+            division_reason: components["schemas"]["DivisionReason"];
+            /**
+             * Division Name
+             * @description Province, city and county, as far as they are known.
+             */
+            division_name: string;
             /** Address */
             address: string;
             status: components["schemas"]["Status"];
@@ -2791,10 +3494,28 @@ export interface components {
              * @description 1 dome, 2 half dome, 3 fixed, 4 fixed with PTZ; null where it is not told.
              */
             ptz_type: number | null;
-            /** Longitude */
+            /**
+             * Longitude
+             * @description Degrees in WGS-84.
+             */
             longitude: number | null;
-            /** Latitude */
+            /**
+             * Latitude
+             * @description Degrees in WGS-84.
+             */
             latitude: number | null;
+            /**
+             * Coordinate System
+             * @description In which the position was told.
+             */
+            coordinate_system: string;
+            /**
+             * Declared Longitude
+             * @description As it was told, in that system.
+             */
+            declared_longitude: number | null;
+            /** Declared Latitude */
+            declared_latitude: number | null;
             /** Parent Id */
             parent_id: string | null;
             /** Business Group Id */
@@ -2812,15 +3533,59 @@ export interface components {
             /** Management Unit */
             management_unit: string;
             /**
+             * Department
+             * @description Whose it is: set here, else the reported owner, else the management unit.
+             */
+            department: string;
+            /**
              * Builder
              * @description Who built it; no device reports that.
              */
             builder: string;
             /**
+             * Project
+             * @description In which project; no device reports that.
+             */
+            project: string;
+            /**
              * Maintainer
              * @description Who keeps it; no device reports that.
              */
             maintainer: string;
+            /**
+             * Installed On
+             * @description Set here, else as reported.
+             */
+            installed_on: string | null;
+            /**
+             * Retention Days
+             * @description Set here, else as reported.
+             */
+            retention_days: number | null;
+            /** Required Resolution */
+            required_resolution: string;
+            /**
+             * Contact Info
+             * @description Set here, else as reported.
+             */
+            contact_info: string;
+            /**
+             * Grassroots Code
+             * @description Township and village: set here, else as reported.
+             */
+            grassroots_code: string;
+            /** Tags */
+            tags: string[];
+            /**
+             * Own Group Id
+             * @description Its node of our own tree; empty: none.
+             */
+            own_group_id: string;
+            /**
+             * Is Reported
+             * @description False: put on file here, and no catalogue named it yet.
+             */
+            is_reported: boolean;
             /**
              * Overrides
              * @description Fields that were set here, over the report.
@@ -2841,6 +3606,13 @@ export interface components {
                 [key: string]: string | number | boolean | string[] | null;
             };
             /**
+             * Local
+             * @description Every field that was set here, as it was set; the others follow the report.
+             */
+            local: {
+                [key: string]: string | number | string[];
+            };
+            /**
              * Labels
              * @description Reported codes in words.
              */
@@ -2854,6 +3626,24 @@ export interface components {
             anomalies: string[];
         };
         /**
+         * ChannelKey
+         * @description A channel by its two IDs.
+         */
+        ChannelKey: {
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+        };
+        /**
+         * ChannelList
+         * @description Which channels.
+         */
+        ChannelList: {
+            /** Channels */
+            channels: components["schemas"]["ChannelKey"][];
+        };
+        /**
          * ChannelOut
          * @description A channel: what was reported, what was set here, what follows from both.
          * @example {
@@ -2862,9 +3652,17 @@ export interface components {
          *       "business_group_id": "",
          *       "channel_id": "34020000001310000001",
          *       "civil_code": "340200",
+         *       "contact_info": "",
+         *       "coordinate_system": "wgs84",
+         *       "department": "",
          *       "device_id": "34020000001320000001",
          *       "division": "340200",
+         *       "division_name": "安徽省 芜湖市",
+         *       "division_reason": "catalogue",
          *       "extra": {},
+         *       "grassroots_code": "000000",
+         *       "installed_on": "2024-05-01",
+         *       "is_reported": true,
          *       "maintainer": "",
          *       "management_unit": "",
          *       "manufacturer": "Example",
@@ -2873,15 +3671,22 @@ export interface components {
          *       "overrides": [
          *         "name"
          *       ],
+         *       "own_group_id": "",
          *       "owner": "",
          *       "parent_id": "34020000001320000001",
          *       "point_class": "1",
+         *       "project": "",
          *       "ptz_type": 1,
          *       "reported_name": "IPC",
+         *       "required_resolution": "1920x1080",
+         *       "retention_days": 30,
          *       "site_type": "0170100",
          *       "state": "online_proven",
          *       "status": "online",
-         *       "status_since": "2026-03-01T08:00:00+00:00"
+         *       "status_since": "2026-03-01T08:00:00+00:00",
+         *       "tags": [
+         *         "school"
+         *       ]
          *     }
          */
         ChannelOut: {
@@ -2912,6 +3717,13 @@ export interface components {
              * @description Civil code: set here, else as reported, else by the ID.
              */
             division: string;
+            /** @description Whose word the division is: ours, the catalogue's, that of the first six digits of its own ID, or of its device's. */
+            division_reason: components["schemas"]["DivisionReason"];
+            /**
+             * Division Name
+             * @description Province, city and county, as far as they are known.
+             */
+            division_name: string;
             /** Address */
             address: string;
             status: components["schemas"]["Status"];
@@ -2924,10 +3736,28 @@ export interface components {
              * @description 1 dome, 2 half dome, 3 fixed, 4 fixed with PTZ; null where it is not told.
              */
             ptz_type: number | null;
-            /** Longitude */
+            /**
+             * Longitude
+             * @description Degrees in WGS-84.
+             */
             longitude: number | null;
-            /** Latitude */
+            /**
+             * Latitude
+             * @description Degrees in WGS-84.
+             */
             latitude: number | null;
+            /**
+             * Coordinate System
+             * @description In which the position was told.
+             */
+            coordinate_system: string;
+            /**
+             * Declared Longitude
+             * @description As it was told, in that system.
+             */
+            declared_longitude: number | null;
+            /** Declared Latitude */
+            declared_latitude: number | null;
             /** Parent Id */
             parent_id: string | null;
             /** Business Group Id */
@@ -2945,15 +3775,59 @@ export interface components {
             /** Management Unit */
             management_unit: string;
             /**
+             * Department
+             * @description Whose it is: set here, else the reported owner, else the management unit.
+             */
+            department: string;
+            /**
              * Builder
              * @description Who built it; no device reports that.
              */
             builder: string;
             /**
+             * Project
+             * @description In which project; no device reports that.
+             */
+            project: string;
+            /**
              * Maintainer
              * @description Who keeps it; no device reports that.
              */
             maintainer: string;
+            /**
+             * Installed On
+             * @description Set here, else as reported.
+             */
+            installed_on: string | null;
+            /**
+             * Retention Days
+             * @description Set here, else as reported.
+             */
+            retention_days: number | null;
+            /** Required Resolution */
+            required_resolution: string;
+            /**
+             * Contact Info
+             * @description Set here, else as reported.
+             */
+            contact_info: string;
+            /**
+             * Grassroots Code
+             * @description Township and village: set here, else as reported.
+             */
+            grassroots_code: string;
+            /** Tags */
+            tags: string[];
+            /**
+             * Own Group Id
+             * @description Its node of our own tree; empty: none.
+             */
+            own_group_id: string;
+            /**
+             * Is Reported
+             * @description False: put on file here, and no catalogue named it yet.
+             */
+            is_reported: boolean;
             /**
              * Overrides
              * @description Fields that were set here, over the report.
@@ -2966,6 +3840,28 @@ export interface components {
             extra: {
                 [key: string]: string;
             };
+        };
+        /**
+         * ChannelOutcome
+         * @description What became of one.
+         */
+        ChannelOutcome: {
+            /** Device Id */
+            device_id: string;
+            /** Channel Id */
+            channel_id: string;
+            /** Is Done */
+            is_done: boolean;
+            /**
+             * Code
+             * @description Why not, for programs; null where it is done.
+             */
+            code: string | null;
+            /**
+             * Message
+             * @description Why not, for people.
+             */
+            message: string | null;
         };
         /**
          * ChannelPatchIn
@@ -2991,10 +3887,58 @@ export interface components {
             address?: string | null;
             /** Management Unit */
             management_unit?: string | null;
+            /**
+             * Department
+             * @description Whose it is.
+             */
+            department?: string | null;
             /** Builder */
             builder?: string | null;
+            /** Project */
+            project?: string | null;
             /** Maintainer */
             maintainer?: string | null;
+            /**
+             * Installed On
+             * @description The day it was put up.
+             */
+            installed_on?: string | null;
+            /**
+             * Retention Days
+             * @description For how many days its recordings are to be kept.
+             */
+            retention_days?: number | null;
+            /**
+             * Required Resolution
+             * @description What it is to deliver at least.
+             * @example 1920x1080
+             */
+            required_resolution?: string | null;
+            /**
+             * Contact Info
+             * @description Whom to call.
+             */
+            contact_info?: string | null;
+            /**
+             * Grassroots Code
+             * @description Township and village (annex E.3).
+             */
+            grassroots_code?: string | null;
+            /**
+             * Coordinate System
+             * @description What longitude and latitude are told in: those that come with it, that stand already, or that the device reports. WGS-84 is stored, what was told is kept beside it.
+             */
+            coordinate_system?: ("wgs84" | "gcj02" | "bd09" | "cgcs2000") | null;
+            /**
+             * Tags
+             * @description Words without commas; all of them, not more.
+             */
+            tags?: string[] | null;
+            /**
+             * Own Group Id
+             * @description A node of our own tree (`GET /groups/own`).
+             */
+            own_group_id?: string | null;
         };
         /**
          * CodeLabel
@@ -3319,6 +4263,39 @@ export interface components {
             total?: number | null;
         };
         /**
+         * CutInterval
+         * @description A stretch of a channel's past as it is counted.
+         */
+        CutInterval: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** @description Approved exclusions laid over the ledger. */
+            state: components["schemas"]["State"];
+            /**
+             * Place
+             * @description Its dimensions then; those that nobody told go.
+             */
+            place: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * CutIntervals
+         * @description In order of time.
+         */
+        CutIntervals: {
+            /** Items */
+            items: components["schemas"]["CutInterval"][];
+        };
+        /**
          * DaySchedule
          * @description When to record on one day of the week, 1 for Monday to 7 for Sunday; at most 8 stretches.
          */
@@ -3343,6 +4320,17 @@ export interface components {
             week_day: number;
             /** Segments */
             segments: components["schemas"]["TimeSegmentIn"][];
+        };
+        /**
+         * Decision
+         * @description Why.
+         */
+        Decision: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
         };
         /**
          * DeviceDiagnosis
@@ -3827,6 +4815,12 @@ export interface components {
             evidence: string[];
         };
         /**
+         * Dimension
+         * @description What a row stands for; `division_N` is the first N digits of the civil code.
+         * @enum {string}
+         */
+        Dimension: "all" | "division" | "division_2" | "division_4" | "division_6" | "division_8" | "group" | "own_group" | "department" | "builder" | "maintainer" | "class" | "site_type" | "manufacturer" | "model" | "device" | "parent" | "platform" | "segment" | "channel";
+        /**
          * Division
          * @description A region with the channels in it and below it.
          */
@@ -3836,6 +4830,12 @@ export interface components {
              * @description Civil code of 2, 4, 6 or 8 digits; empty for none.
              */
             code: string;
+            /**
+             * Name
+             * @description As named here, else by the national table, else by a catalogue; empty: nobody knows it.
+             */
+            name: string;
+            level: components["schemas"]["DivisionLevel"];
             /**
              * Channels
              * @description On file, in it and below it.
@@ -3849,6 +4849,34 @@ export interface components {
              */
             children: components["schemas"]["Division"][];
         };
+        /**
+         * DivisionLevel
+         * @description How high a division stands, by the digits of its code (annex E.1).
+         * @enum {string}
+         */
+        DivisionLevel: "province" | "city" | "county" | "unit" | "other";
+        /**
+         * DivisionNameIn
+         * @description What a region is called here.
+         */
+        DivisionNameIn: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * DivisionNames
+         * @description Many at once.
+         */
+        DivisionNames: {
+            /** Items */
+            items: components["schemas"]["NamedDivision"][];
+        };
+        /**
+         * DivisionReason
+         * @description Whose word a channel's division is.
+         * @enum {string}
+         */
+        DivisionReason: "override" | "catalogue" | "device" | "id_prefix";
         /**
          * Divisions
          * @description The tree of regions that have channels.
@@ -3891,11 +4919,73 @@ export interface components {
          */
         Edition: "unknown" | "2011" | "2014" | "2016" | "2022";
         /**
+         * Encoding
+         * @description Of a csv.
+         * @enum {string}
+         */
+        Encoding: "utf-8-sig" | "utf-8" | "gb18030";
+        /**
          * Every
          * @description How a window is cut, at the borders of the site's calendar; weeks begin on Monday.
          * @enum {string}
          */
         Every: "hour" | "day" | "week" | "month" | "whole";
+        /**
+         * ExclusionOut
+         * @description A planned absence; only an approved one counts.
+         */
+        ExclusionOut: {
+            /** Exclusion Id */
+            exclusion_id: string;
+            reason: components["schemas"]["Reason"];
+            /** Order Number */
+            order_number: string;
+            /** Note */
+            note: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Daily Start */
+            daily_start: string | null;
+            /** Daily End */
+            daily_end: string | null;
+            scope: components["schemas"]["ScopeForm"];
+            /**
+             * Channels
+             * @description That were in its scope when it was asked for.
+             */
+            channels: number;
+            status: components["schemas"]["ExclusionStatus"];
+            /** Requested By */
+            requested_by: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Decided By
+             * @description Or withdrew; empty while nobody did.
+             */
+            decided_by: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decision Note */
+            decision_note: string;
+        };
+        /**
+         * ExclusionStatus
+         * @description Only `approved` ones count.
+         * @enum {string}
+         */
+        ExclusionStatus: "requested" | "approved" | "refused" | "withdrawn";
         /**
          * ExplainedValueOut
          * @description One value of a device's profile.
@@ -3906,6 +4996,56 @@ export interface components {
             /** @description `chosen` by maker, the named `profile`, an `override`, or the `device` itself. */
             origin: components["schemas"]["Origin"];
         };
+        /**
+         * FileCompleteness
+         * @description The cameras of one group, and how full their files are.
+         */
+        FileCompleteness: {
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /** Channels */
+            channels: number;
+            /**
+             * Complete Channels
+             * @description Those that lack nothing.
+             */
+            complete_channels: number;
+            /**
+             * Required Fields
+             * @description Over all channels, by their classes.
+             */
+            required_fields: number;
+            /** Filled Fields */
+            filled_fields: number;
+            /**
+             * File Completeness
+             * @description Filled over required.
+             */
+            file_completeness: number | null;
+            /**
+             * Missing
+             * @description Channels by the field they lack.
+             */
+            missing: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * FileCompletenessRows
+         * @description In order of the keys.
+         */
+        FileCompletenessRows: {
+            /** Items */
+            items: components["schemas"]["FileCompleteness"][];
+        };
+        /**
+         * FileFormat
+         * @description As what a table is written.
+         * @enum {string}
+         */
+        FileFormat: "xlsx" | "csv";
         /**
          * FrameMirror
          * @description The picture mirrored: 0 not, 1 left and right, 2 top and bottom, 3 both.
@@ -3955,12 +5095,6 @@ export interface components {
              */
             children: components["schemas"]["Group"][];
         };
-        /**
-         * GroupBy
-         * @description What a row stands for.
-         * @enum {string}
-         */
-        GroupBy: "all" | "division" | "manufacturer" | "device" | "channel";
         /**
          * Groups
          * @description The trees of groups that devices reported.
@@ -4015,6 +5149,72 @@ export interface components {
             status: "ok";
         };
         /**
+         * HeatBy
+         * @description What the lines of a heat map are; its columns are hours of the day.
+         * @enum {string}
+         */
+        HeatBy: "weekday" | "day";
+        /**
+         * HeatCell
+         * @description One hour of the site's clock, on all days of its line together.
+         */
+        HeatCell: {
+            /**
+             * Online S
+             * @description `proven_s` + `signalled_s`.
+             */
+            online_s: number;
+            /**
+             * Proven S
+             * @description A picture proved it.
+             */
+            proven_s: number;
+            /**
+             * Signalled S
+             * @description Registered, alive and on by its catalogue.
+             */
+            signalled_s: number;
+            /** Offline S */
+            offline_s: number;
+            /**
+             * Unknown S
+             * @description Nobody was observing.
+             */
+            unknown_s: number;
+            /**
+             * Excluded S
+             * @description Approved exclusions.
+             */
+            excluded_s: number;
+            /** Not Commissioned S */
+            not_commissioned_s: number;
+            /**
+             * Online Rate
+             * @description online / (window - excluded - unknown - not_commissioned).
+             */
+            online_rate: number | null;
+            /**
+             * Coverage
+             * @description 1 - unknown / (window - excluded - not_commissioned).
+             */
+            coverage: number | null;
+            /**
+             * Line
+             * @description 0 (Monday) to 6, or the day as YYYY-MM-DD.
+             */
+            line: string;
+            /** Hour */
+            hour: number;
+        };
+        /**
+         * HeatMap
+         * @description By line, then hour; hours without a second are left out.
+         */
+        HeatMap: {
+            /** Items */
+            items: components["schemas"]["HeatCell"][];
+        };
+        /**
          * HomeOrder
          * @description Where to return to when left alone.
          */
@@ -4054,6 +5254,121 @@ export interface components {
             reset_time_s: number | null;
             /** Preset Index */
             preset_index: number | null;
+        };
+        /**
+         * ImportOut
+         * @description An import as it stands. Rows that are right are applied though others are refused.
+         * @example {
+         *       "added": 4993,
+         *       "applied": 4993,
+         *       "changed": 0,
+         *       "dry_run": false,
+         *       "encoding": "",
+         *       "file_name": "cameras.xlsx",
+         *       "finished_at": "2026-03-01T08:00:04+00:00",
+         *       "ignored_columns": [
+         *         "Status"
+         *       ],
+         *       "job_id": "0199c1a0-0000-7000-8000-000000000001",
+         *       "kind": "channels",
+         *       "read": 5000,
+         *       "refusals": [
+         *         {
+         *           "code": "wrong_value",
+         *           "column": "class",
+         *           "row": 17,
+         *           "sentence": "7 does not fit the column Class: it takes 1, 2, 3 or 9.",
+         *           "value": "7"
+         *         }
+         *       ],
+         *       "refused": 7,
+         *       "sentence": "",
+         *       "sheet": "channels",
+         *       "started_at": "2026-03-01T08:00:00+00:00",
+         *       "state": "incomplete",
+         *       "total": 5000,
+         *       "unchanged": 0,
+         *       "unknown_columns": [
+         *         "Remarks"
+         *       ]
+         *     }
+         */
+        ImportOut: {
+            /** Job Id */
+            job_id: string;
+            kind: components["schemas"]["Kind"];
+            /** File Name */
+            file_name: string;
+            /**
+             * Dry Run
+             * @description Nothing is changed; counts are what would become.
+             */
+            dry_run: boolean;
+            /**
+             * State
+             * @description `running`; `complete`; `incomplete`: some rows were refused; `failed`: it ended before the end of the file, `sentence` says why.
+             */
+            state: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Sheet
+             * @description The worksheet that was read; empty for a csv.
+             */
+            sheet: string;
+            /**
+             * Encoding
+             * @description Of a csv, as found; empty for a workbook.
+             */
+            encoding: string;
+            /**
+             * Total
+             * @description Rows below the heading; null while not known.
+             */
+            total: number | null;
+            /** Read */
+            read: number;
+            /**
+             * Applied
+             * @description Added, changed and unchanged.
+             */
+            applied: number;
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /**
+             * Unchanged
+             * @description They say nothing new.
+             */
+            unchanged: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Ignored Columns
+             * @description Columns that an export tells and nobody sets.
+             */
+            ignored_columns: string[];
+            /**
+             * Unknown Columns
+             * @description Headings that mean nothing here.
+             */
+            unknown_columns: string[];
+            /**
+             * Refusals
+             * @description The first of them; all are in the file.
+             */
+            refusals: components["schemas"]["RefusedRow"][];
+            /**
+             * Sentence
+             * @description Why it failed, empty else; by `Accept-Language`.
+             */
+            sentence: string;
         };
         /**
          * Insistence
@@ -4110,6 +5425,18 @@ export interface components {
             error: string;
         };
         /**
+         * JudgementOut
+         * @description What was thought to be the cause from that moment on.
+         */
+        JudgementOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            cause: components["schemas"]["OutageCause"];
+        };
+        /**
          * KeyOut
          * @description An API key; its text was shown once.
          */
@@ -4162,6 +5489,12 @@ export interface components {
              */
             key: string;
         };
+        /**
+         * Kind
+         * @description What a sheet is about; each of its rows is one of these.
+         * @enum {string}
+         */
+        Kind: "devices" | "channels" | "groups" | "divisions";
         /**
          * Ledger
          * @description The intervals that overlap the window, in order.
@@ -4240,6 +5573,18 @@ export interface components {
             password: string;
         };
         /**
+         * ManyChannels
+         * @description What became of all, in the order they were named.
+         */
+        ManyChannels: {
+            /** Done */
+            done: number;
+            /** Refused */
+            refused: number;
+            /** Items */
+            items: components["schemas"]["ChannelOutcome"][];
+        };
+        /**
          * MaskRegion
          * @description A hidden part of the picture, slot 1 to 4; an empty box clears the slot.
          */
@@ -4287,6 +5632,12 @@ export interface components {
              */
             whep: string;
         };
+        /**
+         * Method
+         * @description How seconds are counted.
+         * @enum {string}
+         */
+        Method: "integral" | "sampled";
         /**
          * MetricsSummary
          * @description How everything stands now.
@@ -4383,6 +5734,24 @@ export interface components {
             sampling_rate: string;
         };
         /**
+         * NamedDivision
+         * @description A code and its name.
+         */
+        NamedDivision: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * NamedDivisions
+         * @description Names that were given here.
+         */
+        NamedDivisions: {
+            /** Items */
+            items: components["schemas"]["NamedDivision"][];
+        };
+        /**
          * NamedVideoStream
          * @description A stream of the 2014 form, by name: Stream1, Stream2, ...
          */
@@ -4457,6 +5826,85 @@ export interface components {
             video_bit_rate: string;
         };
         /**
+         * NewChannel
+         * @description A channel that its device has not named yet, and what is set of it.
+         */
+        NewChannel: {
+            /** Name */
+            name?: string | null;
+            /** Division */
+            division?: string | null;
+            /** Class */
+            class?: ("1" | "2" | "3" | "9") | null;
+            /** Site Type */
+            site_type?: string | null;
+            /**
+             * Longitude
+             * @description Together with the latitude.
+             */
+            longitude?: number | null;
+            /** Latitude */
+            latitude?: number | null;
+            /** Address */
+            address?: string | null;
+            /** Management Unit */
+            management_unit?: string | null;
+            /**
+             * Department
+             * @description Whose it is.
+             */
+            department?: string | null;
+            /** Builder */
+            builder?: string | null;
+            /** Project */
+            project?: string | null;
+            /** Maintainer */
+            maintainer?: string | null;
+            /**
+             * Installed On
+             * @description The day it was put up.
+             */
+            installed_on?: string | null;
+            /**
+             * Retention Days
+             * @description For how many days its recordings are to be kept.
+             */
+            retention_days?: number | null;
+            /**
+             * Required Resolution
+             * @description What it is to deliver at least.
+             * @example 1920x1080
+             */
+            required_resolution?: string | null;
+            /**
+             * Contact Info
+             * @description Whom to call.
+             */
+            contact_info?: string | null;
+            /**
+             * Grassroots Code
+             * @description Township and village (annex E.3).
+             */
+            grassroots_code?: string | null;
+            /**
+             * Coordinate System
+             * @description What longitude and latitude are told in: those that come with it, that stand already, or that the device reports. WGS-84 is stored, what was told is kept beside it.
+             */
+            coordinate_system?: ("wgs84" | "gcj02" | "bd09" | "cgcs2000") | null;
+            /**
+             * Tags
+             * @description Words without commas; all of them, not more.
+             */
+            tags?: string[] | null;
+            /**
+             * Own Group Id
+             * @description A node of our own tree (`GET /groups/own`).
+             */
+            own_group_id?: string | null;
+            /** Channel Id */
+            channel_id: string;
+        };
+        /**
          * NewDeviceIn
          * @description A device to be put on file before it registers.
          * @example {
@@ -4489,6 +5937,47 @@ export interface components {
             keepalive_interval_s?: number | null;
             /** Keepalive Misses */
             keepalive_misses?: number | null;
+        };
+        /**
+         * NewExclusion
+         * @description What somebody asks for.
+         */
+        NewExclusion: {
+            reason: components["schemas"]["Reason"];
+            /**
+             * Order Number
+             * @example 2026-031
+             */
+            order_number: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             * @description Not included.
+             */
+            end: string;
+            /**
+             * Daily Start
+             * @description Where it repeats daily: from this time of the site's clock.
+             * @example 22:00
+             */
+            daily_start?: string | null;
+            /**
+             * Daily End
+             * @description Up to this one; at or before the other it is the next day's.
+             * @example 06:00
+             */
+            daily_end?: string | null;
+            scope: components["schemas"]["ScopeForm"];
         };
         /**
          * NewKey
@@ -4575,25 +6064,9 @@ export interface components {
         };
         /**
          * OnlineRate
-         * @description Seconds by state of one group in one window, and the rate that follows.
+         * @description Seconds by state of one key, or two crossed, in one window, and what follows from them.
          */
         OnlineRate: {
-            /** Key */
-            key: string;
-            /** Name */
-            name: string;
-            /**
-             * Start
-             * Format: date-time
-             */
-            start: string;
-            /**
-             * End
-             * Format: date-time
-             */
-            end: string;
-            /** Channels */
-            channels: number;
             /**
              * Online S
              * @description `proven_s` + `signalled_s`.
@@ -4618,7 +6091,7 @@ export interface components {
             unknown_s: number;
             /**
              * Excluded S
-             * @description Approved outages.
+             * @description Approved exclusions.
              */
             excluded_s: number;
             /** Not Commissioned S */
@@ -4633,7 +6106,55 @@ export interface components {
              * @description 1 - unknown / (window - excluded - not_commissioned).
              */
             coverage: number | null;
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /**
+             * Key2
+             * @description Of the second dimension, where there are two.
+             */
+            key2: string | null;
+            /** Name2 */
+            name2: string | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Channels */
+            channels: number;
             verdict: components["schemas"]["Verdict"];
+            /**
+             * Samples
+             * @description How many were counted; null by the integral method.
+             */
+            samples: number | null;
+            /**
+             * Outages
+             * @description Runs of offline that no online interrupts; null by the hour.
+             */
+            outages: number | null;
+            /**
+             * Mtbf S
+             * @description Online seconds an outage.
+             */
+            mtbf_s: number | null;
+            /**
+             * Mttr S
+             * @description Offline seconds an outage that ended.
+             */
+            mttr_s: number | null;
+            /**
+             * Longest Outage S
+             * @description Of any channel of the row.
+             */
+            longest_outage_s: number | null;
         };
         /**
          * OnlineRates
@@ -4741,6 +6262,291 @@ export interface components {
             x_px: number;
             /** Y Px */
             y_px: number;
+        };
+        /**
+         * OutageCause
+         * @description The likely cause of an outage; docs/outages.md says by which facts.
+         * @enum {string}
+         */
+        OutageCause: "registration_refused" | "registration_expired" | "redirected" | "server_overloaded" | "unregistered" | "keepalives_stopped" | "connection_lost" | "recorder_lost" | "platform_lost" | "segment_silent" | "division_silent" | "flapping" | "channel_off" | "media_never_arrives" | "clock_drift" | "id_conflict" | "server_absent";
+        /**
+         * OutageDetail
+         * @description An outage with its first members.
+         */
+        OutageDetail: {
+            /** Outage Id */
+            outage_id: string;
+            /** @description What is wrong: `gone` devices, channels reported `off`, channels with `no_media`, a wrong `clock`, a `conflict` of IDs, our own `absence`; `merged`: it turned out to be part of `merged_into`. */
+            kind: components["schemas"]["OutageKind"];
+            /** @description The likely cause; it may be refined while it lasts. */
+            cause: components["schemas"]["OutageCause"];
+            /**
+             * State
+             * @description `recovering`: everybody is back, and it is not certain yet that they stay.
+             * @enum {string}
+             */
+            state: "open" | "recovering" | "ended";
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Ended At
+             * @description When the last of it came back.
+             */
+            ended_at: string | null;
+            /**
+             * Scope
+             * @description What its members have in common.
+             */
+            scope: {
+                [key: string]: string;
+            };
+            /**
+             * Evidence
+             * @description The facts behind the cause, by name: times, addresses, numbers with their unit in the name, SIP status.
+             */
+            evidence: {
+                [key: string]: string | number | boolean;
+            };
+            /** Devices */
+            devices: number;
+            /**
+             * Channels
+             * @description Channels of lost devices included.
+             */
+            channels: number;
+            /**
+             * Away
+             * @description Members that are not back.
+             */
+            away: number;
+            /**
+             * Falls
+             * @description How often its members went, all together.
+             */
+            falls: number;
+            /**
+             * Judgements
+             * @description In order of time.
+             */
+            judgements: components["schemas"]["JudgementOut"][];
+            /** Merged Into */
+            merged_into: string | null;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** Next Step En */
+            next_step_en: string;
+            /** Next Step Zh */
+            next_step_zh: string;
+            /**
+             * Members
+             * @description By device and channel ID, 200 at most; all by `/outages/{outage_id}/members`.
+             */
+            members: components["schemas"]["OutageMemberOut"][];
+        };
+        /**
+         * OutageKind
+         * @description What is wrong with the members of an outage; one has members of one kind.
+         * @enum {string}
+         */
+        OutageKind: "gone" | "off" | "no_media" | "clock" | "conflict" | "absence" | "merged";
+        /**
+         * OutageMemberOut
+         * @description A device, or a channel, that was lost.
+         */
+        OutageMemberOut: {
+            /** Device Id */
+            device_id: string;
+            /**
+             * Channel Id
+             * @description Null: the device itself.
+             */
+            channel_id: string | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * @description Null while it is not back.
+             */
+            until: string | null;
+            /**
+             * Way
+             * @description How it was lost: a cause of the ledger, the word of another fact, or `device` for channels that only went along with their device.
+             */
+            way: string;
+            /** Last Heard At */
+            last_heard_at: string | null;
+            /** Falls */
+            falls: number;
+        };
+        /**
+         * OutageOut
+         * @description Devices or channels that were lost together.
+         */
+        OutageOut: {
+            /** Outage Id */
+            outage_id: string;
+            /** @description What is wrong: `gone` devices, channels reported `off`, channels with `no_media`, a wrong `clock`, a `conflict` of IDs, our own `absence`; `merged`: it turned out to be part of `merged_into`. */
+            kind: components["schemas"]["OutageKind"];
+            /** @description The likely cause; it may be refined while it lasts. */
+            cause: components["schemas"]["OutageCause"];
+            /**
+             * State
+             * @description `recovering`: everybody is back, and it is not certain yet that they stay.
+             * @enum {string}
+             */
+            state: "open" | "recovering" | "ended";
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Ended At
+             * @description When the last of it came back.
+             */
+            ended_at: string | null;
+            /**
+             * Scope
+             * @description What its members have in common.
+             */
+            scope: {
+                [key: string]: string;
+            };
+            /**
+             * Evidence
+             * @description The facts behind the cause, by name: times, addresses, numbers with their unit in the name, SIP status.
+             */
+            evidence: {
+                [key: string]: string | number | boolean;
+            };
+            /** Devices */
+            devices: number;
+            /**
+             * Channels
+             * @description Channels of lost devices included.
+             */
+            channels: number;
+            /**
+             * Away
+             * @description Members that are not back.
+             */
+            away: number;
+            /**
+             * Falls
+             * @description How often its members went, all together.
+             */
+            falls: number;
+            /**
+             * Judgements
+             * @description In order of time.
+             */
+            judgements: components["schemas"]["JudgementOut"][];
+            /** Merged Into */
+            merged_into: string | null;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** Next Step En */
+            next_step_en: string;
+            /** Next Step Zh */
+            next_step_zh: string;
+        };
+        /**
+         * OwnGroupBranch
+         * @description A node with what hangs in it and below it.
+         */
+        OwnGroupBranch: {
+            /** Group Id */
+            group_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Parent Id
+             * @description Empty at the top.
+             */
+            parent_id: string;
+            /**
+             * Position
+             * @description Its place among those below the same parent.
+             */
+            position: number;
+            /**
+             * Own Channels
+             * @description In this very node.
+             */
+            own_channels: number;
+            /**
+             * Channels
+             * @description In it and below it.
+             */
+            channels: number;
+            /** Online Channels */
+            online_channels: number;
+            /** Children */
+            children: components["schemas"]["OwnGroupBranch"][];
+        };
+        /**
+         * OwnGroupIn
+         * @description A new node, last below its parent.
+         */
+        OwnGroupIn: {
+            /** Name */
+            name: string;
+            /**
+             * Parent Id
+             * @description Empty: at the top.
+             * @default
+             */
+            parent_id: string;
+        };
+        /**
+         * OwnGroupOut
+         * @description A node of our own tree.
+         */
+        OwnGroupOut: {
+            /** Group Id */
+            group_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Parent Id
+             * @description Empty at the top.
+             */
+            parent_id: string;
+            /**
+             * Position
+             * @description Its place among those below the same parent.
+             */
+            position: number;
+        };
+        /**
+         * OwnGroupPatch
+         * @description What is left out stays; a node moves with all below it.
+         */
+        OwnGroupPatch: {
+            /** Name */
+            name?: string | null;
+            /** Parent Id */
+            parent_id?: string | null;
+            /** Position */
+            position?: number | null;
+        };
+        /**
+         * OwnGroupTree
+         * @description The tree of our own.
+         */
+        OwnGroupTree: {
+            /** Items */
+            items: components["schemas"]["OwnGroupBranch"][];
         };
         /** PageOf[AlarmOut] */
         PageOf_AlarmOut_: {
@@ -4868,6 +6674,24 @@ export interface components {
              */
             total?: number | null;
         };
+        /** PageOf[ExclusionOut] */
+        PageOf_ExclusionOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["ExclusionOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
         /** PageOf[KeyOut] */
         PageOf_KeyOut_: {
             /**
@@ -4893,6 +6717,60 @@ export interface components {
              * @description In the order of the list's key.
              */
             items: components["schemas"]["NoticeOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /** PageOf[OnlineRate] */
+        PageOf_OnlineRate_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["OnlineRate"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /** PageOf[OutageMemberOut] */
+        PageOf_OutageMemberOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["OutageMemberOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
+        /** PageOf[OutageOut] */
+        PageOf_OutageOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["OutageOut"][];
             /**
              * Next Cursor
              * @description For the next page; null on the last.
@@ -5327,6 +7205,12 @@ export interface components {
             };
         };
         /**
+         * Reason
+         * @description What a camera may be excused by.
+         * @enum {string}
+         */
+        Reason: "power_cut" | "construction" | "move" | "planned_sleep" | "maintenance";
+        /**
          * RecordOrder
          * @description Whether to record.
          */
@@ -5510,6 +7394,37 @@ export interface components {
             secrecy: boolean;
         };
         /**
+         * RefusedRow
+         * @description Something that is wrong with a row; a row may have several.
+         */
+        RefusedRow: {
+            /**
+             * Row
+             * @description As Excel counts.
+             */
+            row: number;
+            /**
+             * Column
+             * @description Name of the column; null where it is the whole row.
+             */
+            column: string | null;
+            /**
+             * Value
+             * @description What stands there; never a secret.
+             */
+            value: string;
+            /**
+             * Code
+             * @description Stable; for programs.
+             */
+            code: string;
+            /**
+             * Sentence
+             * @description For people, by `Accept-Language`.
+             */
+            sentence: string;
+        };
+        /**
          * RefusedUnit
          * @description A unit that was refused because another one holds its ID.
          */
@@ -5582,6 +7497,31 @@ export interface components {
             speed?: number | null;
         };
         /**
+         * ScopeForm
+         * @description Of what: a channel is in it that is in any of these lists.
+         */
+        ScopeForm: {
+            /** Device Ids */
+            device_ids?: string[];
+            /**
+             * Channels
+             * @description `device_id/channel_id`.
+             */
+            channels?: string[];
+            /**
+             * Divisions
+             * @description Civil codes, and those below.
+             */
+            divisions?: string[];
+            /** Group Ids */
+            group_ids?: string[];
+            /**
+             * Own Group Ids
+             * @description And those below.
+             */
+            own_group_ids?: string[];
+        };
+        /**
          * SdCardOut
          * @description A memory card.
          */
@@ -5625,6 +7565,34 @@ export interface components {
              * @description All that match; there only with `?total=true`.
              */
             total?: number | null;
+        };
+        /**
+         * SelfCheckOut
+         * @description Whether the figures add up, as last looked.
+         */
+        SelfCheckOut: {
+            /** Ok */
+            ok: boolean;
+            /**
+             * Checked At
+             * @description Null before the first look.
+             */
+            checked_at: string | null;
+            /**
+             * Channels
+             * @description Counted in it.
+             */
+            channels: number;
+            /**
+             * Seconds
+             * @description Counted in it.
+             */
+            seconds: number;
+            /**
+             * Breaches
+             * @description What was wrong, in words.
+             */
+            breaches: string[];
         };
         /**
          * Session
@@ -6346,6 +8314,115 @@ export interface components {
             area?: components["schemas"]["Box"] | null;
         };
         /**
+         * Unit
+         * @description Who stands under the line, as of the latest interval that could be judged.
+         */
+        Unit: {
+            /**
+             * Online S
+             * @description `proven_s` + `signalled_s`.
+             */
+            online_s: number;
+            /**
+             * Proven S
+             * @description A picture proved it.
+             */
+            proven_s: number;
+            /**
+             * Signalled S
+             * @description Registered, alive and on by its catalogue.
+             */
+            signalled_s: number;
+            /** Offline S */
+            offline_s: number;
+            /**
+             * Unknown S
+             * @description Nobody was observing.
+             */
+            unknown_s: number;
+            /**
+             * Excluded S
+             * @description Approved exclusions.
+             */
+            excluded_s: number;
+            /** Not Commissioned S */
+            not_commissioned_s: number;
+            /**
+             * Online Rate
+             * @description online / (window - excluded - unknown - not_commissioned).
+             */
+            online_rate: number | null;
+            /**
+             * Coverage
+             * @description 1 - unknown / (window - excluded - not_commissioned).
+             */
+            coverage: number | null;
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /**
+             * Key2
+             * @description Of the second dimension, where there are two.
+             */
+            key2: string | null;
+            /** Name2 */
+            name2: string | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Channels */
+            channels: number;
+            verdict: components["schemas"]["Verdict"];
+            /**
+             * Samples
+             * @description How many were counted; null by the integral method.
+             */
+            samples: number | null;
+            /**
+             * Outages
+             * @description Runs of offline that no online interrupts; null by the hour.
+             */
+            outages: number | null;
+            /**
+             * Mtbf S
+             * @description Online seconds an outage.
+             */
+            mtbf_s: number | null;
+            /**
+             * Mttr S
+             * @description Offline seconds an outage that ended.
+             */
+            mttr_s: number | null;
+            /**
+             * Longest Outage S
+             * @description Of any channel of the row.
+             */
+            longest_outage_s: number | null;
+            /**
+             * Periods
+             * @description Intervals in a row under the line, this one included.
+             */
+            periods: number;
+        };
+        /**
+         * Units
+         * @description Those for longest first.
+         */
+        Units: {
+            /** Target */
+            target: number;
+            /** Items */
+            items: components["schemas"]["Unit"][];
+        };
+        /**
          * Upgrade
          * @description An upgrade as it stands.
          */
@@ -6822,6 +8899,12 @@ export interface components {
              */
             until: string | null;
         };
+        /**
+         * WorstBy
+         * @description In which order the worst come.
+         * @enum {string}
+         */
+        WorstBy: "offline_s" | "outages" | "longest_outage_s";
         /**
          * ZoomOrder
          * @description A box, and whether it fills the window (`in`) or the window shrinks into it (`out`).
@@ -8653,7 +10736,16 @@ export interface operations {
                 group?: string | null;
                 /** @description Class of the point: 1, 2, 3 or 9. */
                 class?: string | null;
+                /** @description A node of our own tree, and all below it; empty: channels that hang in none. */
+                own_group?: string | null;
+                /** @description The whole name; empty: those without. */
+                department?: string | null;
+                builder?: string | null;
+                project?: string | null;
+                maintainer?: string | null;
                 manufacturer?: string | null;
+                model?: string | null;
+                tag?: string | null;
                 /** @description First digits of the kind of surroundings: `017` are schools. */
                 site_type?: string | null;
                 /** @description 1 to 7. */
@@ -8711,7 +10803,16 @@ export interface operations {
                 group?: string | null;
                 /** @description Class of the point: 1, 2, 3 or 9. */
                 class?: string | null;
+                /** @description A node of our own tree, and all below it; empty: channels that hang in none. */
+                own_group?: string | null;
+                /** @description The whole name; empty: those without. */
+                department?: string | null;
+                builder?: string | null;
+                project?: string | null;
+                maintainer?: string | null;
                 manufacturer?: string | null;
+                model?: string | null;
+                tag?: string | null;
                 /** @description First digits of the kind of surroundings: `017` are schools. */
                 site_type?: string | null;
                 /** @description 1 to 7. */
@@ -8755,6 +10856,42 @@ export interface operations {
             };
         };
     };
+    addChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannel"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getChannel: {
         parameters: {
             query?: never;
@@ -8777,6 +10914,38 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ChannelDetail"];
                 };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
             default: {
@@ -8827,6 +10996,39 @@ export interface operations {
             };
         };
     };
+    changeChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyChannels"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listDivisions: {
         parameters: {
             query?: never;
@@ -8856,6 +11058,130 @@ export interface operations {
             };
         };
     };
+    listDivisionNames: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedDivisions"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nameDivisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DivisionNames"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nameDivision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Civil code. */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DivisionNameIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgetDivisionName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Civil code. */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listGroups: {
         parameters: {
             query?: never;
@@ -8872,6 +11198,202 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Groups"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOwnGroups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnGroupTree"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addOwnGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnGroupIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnGroupOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOwnGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A node of our own tree, as `GET /groups/own` names it. */
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnGroupOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeOwnGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A node of our own tree, as `GET /groups/own` names it. */
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOwnGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A node of our own tree, as `GET /groups/own` names it. */
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnGroupPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnGroupOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignToOwnGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A node of our own tree, as `GET /groups/own` names it. */
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelList"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyChannels"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -10911,6 +13433,8 @@ export interface operations {
         parameters: {
             query?: {
                 device_id?: string | null;
+                /** @description Only these kinds; by default all of them. */
+                kind?: components["schemas"]["AnomalyKind"][] | null;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; opaque. */
@@ -10929,6 +13453,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageOf_AnomalyOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countAnomalies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnomalyCounts"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -11235,6 +13788,117 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOutages: {
+        parameters: {
+            query?: {
+                /** @description True: those that last; false: the others. */
+                open?: boolean | null;
+                /** @description Those that lasted beyond this moment. */
+                from?: string | null;
+                /** @description Those that began before this moment. */
+                to?: string | null;
+                cause?: components["schemas"]["OutageCause"] | null;
+                /** @description A civil code of any level; those with a device whose ID begins with it. */
+                division?: string | null;
+                device_id?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_OutageOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID version 7. */
+                outage_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutageDetail"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOutageMembers: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description UUID version 7. */
+                outage_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_OutageMemberOut_"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -11556,15 +14220,42 @@ export interface operations {
                 from: string;
                 /** @description Not included. */
                 to: string;
-                /** @description What a row stands for. */
-                group_by?: components["schemas"]["GroupBy"];
+                /** @description A civil code, and those below it. */
+                division?: string | null;
+                /** @description As a row's key is. */
+                division_2?: string | null;
+                /** @description As a row's key is. */
+                division_4?: string | null;
+                /** @description As a row's key is. */
+                division_6?: string | null;
+                /** @description As a row's key is. */
+                division_8?: string | null;
+                /** @description Group or organisation. */
+                group?: string | null;
+                /** @description Node of our own tree. */
+                own_group?: string | null;
+                department?: string | null;
+                builder?: string | null;
+                maintainer?: string | null;
+                class?: string | null;
+                site_type?: string | null;
+                manufacturer?: string | null;
+                model?: string | null;
+                device_id?: string | null;
+                /** @description Recorder or platform. */
+                parent?: string | null;
+                platform?: string | null;
+                segment?: string | null;
+                /** @description `device_id/channel_id`. */
+                channel?: string | null;
+                /** @description What a row stands for: one of `all`, `division`, `division_2`, `division_4`, `division_6`, `division_8`, `group`, `own_group`, `department`, `builder`, `maintainer`, `class`, `site_type`, `manufacturer`, `model`, `device`, `parent`, `platform`, `segment`, `channel`, or two, with a comma between them. */
+                group_by?: string;
                 /** @description How the window is cut, by the site's calendar. */
                 interval?: components["schemas"]["Every"];
-                /** @description By the seconds of the ledger. */
-                method?: "integral";
-                device_id?: string | null;
-                division?: string | null;
-                manufacturer?: string | null;
+                /** @description `integral`: by the seconds of the ledger. `sampled`: by the state at each full hour of the site's clock, 3600 s a sample, as cities computed it. */
+                method?: components["schemas"]["Method"];
+                /** @description Else by `Accept`; CSV is UTF-8 with a byte-order mark. */
+                format?: ("json" | "csv") | null;
             };
             header?: never;
             path?: never;
@@ -11579,6 +14270,342 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OnlineRates"];
+                    /** @example key,name,start,end,channels,... */
+                    "text/csv": string;
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOnlineRateChannels: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 with offset. */
+                from: string;
+                /** @description Not included. */
+                to: string;
+                /** @description A civil code, and those below it. */
+                division?: string | null;
+                /** @description As a row's key is. */
+                division_2?: string | null;
+                /** @description As a row's key is. */
+                division_4?: string | null;
+                /** @description As a row's key is. */
+                division_6?: string | null;
+                /** @description As a row's key is. */
+                division_8?: string | null;
+                /** @description Group or organisation. */
+                group?: string | null;
+                /** @description Node of our own tree. */
+                own_group?: string | null;
+                department?: string | null;
+                builder?: string | null;
+                maintainer?: string | null;
+                class?: string | null;
+                site_type?: string | null;
+                manufacturer?: string | null;
+                model?: string | null;
+                device_id?: string | null;
+                /** @description Recorder or platform. */
+                parent?: string | null;
+                platform?: string | null;
+                segment?: string | null;
+                /** @description `device_id/channel_id`. */
+                channel?: string | null;
+                /** @description Worst first by this; unset: in order of device and channel ID. */
+                by?: components["schemas"]["WorstBy"] | null;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_OnlineRate_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOnlineRateIntervals: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 with offset. */
+                from: string;
+                /** @description Not included. */
+                to: string;
+                device_id: string;
+                channel_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CutIntervals"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWorst: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 with offset. */
+                from: string;
+                /** @description Not included. */
+                to: string;
+                /** @description A civil code, and those below it. */
+                division?: string | null;
+                /** @description As a row's key is. */
+                division_2?: string | null;
+                /** @description As a row's key is. */
+                division_4?: string | null;
+                /** @description As a row's key is. */
+                division_6?: string | null;
+                /** @description As a row's key is. */
+                division_8?: string | null;
+                /** @description Group or organisation. */
+                group?: string | null;
+                /** @description Node of our own tree. */
+                own_group?: string | null;
+                department?: string | null;
+                builder?: string | null;
+                maintainer?: string | null;
+                class?: string | null;
+                site_type?: string | null;
+                manufacturer?: string | null;
+                model?: string | null;
+                device_id?: string | null;
+                /** @description Recorder or platform. */
+                parent?: string | null;
+                platform?: string | null;
+                segment?: string | null;
+                /** @description `device_id/channel_id`. */
+                channel?: string | null;
+                /** @description As for the rates. */
+                group_by?: string;
+                /** @description What they are the worst in. */
+                by?: components["schemas"]["WorstBy"];
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnlineRates"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHeat: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 with offset. */
+                from: string;
+                /** @description Not included. */
+                to: string;
+                /** @description A civil code, and those below it. */
+                division?: string | null;
+                /** @description As a row's key is. */
+                division_2?: string | null;
+                /** @description As a row's key is. */
+                division_4?: string | null;
+                /** @description As a row's key is. */
+                division_6?: string | null;
+                /** @description As a row's key is. */
+                division_8?: string | null;
+                /** @description Group or organisation. */
+                group?: string | null;
+                /** @description Node of our own tree. */
+                own_group?: string | null;
+                department?: string | null;
+                builder?: string | null;
+                maintainer?: string | null;
+                class?: string | null;
+                site_type?: string | null;
+                manufacturer?: string | null;
+                model?: string | null;
+                device_id?: string | null;
+                /** @description Recorder or platform. */
+                parent?: string | null;
+                platform?: string | null;
+                segment?: string | null;
+                /** @description `device_id/channel_id`. */
+                channel?: string | null;
+                /** @description What its lines are. */
+                by?: components["schemas"]["HeatBy"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeatMap"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUnderTheLine: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 with offset. */
+                from: string;
+                /** @description Not included. */
+                to: string;
+                /** @description A civil code, and those below it. */
+                division?: string | null;
+                /** @description As a row's key is. */
+                division_2?: string | null;
+                /** @description As a row's key is. */
+                division_4?: string | null;
+                /** @description As a row's key is. */
+                division_6?: string | null;
+                /** @description As a row's key is. */
+                division_8?: string | null;
+                /** @description Group or organisation. */
+                group?: string | null;
+                /** @description Node of our own tree. */
+                own_group?: string | null;
+                department?: string | null;
+                builder?: string | null;
+                maintainer?: string | null;
+                class?: string | null;
+                site_type?: string | null;
+                manufacturer?: string | null;
+                model?: string | null;
+                device_id?: string | null;
+                /** @description Recorder or platform. */
+                parent?: string | null;
+                platform?: string | null;
+                segment?: string | null;
+                /** @description `device_id/channel_id`. */
+                channel?: string | null;
+                /** @description As for the rates. */
+                group_by?: string;
+                /** @description What a period is. */
+                interval?: components["schemas"]["Every"];
+                /** @description Unset: `figures.online_target`. */
+                target?: number | null;
+                /** @description So many in a row at least. */
+                least_periods?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Units"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSelfCheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelfCheckOut"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -11618,6 +14645,249 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ledger"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listExclusions: {
+        parameters: {
+            query?: {
+                status?: components["schemas"]["ExclusionStatus"] | null;
+                /** @description With `to`: those that overlap this window. */
+                from?: string | null;
+                to?: string | null;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_ExclusionOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestExclusion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExclusion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExclusionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExclusion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                exclusion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExclusionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveExclusion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                exclusion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExclusionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refuseExclusion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                exclusion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExclusionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawExclusion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                exclusion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExclusionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFileCompleteness: {
+        parameters: {
+            query?: {
+                /** @description What a row stands for. */
+                group_by?: components["schemas"]["Dimension"];
+                /** @description This region and all below it. */
+                division?: string | null;
+                /** @description Class of the point: 1, 2, 3 or 9. */
+                class?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileCompletenessRows"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -11688,6 +14958,341 @@ export interface operations {
                 content: {
                     "text/event-stream": string;
                 };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startImport: {
+        parameters: {
+            query?: {
+                /** @description Only see what would come of it. */
+                dry_run?: boolean;
+                /** @description Of a bare body; for people. */
+                file_name?: string;
+            };
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getImport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadImportErrors: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                job_id: string;
+                file_format: components["schemas"]["FileFormat"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportDevices: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+                /** @description Count all that match; costs a walk over them. */
+                total?: boolean;
+                /** @description Only these. */
+                status?: components["schemas"]["Status"] | null;
+                manufacturer?: string | null;
+                /** @description In IDs and names. */
+                q?: string | null;
+                /** @description Of a csv; Excel reads Chinese from the first and the last. */
+                encoding?: components["schemas"]["Encoding"];
+            };
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                file_format: components["schemas"]["FileFormat"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportChannels: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+                /** @description Count all that match; costs a walk over them. */
+                total?: boolean;
+                /** @description Only these. */
+                status?: components["schemas"]["Status"] | null;
+                /** @description A civil code of any level, and all below it. */
+                division?: string | null;
+                /** @description Business group or virtual organisation. */
+                group?: string | null;
+                /** @description Class of the point: 1, 2, 3 or 9. */
+                class?: string | null;
+                /** @description A node of our own tree, and all below it; empty: channels that hang in none. */
+                own_group?: string | null;
+                /** @description The whole name; empty: those without. */
+                department?: string | null;
+                builder?: string | null;
+                project?: string | null;
+                maintainer?: string | null;
+                manufacturer?: string | null;
+                model?: string | null;
+                tag?: string | null;
+                /** @description First digits of the kind of surroundings: `017` are schools. */
+                site_type?: string | null;
+                /** @description 1 to 7. */
+                ptz_type?: number | null;
+                /** @description In the owner and the management unit. */
+                unit?: string | null;
+                mobile_device_type?: string | null;
+                /** @description GB 35114: `A`, `B` or `C`. */
+                security_level?: string | null;
+                /** @description With or without coordinates. */
+                has_position?: boolean | null;
+                /** @description In IDs and names. */
+                q?: string | null;
+                /** @description Of a csv; Excel reads Chinese from the first and the last. */
+                encoding?: components["schemas"]["Encoding"];
+            };
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                file_format: components["schemas"]["FileFormat"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportGroups: {
+        parameters: {
+            query?: {
+                /** @description Of a csv; Excel reads Chinese from the first and the last. */
+                encoding?: components["schemas"]["Encoding"];
+            };
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                file_format: components["schemas"]["FileFormat"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportDivisions: {
+        parameters: {
+            query?: {
+                /** @description Of a csv; Excel reads Chinese from the first and the last. */
+                encoding?: components["schemas"]["Encoding"];
+            };
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                file_format: components["schemas"]["FileFormat"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTemplate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `zh` or `en`. */
+                "accept-language"?: string;
+            };
+            path: {
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
             default: {
