@@ -1,8 +1,7 @@
 """Channels: what a picture can come from. `(device_id, channel_id)` is the key."""
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,74 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.authentication import Configurer, Reader, TheServer
-from api.pagination import PageOf, Paging, decode_cursor, encode_cursor, link_next
+from api.channel_forms import ChannelFilter, ChannelPatchIn
+from api.pagination import PageOf, encode_cursor, link_next
 from api.ports import Server
-from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath, Strict
+from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath
+from vms.gb28181.divisions import path_of
 from vms.inventory.catalog_fields import ReportedValue, code_labels, reported_fields
-from vms.inventory.changes import LONGEST_NAME
-from vms.inventory.model import Channel, ChannelPatch, State, Status
+from vms.inventory.effective import DivisionReason
+from vms.inventory.model import Channel, State, Status
 from vms.inventory.queries import ChannelQuery, status_of
 
 router = APIRouter(tags=["channels"])
-
-LocalText = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-
-
-class ChannelFilter(Paging):
-    """Which channels are wanted."""
-
-    status: Status | None = Field(default=None, description="Only these.")
-    division: str | None = Field(
-        default=None,
-        pattern=r"^[0-9]{1,8}$",
-        description="A civil code of any level, and all below it.",
-    )
-    group: str | None = Field(
-        default=None, max_length=20, description="Business group or virtual organisation."
-    )
-    point_class: str | None = Field(
-        default=None,
-        alias="class",
-        max_length=2,
-        description="Class of the point: 1, 2, 3 or 9.",
-    )
-    manufacturer: str | None = Field(default=None, max_length=255)
-    site_type: str | None = Field(
-        default=None,
-        pattern=r"^[0-9]{1,7}$",
-        description="First digits of the kind of surroundings: `017` are schools.",
-    )
-    ptz_type: int | None = Field(default=None, description="1 to 7.")
-    unit: str | None = Field(
-        default=None, max_length=255, description="In the owner and the management unit."
-    )
-    mobile_device_type: str | None = Field(default=None, max_length=2)
-    security_level: str | None = Field(
-        default=None, max_length=2, description="GB 35114: `A`, `B` or `C`."
-    )
-    has_position: bool | None = Field(default=None, description="With or without coordinates.")
-    q: str | None = Field(default=None, max_length=255, description="In IDs and names.")
-
-    def query(self, device_id: str | None = None) -> ChannelQuery:
-        """As the inventory is asked."""
-        return ChannelQuery(
-            device_id=device_id,
-            status=self.status,
-            division=self.division,
-            group=self.group,
-            point_type=self.point_class,
-            manufacturer=self.manufacturer,
-            q=self.q,
-            cursor=decode_cursor(self.cursor),
-            limit=self.limit,
-            with_total=self.total,
-            site_type=self.site_type,
-            ptz_type=self.ptz_type,
-            unit=self.unit,
-            mobile_device_type=self.mobile_device_type,
-            security_level=self.security_level,
-            has_position=self.has_position,
-        )
 
 
 class ChannelOut(BaseModel):
@@ -96,6 +38,8 @@ class ChannelOut(BaseModel):
                     "owner": "",
                     "civil_code": "340200",
                     "division": "340200",
+                    "division_reason": "catalogue",
+                    "division_name": "安徽省 芜湖市",
                     "address": "",
                     "status": "online",
                     "state": "online_proven",
@@ -103,13 +47,26 @@ class ChannelOut(BaseModel):
                     "ptz_type": 1,
                     "longitude": None,
                     "latitude": None,
+                    "coordinate_system": "wgs84",
+                    "declared_longitude": None,
+                    "declared_latitude": None,
                     "parent_id": "34020000001320000001",
                     "business_group_id": "",
                     "point_class": "1",
                     "site_type": "0170100",
                     "management_unit": "",
+                    "department": "",
                     "builder": "",
+                    "project": "",
                     "maintainer": "",
+                    "installed_on": "2024-05-01",
+                    "retention_days": 30,
+                    "required_resolution": "1920x1080",
+                    "contact_info": "",
+                    "grassroots_code": "000000",
+                    "tags": ["school"],
+                    "own_group_id": "",
+                    "is_reported": True,
                     "overrides": ["name"],
                     "extra": {},
                 }
@@ -126,6 +83,11 @@ class ChannelOut(BaseModel):
     owner: str
     civil_code: str = Field(description="As reported.")
     division: str = Field(description="Civil code: set here, else as reported, else by the ID.")
+    division_reason: DivisionReason = Field(
+        description="Whose word the division is: ours, the catalogue's, that of the first six "
+        "digits of its own ID, or of its device's."
+    )
+    division_name: str = Field(description="Province, city and county, as far as they are known.")
     address: str
     status: Status
     state: State = Field(description="The ledger's state behind the status.")
@@ -133,15 +95,30 @@ class ChannelOut(BaseModel):
     ptz_type: int | None = Field(
         description="1 dome, 2 half dome, 3 fixed, 4 fixed with PTZ; null where it is not told."
     )
-    longitude: float | None
-    latitude: float | None
+    longitude: float | None = Field(description="Degrees in WGS-84.")
+    latitude: float | None = Field(description="Degrees in WGS-84.")
+    coordinate_system: str = Field(description="In which the position was told.")
+    declared_longitude: float | None = Field(description="As it was told, in that system.")
+    declared_latitude: float | None
     parent_id: str | None
     business_group_id: str
     point_class: str = Field(description="Class of the point: 1, 2, 3 or 9; empty: not told.")
     site_type: str = Field(description="Kind of surroundings (annex O); empty: not told.")
     management_unit: str
+    department: str = Field(
+        description="Whose it is: set here, else the reported owner, else the management unit."
+    )
     builder: str = Field(description="Who built it; no device reports that.")
+    project: str = Field(description="In which project; no device reports that.")
     maintainer: str = Field(description="Who keeps it; no device reports that.")
+    installed_on: date | None = Field(description="Set here, else as reported.")
+    retention_days: int | None = Field(description="Set here, else as reported.")
+    required_resolution: str
+    contact_info: str = Field(description="Set here, else as reported.")
+    grassroots_code: str = Field(description="Township and village: set here, else as reported.")
+    tags: list[str]
+    own_group_id: str = Field(description="Its node of our own tree; empty: none.")
+    is_reported: bool = Field(description="False: put on file here, and no catalogue named it yet.")
     overrides: list[str] = Field(description="Fields that were set here, over the report.")
     extra: dict[str, str] = Field(description="What else the device reported, by tag name.")
 
@@ -160,69 +137,17 @@ class ChannelDetail(ChannelOut):
     reported: dict[str, ReportedValue] = Field(
         description="Every reported field by the standard's name in snake_case; never overridden."
     )
+    local: dict[str, str | float | list[str]] = Field(
+        description="Every field that was set here, as it was set; the others follow the report."
+    )
     labels: dict[str, list[CodeLabel]] = Field(description="Reported codes in words.")
     anomalies: list[str] = Field(description="What is odd about it; see `GET /anomalies`.")
-
-
-class ChannelPatchIn(Strict):
-    """What is set over the report; null goes back to it, what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)] | None = None
-    division: Annotated[str, Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{8})$")] | None = (
-        None
-    )
-    point_class: Literal["1", "2", "3", "9"] | None = Field(default=None, alias="class")
-    site_type: Annotated[str, Field(pattern=r"^[0-9]{3}([0-9]{2}){0,2}$")] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180)] | None = Field(
-        default=None, description="Together with the latitude."
-    )
-    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
-    address: LocalText | None = None
-    management_unit: LocalText | None = None
-    builder: LocalText | None = None
-    maintainer: LocalText | None = None
-
-
-class Division(BaseModel):
-    """A region with the channels in it and below it."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    code: str = Field(description="Civil code of 2, 4, 6 or 8 digits; empty for none.")
-    channels: int = Field(description="On file, in it and below it.")
-    online_channels: int
-    children: list["Division"] = Field(description="The next level below.")
-
-
-class Group(BaseModel):
-    """A business group or virtual organisation with the channels in it and below it."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    group_id: str
-    name: str = Field(description="Empty where channels name it and nobody described it.")
-    channels: int = Field(description="On file, in it and below it, each once.")
-    online_channels: int
-    children: list["Group"] = Field(description="The organisations right below.")
-
-
-class Groups(BaseModel):
-    """The trees of groups that devices reported."""
-
-    items: list[Group]
-
-
-class Divisions(BaseModel):
-    """The tree of regions that have channels."""
-
-    items: list[Division]
 
 
 def shown(channel: Channel) -> ChannelOut:
     """A channel as the API shows it."""
     reported = channel.reported
+    declared = channel.declared_position or (reported.longitude, reported.latitude)
     return ChannelOut(
         device_id=channel.device_id,
         channel_id=channel.channel_id,
@@ -233,6 +158,8 @@ def shown(channel: Channel) -> ChannelOut:
         owner=reported.owner,
         civil_code=reported.civil_code,
         division=channel.division,
+        division_reason=channel.division_reason,
+        division_name=" ".join(path_of(channel.division)),
         address=channel.address,
         status=status_of(channel.state),
         state=channel.state,
@@ -240,24 +167,45 @@ def shown(channel: Channel) -> ChannelOut:
         ptz_type=reported.ptz_type,
         longitude=channel.longitude,
         latitude=channel.latitude,
+        coordinate_system=channel.coordinate_system,
+        declared_longitude=declared[0],
+        declared_latitude=declared[1],
         parent_id=reported.parent_ids[0] if reported.parent_ids else None,
         business_group_id=reported.business_group_id,
         point_class=channel.point_class,
         site_type=channel.site_type,
         management_unit=channel.management_unit,
-        builder=str(channel.overrides.get("builder", "")),
-        maintainer=str(channel.overrides.get("maintainer", "")),
-        overrides=sorted(_overridden(channel)),
+        department=channel.department,
+        builder=channel.builder,
+        project=channel.project,
+        maintainer=channel.maintainer,
+        installed_on=channel.installed_on,
+        retention_days=channel.retention_days,
+        required_resolution=channel.required_resolution,
+        contact_info=channel.contact_info,
+        grassroots_code=channel.grassroots_code,
+        tags=list(channel.tags),
+        own_group_id=channel.own_group_id,
+        is_reported=not channel.is_planned,
+        overrides=sorted(_set_here(channel)),
         extra=dict(reported.extra),
     )
 
 
-def _overridden(channel: Channel) -> Iterator[str]:
+def _set_here(channel: Channel) -> dict[str, str | float | list[str]]:
+    here: dict[str, str | float | list[str]] = {}
     if channel.name_override is not None:
-        yield "name"
+        here["name"] = channel.name_override
     if channel.division_override is not None:
-        yield "division"
-    yield from channel.overrides
+        here["division"] = channel.division_override
+    here.update(channel.overrides)
+    for name in ("longitude", "latitude"):
+        declared = here.pop(f"declared_{name}", None)
+        if declared is not None:
+            here[name] = declared
+    if "tags" in here:
+        here["tags"] = list(channel.tags)
+    return here
 
 
 def detailed(server: Server, channel: Channel) -> ChannelDetail:
@@ -265,6 +213,7 @@ def detailed(server: Server, channel: Channel) -> ChannelDetail:
     return ChannelDetail(
         **shown(channel).model_dump(),
         reported=reported_fields(channel.reported),
+        local=_set_here(channel),
         labels={
             name: [
                 CodeLabel(
@@ -306,7 +255,7 @@ async def list_channels(
 ) -> PageOf[ChannelOut]:
     """In order of device and channel ID."""
     _ = caller
-    return _page(request, response, server, wanted.query())
+    return _page(request, response, server, wanted.query(server.inventory))
 
 
 @router.get(
@@ -326,7 +275,7 @@ async def list_device_channels(
     """In order of their ID."""
     _ = caller
     server.inventory.device(device_id)
-    return _page(request, response, server, wanted.query(device_id))
+    return _page(request, response, server, wanted.query(server.inventory, device_id))
 
 
 @router.get(
@@ -358,40 +307,7 @@ async def change_channel(
 ) -> ChannelDetail:
     """What is set here outlives later catalogues."""
     server.inventory.channel(device_id, channel_id)
-    patch: ChannelPatch = {}
-    if "name" in body.model_fields_set:
-        patch["name"] = body.name
-    if "division" in body.model_fields_set:
-        patch["division"] = body.division
-    overrides = body.model_dump(by_alias=True, exclude_unset=True, exclude={"name", "division"})
-    if overrides:
-        patch["overrides"] = overrides
-    fields = {*overrides, *({"name", "division"} & body.model_fields_set)}
-    detail = {"fields": ", ".join(sorted(fields))}
-    subject = f"{device_id}/{channel_id}"
+    subject, detail = f"{device_id}/{channel_id}", {"fields": body.fields()}
     await server.accounts.record(caller.actor, "change channel", subject, detail=detail)
-    return detailed(server, await server.inventory.patch_channel(device_id, channel_id, patch))
-
-
-@router.get(
-    "/divisions",
-    operation_id="listDivisions",
-    summary="Regions with live counts",
-    responses=PROBLEMS,
-)
-async def list_divisions(server: TheServer, caller: Reader) -> Divisions:
-    """The tree of civil codes that have channels; each counts those below it."""
-    _ = caller
-    return Divisions(items=[Division.model_validate(node) for node in server.inventory.divisions()])
-
-
-@router.get(
-    "/groups",
-    operation_id="listGroups",
-    summary="Business groups with live counts",
-    responses=PROBLEMS,
-)
-async def list_groups(server: TheServer, caller: Reader) -> Groups:
-    """The trees of business groups and virtual organisations; each counts those below it."""
-    _ = caller
-    return Groups(items=[Group.model_validate(node) for node in server.inventory.groups()])
+    channel = await server.inventory.patch_channel(device_id, channel_id, body.patch())
+    return detailed(server, channel)

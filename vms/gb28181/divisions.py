@@ -4,7 +4,7 @@ Two digits name a province, four a city, six a county or district. Read when fir
 kept as the one text it is. What lies below, and codes that were given up, are not in it.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -55,8 +55,14 @@ _NO_PLACES = ("市辖区", "县", "省直辖县级行政区划", "自治区直�
 """Names of levels that only hold others; a way down leaves them out."""
 
 
+@lru_cache(maxsize=4096)
 def name_of(code: str) -> str:
-    """The name of a division of two, four or six digits; empty where the table has none."""
+    """The name of a division of two, four or six digits; empty where the table has none.
+
+    Trailing 00 pairs say nothing: 340200 is 3402.
+    """
+    while len(code) > LEVELS[0] and len(code) % 2 == 0 and code.endswith("00"):
+        code = code[:-2]
     if len(code) not in LEVELS:
         return ""
     table = _table()
@@ -75,7 +81,8 @@ def is_known(code: str) -> bool:
 def path_of(code: str) -> tuple[str, ...]:
     """Names of province, city and county on the way to `code`, as far as they are known; levels
     that only hold others (市辖区) are left out."""
-    names = (name_of(code[:digits]) for digits in LEVELS if digits <= len(code))
+    levels = (code[:digits] for digits in LEVELS if digits <= len(code))
+    names = (name_of(level) for level in levels if not level.endswith("00"))
     return tuple(name for name in names if name and name not in _NO_PLACES)
 
 

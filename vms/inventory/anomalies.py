@@ -4,6 +4,7 @@ Everything here follows from what is on file, so it goes when its reason goes, a
 after a restart.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -40,18 +41,29 @@ class AnomalyKind(StrEnum):
     PARENT_CYCLE = "parent_cycle"
     SEVERAL_PARENTS = "several_parents"
     """More than one device is named as the parent."""
+    ORPHAN = "orphan"
+    """An organisation that names nothing above it, or nothing that was reported."""
+    UNKNOWN_DIVISION = "unknown_division"
+    """A civil code that neither the national table nor anybody else knows."""
+    MISSING_FIELDS = "missing_fields"
+    """Fields that a camera of its class has to have on file are empty."""
+
+
+DERIVED = frozenset({AnomalyKind.ORPHAN, AnomalyKind.UNKNOWN_DIVISION, AnomalyKind.MISSING_FIELDS})
+"""Kinds that are looked up when somebody asks and never kept: most cameras lack some field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
     """Something odd about a device (`channel_id` None) or a channel; `detail` names the other
-    party. `seen_at` is when this run of the server first knew of it."""
+    party. `seen_at` is when this run of the server first knew of it; None: it is looked up when
+    somebody asks."""
 
     kind: AnomalyKind
     device_id: str
     channel_id: str | None
     detail: str
-    seen_at: datetime
+    seen_at: datetime | None
 
     @property
     def cursor(self) -> str:
@@ -151,14 +163,13 @@ class Anomalies:
     def __len__(self) -> int:
         return self._count
 
-    def listed(self, device_id: str | None, cursor: str | None) -> Iterator[Anomaly]:
-        """In order of device, channel and kind, behind `cursor`."""
-        devices = sorted(self._found) if device_id is None else [device_id]
-        for each in devices:
-            own = self._found.get(each, {})
-            for anomaly in sorted(own.values(), key=lambda anomaly: anomaly.cursor):
-                if cursor is None or anomaly.cursor > cursor:
-                    yield anomaly
+    def of_device(self, device_id: str) -> Iterable[Anomaly]:
+        """Those of a device and of its channels, in no order."""
+        return self._found.get(device_id, {}).values()
+
+    def counts(self) -> Counter[AnomalyKind]:
+        """Those that are kept, by kind."""
+        return Counter(kind for own in self._found.values() for _, kind in own)
 
     def of(self, device_id: str, channel_id: str | None = None) -> list[Anomaly]:
         """Those of one device or channel."""

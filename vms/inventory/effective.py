@@ -108,6 +108,16 @@ class Effective:
         return _whole(self.overrides.get("retention_days", self.reported.extra.get(_SAVE_DAYS)))
 
     @property
+    def contact_info(self) -> str:
+        """Whom to call, several between `/`: set here, else as reported (ContactInfo)."""
+        return self._text("contact_info", "ContactInfo")
+
+    @property
+    def grassroots_code(self) -> str:
+        """Township and village in six digits (E.3): set here, else as reported."""
+        return self._text("grassroots_code", "GrassrootsCode")
+
+    @property
     def required_resolution(self) -> str:
         """What it is to deliver at least, as `1920x1080`; empty: nothing is asked of it."""
         return self._local("required_resolution")

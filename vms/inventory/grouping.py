@@ -8,11 +8,13 @@ from vms.errors import ConflictError, InvalidError, NotFoundError
 from vms.events import EventBus
 from vms.inventory.changes import local_name
 from vms.inventory.model import Channel, ChannelPatch
+from vms.inventory.naming import Names
 from vms.inventory.overriding import patched_channel
 from vms.inventory.own_groups import OwnGroup, OwnGroupNode, OwnGroups
 from vms.inventory.policy import InventoryPolicy
 from vms.inventory.reads import InventoryReads
 from vms.inventory.store import DeviceStore
+from vms.inventory.tree import DivisionNode, division_tree
 
 MOST_NAMES = 50_000
 """Divisions named here; the country has 41,000 townships."""
@@ -42,6 +44,21 @@ class Grouping(InventoryReads):
         if group_id and str(group_id) not in self._own_groups:
             raise InvalidError(f"no such group: {str(group_id)[:40]}")
         return patched_channel(channel, patch)
+
+    def names(self) -> Names:
+        """What divisions, groups and devices are called now."""
+        records = self._roster.records
+        nodes = (node for record in records.values() for node in (record.nodes or {}).values())
+        return Names(self._division_names, nodes, self._own_groups, self.on_file)
+
+    def divisions(self) -> list[DivisionNode]:
+        """The tree of divisions with names and live counts."""
+        return division_tree(self._roster.divisions, self.names().division)
+
+    def own_groups_within(self, group_id: str) -> frozenset[str]:
+        """A node of our own tree and all below it; raises `NotFoundError`."""
+        self._own_groups.get(group_id)
+        return self._own_groups.within(group_id)
 
     def own_groups(self) -> list[OwnGroupNode]:
         """The tree of our own with live counts."""

@@ -20,6 +20,7 @@ MOST_TAGS = 16
 LONGEST_TAG = 40
 MOST_RETENTION_DAYS = 3650
 LONGEST_GROUP_ID = 36
+GRASSROOTS_DIGITS = 6
 
 _EARLIEST = date(1980, 1, 1)
 _MOST_DEGREES = {"longitude": 180, "latitude": 90}
@@ -52,6 +53,13 @@ def _site_type(name: str, value: Given) -> str:
     text = _text(name, value)
     if not _SITE_TYPE.fullmatch(text):
         raise InvalidError(f"a site type has 3, 5 or 7 digits (annex O): {text[:40]!r}")
+    return text
+
+
+def _grassroots_code(name: str, value: Given) -> str:
+    text = _text(name, value)
+    if not (len(text) == GRASSROOTS_DIGITS and text.isascii() and text.isdigit()):
+        raise InvalidError(f"a grassroots code has {GRASSROOTS_DIGITS} digits: {text[:40]!r}")
     return text
 
 
@@ -127,6 +135,8 @@ _CHECKS: Mapping[str, Callable[[str, Given], str | float]] = {
     "maintainer": _text,
     "installed_on": _day,
     "retention_days": _days,
+    "contact_info": _text,
+    "grassroots_code": _grassroots_code,
     "required_resolution": _resolution,
     "coordinate_system": _system,
     "longitude": _degrees,

@@ -55,7 +55,9 @@ class ChannelQuery:
 
     `division` is a civil code of any level and takes in those below it; `group` a business group or
     virtual organisation; `point_type` the class of the point (1, 2, 3, 9); `site_type` the first
-    digits of a CapturePositionType; `unit` is sought in owner and management unit.
+    digits of a CapturePositionType; `unit` is sought in owner and management unit. `own_groups` are
+    nodes of our own tree, with an empty one for channels that hang in none. Department, builder,
+    project, maintainer, model and tag are whole words; an empty one is asked for those without.
     """
 
     device_id: str | None = None
@@ -74,6 +76,13 @@ class ChannelQuery:
     mobile_device_type: str | None = None
     security_level: str | None = None
     has_position: bool | None = None
+    own_groups: frozenset[str] | None = None
+    department: str | None = None
+    builder: str | None = None
+    project: str | None = None
+    maintainer: str | None = None
+    model: str | None = None
+    tag: str | None = None
 
     def fits(self, channel: Channel) -> bool:
         """Whether a channel is asked for; `device_id` is the caller's affair."""
@@ -93,7 +102,19 @@ class ChannelQuery:
                 or self.q in reported.channel_id
                 or self.q.casefold() in channel.name.casefold()
             )
+            and self._fits_place(channel)
             and self._fits_details(channel)
+        )
+
+    def _fits_place(self, channel: Channel) -> bool:
+        return (
+            (self.own_groups is None or channel.own_group_id in self.own_groups)
+            and (self.department is None or channel.department == self.department)
+            and (self.builder is None or channel.builder == self.builder)
+            and (self.project is None or channel.project == self.project)
+            and (self.maintainer is None or channel.maintainer == self.maintainer)
+            and (self.model is None or channel.reported.model == self.model)
+            and (self.tag is None or self.tag in (channel.tags or ("",)))
         )
 
     def _fits_details(self, channel: Channel) -> bool:

@@ -1,8 +1,9 @@
 """The trees that channels hang in: divisions, from their civil codes (annex E), and groups, as
 devices report them (4.5.2)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from vms.gb28181.ids import Kind, kind_of
 from vms.inventory.ledger import is_online
@@ -10,6 +11,31 @@ from vms.inventory.model import Channel, DeviceKey, ReportedChannel, TreeNode
 
 LEVELS = (2, 4, 6, 8)
 """Digits of a province, a city, a district, a basic unit."""
+
+
+class DivisionLevel(StrEnum):
+    """How high a division stands, by the digits of its code (annex E.1)."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+    UNIT = "unit"
+    """A township or police station: digits seven and eight."""
+    OTHER = "other"
+    """A code of another length, or none."""
+
+
+_LEVEL_OF = {
+    2: DivisionLevel.PROVINCE,
+    4: DivisionLevel.CITY,
+    6: DivisionLevel.COUNTY,
+    8: DivisionLevel.UNIT,
+}
+
+
+def level_of(code: str) -> DivisionLevel:
+    """How high the division with this code stands."""
+    return _LEVEL_OF.get(len(code), DivisionLevel.OTHER)
 
 
 @dataclass(slots=True)
@@ -20,9 +46,21 @@ class DivisionNode:
     channels: int = 0
     online_channels: int = 0
     children: list["DivisionNode"] = field(default_factory=list["DivisionNode"])
+    name: str = ""
+
+    @property
+    def level(self) -> DivisionLevel:
+        """How high it stands."""
+        return level_of(self.code)
 
 
-def division_tree(counts: Mapping[tuple[str, bool], int]) -> list[DivisionNode]:
+def _nameless(_: str) -> str:
+    return ""
+
+
+def division_tree(
+    counts: Mapping[tuple[str, bool], int], name_of: Callable[[str], str] = _nameless
+) -> list[DivisionNode]:
     """Provinces in order of code, each with what lies below it; counts include the levels below.
 
     `counts` are channels by civil code, and whether they are online. A code of another length hangs
@@ -37,7 +75,7 @@ def division_tree(counts: Mapping[tuple[str, bool], int]) -> list[DivisionNode]:
         for code in _path(division):
             node = nodes.get(code)
             if node is None:
-                node = nodes[code] = DivisionNode(code)
+                node = nodes[code] = DivisionNode(code, name=name_of(code))
                 (roots if parent is None else parent.children).append(node)
             node.channels += count
             node.online_channels += count * online

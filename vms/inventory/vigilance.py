@@ -6,23 +6,11 @@ from vms.events import AnomalyFound
 from vms.inventory.anomalies import Anomaly, AnomalyKind, Parents, of_channel, of_device
 from vms.inventory.base import InventoryBase
 from vms.inventory.model import Channel
-from vms.inventory.queries import Page, page
 from vms.inventory.roster import Record
 
 
 class Vigilance(InventoryBase):
     """The findings follow what is on file; nobody has to clear them."""
-
-    def anomalies(
-        self, device_id: str | None = None, cursor: str | None = None, limit: int = 100
-    ) -> Page[Anomaly]:
-        """What is odd about IDs and parents, by device and channel; of one device, or of all."""
-        return page(
-            self._anomalies.listed(device_id, cursor),
-            limit,
-            lambda anomaly: anomaly.cursor,
-            None,
-        )
 
     def anomalies_of(self, device_id: str, channel_id: str | None = None) -> list[Anomaly]:
         """What is odd about one device itself, or about one channel of it."""
@@ -74,12 +62,13 @@ class Vigilance(InventoryBase):
         return found
 
     def _tell_anomalies(self, found: Sequence[Anomaly]) -> None:
+        at = self._ledger_clock.moment()
         for anomaly in found:
             self._events.publish(
                 AnomalyFound(
                     device_id=anomaly.device_id,
                     channel_id=anomaly.channel_id,
-                    at=anomaly.seen_at,
+                    at=at,
                     kind=anomaly.kind.value,
                 )
             )
