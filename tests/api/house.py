@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import httpx
 from argon2 import PasswordHasher
@@ -23,8 +22,8 @@ from media.door import (
 from sip.bans import Ban
 from sip.message import Address
 from tests.api.roads import Roads, open_roads
+from tests.support.books import books_in_memory
 from tests.support.clock import FakeClock
-from tests.support.figure_stores import InMemoryExclusionStore, InMemoryFigureStore
 from tests.support.stores import InMemoryDeviceStore
 from vms.accounts.model import Actor, Role
 from vms.accounts.passwords import Passwords
@@ -36,11 +35,9 @@ from vms.diagnosis.outages import Outages
 from vms.diagnosis.wire_log import WireLog
 from vms.errors import DeviceOfflineError, NotFoundError
 from vms.events import EventBus
-from vms.figures.exclusions import ExclusionLimits, Exclusions
-from vms.figures.freshness import Freshness
-from vms.figures.model import Targets
+from vms.figures.exclusions import Exclusions
 from vms.figures.service import Figures
-from vms.figures.upkeep import Upkeep, UpkeepPolicy
+from vms.figures.upkeep import Upkeep
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.gb28181.version import Edition
@@ -353,26 +350,6 @@ class House:
         return (await self.accounts.login(role.value, PASSWORD, SETUP_SOURCE)).access_token
 
 
-def figures_of_house(
-    devices: InMemoryDeviceStore, inventory: Inventory, clock: FakeClock
-) -> tuple[Figures, Exclusions, Upkeep]:
-    """What computes and keeps the figures of an inventory."""
-    store = InMemoryFigureStore(devices)
-    kept = InMemoryExclusionStore(store)
-    zone, freshness, identifiers = ZoneInfo("Asia/Shanghai"), Freshness(), Identifiers()
-    exclusions = Exclusions(
-        kept,
-        inventory,
-        clock,
-        zone,
-        freshness,
-        ExclusionLimits(),
-        lambda: identifiers.next(clock.wall()),
-    )
-    upkeep = Upkeep(store, kept, inventory, clock, zone, freshness, UpkeepPolicy())
-    return Figures(store, kept, inventory, zone, Targets()), exclusions, upkeep
-
-
 def database_url(folder: Path) -> str:
     """Where the accounts of a house are kept."""
     return f"sqlite+aiosqlite:///{folder}/house.db"
@@ -390,6 +367,7 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
         devices = InMemoryDeviceStore()
         inventory = Inventory(devices, clock, events, InventoryPolicy())
         await inventory.start()
+        books = books_in_memory(devices, inventory, clock)
         viewing, wire_log = Viewing(inventory, clock), WireLog(clock, lambda _flow: True)
         explainer = Explainer(
             inventory,
@@ -424,7 +402,9 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
                     wire_log,
                     explainer,
                     roads,
-                    *figures_of_house(devices, inventory, clock),
+                    books.figures,
+                    books.exclusions,
+                    books.upkeep,
                     spreadsheets,
                     Outages(
                         SqlOutageStore(database),

@@ -1,7 +1,7 @@
 """Every second of every subject is accounted for, whatever happens (conservation)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
+from tests.support.books import books_in_memory
 from tests.support.clock import MIDDAY
 from tests.vms.inventory.site import CAMERA, FOREVER, GATE, HOST, SECOND, YARD, Site, camera
 from vms.errors import ConflictError, NotFoundError, UnavailableError
+from vms.figures.dimensions import Dimension
+from vms.figures.model import Every, RateRow
 from vms.inventory.model import Cause, NewDevice, State, Subject, SubjectKind
-from vms.inventory.online_rate import Every, GroupBy, OnlineRateQuery
 
 MIDDAY_S = int(MIDDAY.timestamp())
 
@@ -148,19 +150,19 @@ def test_rows_of_the_online_rate_add_up_to_their_channels_times_their_window(
         await site.report(camera())
         await site.pass_time(10)
 
-        sums = {
-            group_by: await site.inventory.online_rate(
-                OnlineRateQuery(
-                    MIDDAY - timedelta(hours=2), FOREVER[1], group_by, data.draw(intervals)
-                )
-            )
-            for group_by in (GroupBy.ALL, GroupBy.DEVICE, GroupBy.CHANNEL, GroupBy.DIVISION)
-        }
+        books = books_in_memory(site.store, site.inventory, site.clock)
+        dimensions = st.lists(st.sampled_from(Dimension), min_size=1, max_size=2, unique=True)
+        wanted = [(Dimension.ALL,), (Dimension.CHANNEL,), tuple(data.draw(dimensions))]
+        start, every = MIDDAY - timedelta(hours=2), data.draw(intervals)
+        tables = [
+            await books.rates(start, FOREVER[1], *group_by, every=every) for group_by in wanted
+        ]
 
-        for rows in sums.values():
+        # Nobody moves in this story, so each row has whole channels.
+        for rows in tables:
             assert rows
             assert all(row.total_s == row.channels * row.window.length_s for row in rows)
-        totals = {sum(row.online_s for row in rows) for rows in sums.values()}
+        totals = {tuple(_seconds(rows)) for rows in tables}
         assert len(totals) == 1
 
     intervals = st.sampled_from([Every.WHOLE, Every.HOUR, Every.DAY])
@@ -219,3 +221,9 @@ def test_absences_of_ours_never_take_a_living_device_offline(absences: list[floa
         assert causes <= {Cause.REGISTERED, Cause.SERVER_ABSENT, Cause.KEEPALIVE}
 
     asyncio.run(story())
+
+
+def _seconds(rows: Sequence[RateRow]) -> Iterator[int]:
+    """All rows together, by state."""
+    for name in ("proven_s", "signalled_s", "offline_s", "unknown_s", "excluded_s"):
+        yield sum(getattr(row.seconds, name) for row in rows)

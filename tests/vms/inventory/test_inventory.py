@@ -17,6 +17,7 @@ from tests.vms.inventory.site import (
     YARD,
     Site,
     camera,
+    lasted_s,
 )
 from vms.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from vms.events import (
@@ -37,9 +38,10 @@ from vms.inventory.model import (
     ReportedAlarm,
     State,
     Status,
+    Subject,
+    SubjectKind,
     WaitingVerdict,
 )
-from vms.inventory.online_rate import GroupBy, OnlineRateQuery
 from vms.inventory.policy import BindingMove, Heard, InventoryPolicy
 from vms.inventory.queries import ChannelQuery, DeviceQuery
 
@@ -774,10 +776,9 @@ class TestDevicesOnFile:
         with pytest.raises(NotFoundError):
             site.inventory.channel(GATE, CAMERA)
         assert await site.history() == [(State.ONLINE_SIGNALLED, Cause.REGISTERED, None)]
-        [row] = await site.inventory.online_rate(
-            OnlineRateQuery(FOREVER[0], FOREVER[1], GroupBy.DEVICE)
-        )
-        assert (row.key, row.channels, row.signalled_s) == (GATE, 1, 10)
+        [removed] = await site.inventory.removed_channels()
+        rows = await site.store.intervals(Subject(SubjectKind.CHANNEL, removed.key), 0, 2**40)
+        assert [lasted_s(row) for row in rows] == [10]
         assert any(isinstance(event, DeviceRemoved) for event in await site.told())
 
     @pytest.mark.parametrize(
@@ -910,24 +911,7 @@ class TestLists:
         assert [child.code for child in province.children] == ["3402"]
 
 
-class TestFigures:
-    async def test_the_online_rate_is_taken_from_the_ledger(self, site: Site) -> None:
-        await site.register()
-        await site.report(camera())
-        await site.keep_alive(600)
-        await site.pass_time(400)
-
-        [row] = await site.inventory.online_rate(OnlineRateQuery(MIDDAY, FOREVER[1]))
-
-        assert row.window.length_s == 1000
-        assert (row.signalled_s, row.offline_s) == (780, 220)
-        assert row.online_rate == 0.78
-        assert row.coverage == 1
-
-    async def test_a_window_that_has_not_begun_is_invalid(self, site: Site) -> None:
-        with pytest.raises(InvalidError):
-            await site.inventory.online_rate(OnlineRateQuery(FOREVER[1], FOREVER[1]))
-
+class TestConservation:
     async def test_the_ledger_adds_up_and_says_so(self, site: Site) -> None:
         await site.register()
         await site.report(camera())

@@ -2,14 +2,15 @@
 
 import asyncio
 
+from tests.support.books import books_in
 from tests.support.clock import MIDDAY, FakeClock
 from tests.vms.inventory.site import CAMERA, FOREVER, GATE, HOST, SECOND, binding_at, camera
 from vms.events import EventBus
+from vms.figures.dimensions import Dimension
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Cause, State
-from vms.inventory.online_rate import GroupBy, OnlineRateQuery
 from vms.inventory.policy import InventoryPolicy
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
@@ -51,8 +52,8 @@ async def test_a_life_with_a_crash_adds_up_on_every_database(database: Database)
     ]
     assert history[0].cause is Cause.PICTURE
     assert await inventory.check_conservation(*FOREVER) == []
-    [row] = await inventory.online_rate(OnlineRateQuery(MIDDAY, FOREVER[1], GroupBy.DEVICE))
-    assert (row.channels, row.total_s, row.unknown_s) == (2, 700, 100)
+    [row] = await books_in(database, inventory, clock).rates(MIDDAY, FOREVER[1], Dimension.DEVICE)
+    assert (row.channels, row.total_s, row.seconds.unknown_s) == (2, 700, 100)
 
 
 async def test_a_storm_of_registrations_is_all_stored(database: Database) -> None:
