@@ -29,6 +29,9 @@ NETWORKS = ((24, 64), (16, 48), (8, 32))
 
 DIVISION_DIGITS = (2, 4, 6, 8)
 
+SMALLEST_IN_DIVISION = {2: 12, 4: 6, 6: SMALLEST_GROUP, 8: SMALLEST_GROUP}
+"""By digits: three devices of a province that go in one minute may have nothing in common."""
+
 
 class Family(StrEnum):
     """How something was lost, as far as it can be told apart."""
@@ -187,7 +190,8 @@ def _silent(losses: Sequence[Loss], alive: Mapping[str, int]) -> list[Group]:
     for digits in DIVISION_DIGITS:
         for prefix, own in _buckets(left, _first(digits)):
             is_wide = len({loss.segment for loss in own}) > 1
-            if is_wide and len(prefix) == digits and _is_whole(own, alive.get(prefix)):
+            is_enough = len(prefix) == digits and len(own) >= SMALLEST_IN_DIVISION[digits]
+            if is_wide and is_enough and _is_whole(own, alive.get(prefix)):
                 scope = {"division": common_division(loss.device_id for loss in own)}
                 found.append(Group(Family.SILENCE, tuple(own), scope))
                 left = _without(left, own)
@@ -226,8 +230,8 @@ def _by_place(family: Family, losses: Sequence[Loss]) -> list[Group]:
             left = _without(left, own)
     for digits in reversed(DIVISION_DIGITS[1:]):
         for prefix, own in _buckets(left, _first(digits)):
-            is_place = len(prefix) == digits
-            if is_place and len({loss.device_id for loss in own}) >= SMALLEST_GROUP:
+            devices = len({loss.device_id for loss in own})
+            if len(prefix) == digits and devices >= SMALLEST_IN_DIVISION[digits]:
                 found.append(Group(family, tuple(own), {"division": prefix}))
                 left = _without(left, own)
     return found + [_alone(family, loss) for loss in left]

@@ -92,9 +92,9 @@ TEXTS: Mapping[str, OutageText] = {
     ),
     "keepalives_stopped": OutageText(
         "{device_id} fell silent: last heard at {last_heard_at} from {address}, keepalives were "
-        "due every {interval_s} s; its neighbours are there.",
+        "due every {interval_s} s.",
         "{device_id} 静默：最后一次收到消息为 {last_heard_at}，来自 {address}，"
-        "心跳周期应为 {interval_s} 秒；其邻近设备正常。",
+        "心跳周期应为 {interval_s} 秒。",
         _POWER_EN,
         _POWER_ZH,
     ),

@@ -212,6 +212,16 @@ class OutageTracker:
         opened.returned_at = None if opened.away else now
         self._open[outage.outage_id] = opened
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is lost, and nothing that was is held open."""
+        return not self._open and not self._pending
+
+    @property
+    def remembered(self) -> int:
+        """Of so many it is known how often they went."""
+        return len(self._falls)
+
     def open_by_cause(self) -> Mapping[OutageCause, int]:
         """Outages of which somebody is away now."""
         return Counter(

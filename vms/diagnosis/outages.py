@@ -162,6 +162,11 @@ class Outages:
         """Outages since the start of this process, by the cause they began with."""
         return {cause.value: count for cause, count in self.tracker.begun.items()}
 
+    @property
+    def suspicions(self) -> int:
+        """What may turn out to be lost when its device is heard."""
+        return len(self._suspected)
+
     # What happens
 
     async def _take(self, event: Event) -> None:
