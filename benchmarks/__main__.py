@@ -13,6 +13,7 @@ BENCHMARKS = (
     "bench_ingest",
     "bench_whep",
     "bench_store",
+    "bench_spreadsheets",
 )
 
 

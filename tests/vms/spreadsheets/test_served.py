@@ -144,3 +144,47 @@ async def test_5000_rows_with_7_bad_ones_are_4993_imported_and_7_explained(up: S
         rows[number - FIRST_ROW][place] = value
     whole = await imported(up, "channels", workbook([head, *rows]))
     assert counts(whole) == (5000, 0, 0, 5000, 0)
+
+
+async def test_a_form_carries_a_file_and_the_audit_tells_who_imported_and_exported(
+    up: Served,
+) -> None:
+    sheet = {"file": ("点位.csv", b"device_id,name\n34020000001180000001,North\n")}
+    begun = await up.api.post("/imports/devices", files=sheet, params={"dry_run": "true"})
+    assert begun.status_code == 202, begun.text
+    assert (begun.json()["file_name"], begun.json()["dry_run"]) == ("点位.csv", True)
+    await up.server.spreadsheets.until_over()
+    await imported(up, "devices", sheet["file"][1])
+
+    given = await up.api.get("/exports/devices.csv", params={"encoding": "gb18030", "q": "north"})
+    none = await up.api.get("/exports/devices.csv", params={"q": "south"})
+
+    assert given.headers["content-type"] == "text/csv; charset=gb18030"
+    assert "devices.csv" in given.headers["content-disposition"]
+    assert b"34020000001180000001\t,North," in given.content
+    assert len(none.content.splitlines()) == 1
+    rows = (await up.api.get("/audit")).json()["items"]
+    written = [(row["action"], row["outcome"], row["detail"].get("added")) for row in rows]
+    assert written[:6] == [
+        ("export devices", "done", None),
+        ("export devices", "done", None),
+        ("import devices", "done", "1"),
+        ("import devices", "begun", None),
+        ("import devices", "done", "1"),
+        ("import devices", "begun", None),
+    ]
+    assert list((up.server.settings.storage.root / "spreadsheets").glob("*.upload")) == []
+
+
+async def test_what_is_asked_wrongly_is_refused_with_its_reason(up: Served) -> None:
+    form = await up.api.post("/imports/devices", files={"text": (None, "no file")})
+    kind = await up.api.post("/imports/secrets", content=b"device_id\n1\n")
+    gone = await up.api.get("/imports/0199c1a0-0000-7000-8000-000000000001")
+    unread = await imported(up, "devices", b"\x89PNG\r\n\x1a\n\0\0")
+
+    assert (form.status_code, kind.status_code) == (422, 422)
+    assert (gone.status_code, "restarts" in gone.json()["detail"]) == (404, True)
+    assert (unread["state"], unread["sentence"][:30]) == (
+        "failed",
+        "This is no spreadsheet that ca",
+    )
