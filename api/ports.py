@@ -16,6 +16,7 @@ from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusRespons
 from vms.inventory.inventory import Inventory
 from vms.inventory.subscriptions import SubscriptionKind
 from vms.metrics.collector import VmsCollector
+from vms.reports.service import Reports
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_queries import WHOLE, CatalogScope
 from vms.signalling.subscription_entry import SubscriptionView
@@ -315,6 +316,8 @@ class Server(Protocol):
     def exclusions(self) -> Exclusions: ...
     @property
     def upkeep(self) -> Upkeep: ...
+    @property
+    def reports(self) -> Reports: ...
     @property
     def viewing(self) -> Viewing: ...
     @property

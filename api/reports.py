@@ -1,7 +1,7 @@
 """Circulars: made, frozen, proved again, had as workbook and as PDF."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.authentication import Reader, Reporter, TheServer
+from api.orders import LOCATION
 from api.pagination import Cursor, Limit, PageOf, decode_cursor, encode_cursor, link_next
-from api.schemas import LOCATION, PROBLEMS
+from api.schemas import PROBLEMS
 from vms.errors import InvalidError
 from vms.reports.composing import STAGES
 from vms.reports.periods import Period
@@ -25,7 +26,7 @@ _TYPES = {
     FileKind.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     FileKind.PDF: "application/pdf",
 }
-_FILE = {
+_FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The same bytes each time.",
         "content": {name: {"schema": {"format": "binary"}} for name in _TYPES.values()},

@@ -9,7 +9,6 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Self
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -20,6 +19,7 @@ from sip.bans import Ban
 from sip.digest import Nonces
 from sip.net.endpoint import Endpoint, PeerPolicy
 from vms.accounts.service import Accounts
+from vms.bookkeeping import open_books
 from vms.clock import Clock, SystemClock
 from vms.diagnosis.causes import Identity as OurIdentity
 from vms.diagnosis.explainer import Explainer
@@ -29,11 +29,6 @@ from vms.diagnosis.outages import Outages
 from vms.diagnosis.wire_log import WireLog
 from vms.errors import VmsError
 from vms.events import EventBus
-from vms.figures.exclusions import ExclusionLimits, Exclusions
-from vms.figures.freshness import Freshness
-from vms.figures.model import Targets
-from vms.figures.service import Figures
-from vms.figures.upkeep import Upkeep, UpkeepPolicy
 from vms.gb28181.ids import DeviceId
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
@@ -53,8 +48,6 @@ from vms.metrics.collector import (
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
-from vms.persistence.exclusion_store import SqlExclusionStore
-from vms.persistence.figure_store import SqlFigureStore
 from vms.persistence.outage_store import SqlOutageStore
 from vms.persistence.secret_store import SecretStore
 from vms.sessions.broker import BrokerPolicy, SessionBroker
@@ -82,6 +75,10 @@ from vms.spreadsheets.service import Spreadsheets
 
 if TYPE_CHECKING:
     from sip.net.lobby import Lobby
+    from vms.figures.exclusions import Exclusions
+    from vms.figures.service import Figures
+    from vms.figures.upkeep import Upkeep
+    from vms.reports.service import Reports
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +115,7 @@ class Server:
         self.figures: Figures
         self.exclusions: Exclusions
         self.upkeep: Upkeep
+        self.reports: Reports
         self.accounts: Accounts
         self.viewing: Viewing
         self.broker: SessionBroker
@@ -186,7 +184,7 @@ class Server:
         self.inventory = Inventory(SqlDeviceStore(database), self.clock, self.events, policy)
         await self.inventory.start()
         stack.push_async_callback(self.inventory.stop)
-        self._build_figures(database)
+        await self._build_figures(stack, database)
 
         self.spreadsheets = Spreadsheets(
             self.inventory,
@@ -218,34 +216,14 @@ class Server:
         self.collector.add(session_source(self.broker))
         self.collector.add(signalling_source(self._signalling_figures))
 
-    def _build_figures(self, database: Database) -> None:
-        wanted, zone = self.settings.figures, ZoneInfo(self.settings.site.time_zone)
-        store, kept = SqlFigureStore(database), SqlExclusionStore(database)
-        freshness = Freshness()
-        targets = Targets(wanted.online_target, wanted.coverage_limit)
-        self.figures = Figures(store, kept, self.inventory, zone, targets)
-        self.exclusions = Exclusions(
-            kept,
-            self.inventory,
-            self.clock,
-            zone,
-            freshness,
-            ExclusionLimits(
-                wanted.exclusion_longest_days,
-                wanted.exclusion_latest_hours,
-                wanted.exclusion_days_a_month,
-            ),
-            _identifiers(self.clock),
+    async def _build_figures(self, stack: AsyncExitStack, database: Database) -> None:
+        books = open_books(
+            database, self.inventory, self.clock, self.settings, _identifiers(self.clock)
         )
-        self.upkeep = Upkeep(
-            store,
-            kept,
-            self.inventory,
-            self.clock,
-            zone,
-            freshness,
-            UpkeepPolicy(wanted.keep_raw_months),
-        )
+        self.figures, self.exclusions = books.figures, books.exclusions
+        self.upkeep, self.reports = books.upkeep, books.reports
+        await self.reports.start()
+        stack.push_async_callback(self.reports.close)
 
     async def _build_media(self, stack: AsyncExitStack) -> None:
         settings = self.settings
@@ -459,6 +437,7 @@ class Server:
             self.outages.run(),
             self.overload.run(),
             self.upkeep.run(),
+            self.reports.run(),
         )
 
     # For the API

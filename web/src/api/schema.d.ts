@@ -2635,6 +2635,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reports
+         * @description Newest first.
+         */
+        get: operations["listReports"];
+        put?: never;
+        /**
+         * Make and freeze a report
+         * @description Of a month, once; or of any whole days that are over. Figures do not change once they are
+         *     frozen, whatever is approved or corrected afterwards.
+         */
+        post: operations["makeReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One report
+         * @description How it stands.
+         */
+        get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{report_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A report as a file
+         * @description A workbook with every camera and charts of its own, or a PDF to print.
+         */
+        get: operations["getReportFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{report_id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a frozen report again and compare
+         * @description From what is on file now; changes nothing. A difference means that something was approved,
+         *     withdrawn or corrected after it was frozen.
+         */
+        post: operations["verifyReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics/file-completeness": {
         parameters: {
             query?: never;
@@ -5047,6 +5133,12 @@ export interface components {
          */
         FileFormat: "xlsx" | "csv";
         /**
+         * FileKind
+         * @description In what form a circular is had.
+         * @enum {string}
+         */
+        FileKind: "xlsx" | "pdf";
+        /**
          * FrameMirror
          * @description The picture mirrored: 0 not, 1 left and right, 2 top and bottom, 3 both.
          */
@@ -5495,6 +5587,12 @@ export interface components {
          * @enum {string}
          */
         Kind: "devices" | "channels" | "groups" | "divisions";
+        /**
+         * Language
+         * @description Of a report.
+         * @enum {string}
+         */
+        Language: "zh" | "en";
         /**
          * Ledger
          * @description The intervals that overlap the window, in order.
@@ -6782,6 +6880,24 @@ export interface components {
              */
             total?: number | null;
         };
+        /** PageOf[ReportOut] */
+        PageOf_ReportOut_: {
+            /**
+             * Items
+             * @description In the order of the list's key.
+             */
+            items: components["schemas"]["ReportOut"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All that match; there only with `?total=true`.
+             */
+            total?: number | null;
+        };
         /** PageOf[Session] */
         PageOf_Session_: {
             /**
@@ -7449,6 +7565,112 @@ export interface components {
             last_seen_at: string;
             /** Attempts */
             attempts: number;
+        };
+        /**
+         * ReportOrder
+         * @description A month, or the days of a period.
+         * @example {
+         *       "month": "2026-10"
+         *     }
+         * @example {
+         *       "from": "2026-10-01",
+         *       "to": "2026-10-08"
+         *     }
+         */
+        ReportOrder: {
+            /**
+             * Month
+             * @description It ends on its cut-off day (`reports.cut_off_day`).
+             */
+            month?: string | null;
+            /**
+             * From
+             * @description The first day.
+             */
+            from?: string | null;
+            /**
+             * To
+             * @description Not included.
+             */
+            to?: string | null;
+            /**
+             * Level
+             * @description 2, 4, 6 or 8 digits of a civil code make a region.
+             */
+            level?: number | null;
+        };
+        /**
+         * ReportOut
+         * @description A report on file.
+         */
+        ReportOut: {
+            /** Report Id */
+            report_id: string;
+            /** Title */
+            title: string;
+            /**
+             * Month
+             * @description Null for a period that somebody chose.
+             */
+            month: string | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Level */
+            level: number;
+            /**
+             * Status
+             * @description `running`, `frozen` or `failed`.
+             */
+            status: string;
+            /**
+             * Problem
+             * @description Why it failed; empty else.
+             */
+            problem: string;
+            /** Requested By */
+            requested_by: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Frozen At */
+            frozen_at: string | null;
+            /**
+             * Inputs Sha256
+             * @description Over what the figures were made from.
+             */
+            inputs_sha256: string;
+            /**
+             * Figures Sha256
+             * @description Over the figures.
+             */
+            figures_sha256: string;
+            /** @description While it is made. */
+            progress: components["schemas"]["ReportProgress"] | null;
+        };
+        /**
+         * ReportProgress
+         * @description How far a report is.
+         */
+        ReportProgress: {
+            /**
+             * Stage
+             * @description What is being done: total, regions, days, cameras, history, outages, exclusions, proof; empty while it waits for its turn.
+             */
+            stage: string;
+            /** Done */
+            done: number;
+            /** Of */
+            of: number;
         };
         /**
          * Role
@@ -8555,6 +8777,22 @@ export interface components {
          * @enum {string}
          */
         Verdict: "met" | "missed" | "insufficient_evidence";
+        /**
+         * VerificationOut
+         * @description What came of making it again from what is on file now.
+         */
+        VerificationOut: {
+            /** Is Same */
+            is_same: boolean;
+            /** Inputs Sha256 */
+            inputs_sha256: string;
+            /** Figures Sha256 */
+            figures_sha256: string;
+            /** Frozen Inputs Sha256 */
+            frozen_inputs_sha256: string;
+            /** Frozen Figures Sha256 */
+            frozen_figures_sha256: string;
+        };
         /**
          * VideoAlarmRecord
          * @description How long a camera records around an alarm, in seconds after and before.
@@ -14852,6 +15090,172 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExclusionOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReports: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; opaque. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_ReportOut_"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportOut"];
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportFile: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["FileKind"];
+                /** @description Of the words in it. */
+                language?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The same bytes each time. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
+                    "application/pdf": unknown;
+                };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerificationOut"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
