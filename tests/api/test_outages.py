@@ -1,12 +1,12 @@
 """What was lost together, over HTTP."""
 
-from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from tests.api.house import CAMERA, GATE, YARD, House
+from tests.api.house import CAMERA, GATE, YARD, House, database_url
 from vms.inventory.outage_records import (
     Judgement,
     Outage,
@@ -15,6 +15,8 @@ from vms.inventory.outage_records import (
     OutageMember,
     OutageWrite,
 )
+from vms.persistence.database import Database
+from vms.persistence.outage_store import SqlOutageStore
 
 FIRST = "019cad5c-7b40-7000-8000-000000000001"
 SECOND = "019cad5c-7b40-7000-8000-000000000002"
@@ -51,15 +53,17 @@ ABSENT = Outage(
 
 
 @pytest_asyncio.fixture
-async def kept(house: House) -> AsyncGenerator[House]:
-    store = house.outages._store
+async def kept(house: House, folder: Path) -> House:
+    """A house with two outages on file."""
     members = [
         OutageMember(GATE, "", 1, NINE_S, way="silent", heard_s=NINE_S - 181),
         OutageMember(GATE, CAMERA, 1, NINE_S, way="device"),
     ]
-    await store.write(OutageWrite(LOST, members))
-    await store.write(OutageWrite(ABSENT))
-    yield house
+    async with Database.open(database_url(folder)) as database:
+        store = SqlOutageStore(database)
+        await store.write(OutageWrite(LOST, members))
+        await store.write(OutageWrite(ABSENT))
+    return house
 
 
 async def test_an_outage_tells_cause_evidence_and_members_in_both_languages(
