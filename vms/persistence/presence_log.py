@@ -32,7 +32,7 @@ from vms.inventory.model import Interval, Subject, SubjectKind, Transition
 from vms.persistence import ledger_archive
 from vms.persistence.bulk import Bulk
 from vms.persistence.rows import Fetched, Row, fetched, interval_of
-from vms.persistence.tables import ledger
+from vms.persistence.tables import channels, devices, ledger
 
 _SUBJECT = (ledger.c.kind, ledger.c.subject_key)
 
@@ -222,8 +222,32 @@ def columns_of(kind: SubjectKind) -> Select[*tuple[Any, ...]]:
 
 
 def columns_overlapping(kind: SubjectKind, from_s: int, to_s: int) -> Select[*tuple[Any, ...]]:
-    """`overlapping` as plain columns."""
-    found = overlapping(kind, from_s, to_s).order_by(None).subquery("found")
+    """What overlaps [from_s, to_s) as plain columns, of subjects that have a row, removed or not.
+
+    Costs what overlaps, however much came later: what ended inside, by the index of ends; and for
+    each subject a look at the one interval that lasted beyond.
+    """
+    subjects = devices if kind is SubjectKind.DEVICE else channels
+    ended = select(ledger).where(
+        ledger.c.kind == kind.value, ledger.c.end_s > from_s, ledger.c.end_s <= to_s
+    )
+    other = ledger.alias("other")
+    last_s = (
+        select(func.max(other.c.start_s))
+        .where(other.c.kind == kind.value, other.c.subject_key == subjects.c.key)
+        .where(other.c.start_s < to_s)
+        .correlate(subjects)
+        .scalar_subquery()
+    )
+    beyond = (
+        select(ledger)
+        .select_from(subjects)
+        # The zero keeps SQLite from beginning with the ledger.
+        .join(ledger, (ledger.c.subject_key == subjects.c.key + 0) & (ledger.c.start_s == last_s))
+        .where(ledger.c.kind == kind.value)
+        .where(or_(ledger.c.end_s.is_(None), ledger.c.end_s > to_s))
+    )
+    found = union_all(ended, beyond).subquery("found")
     return _columns(found).order_by(found.c.subject_key + 0, found.c.start_s)
 
 
