@@ -3,6 +3,9 @@
 Waking up costs several times what a short datagram does. So the loop wakes for the first one of a
 quiet socket, and at once; where they keep coming quickly the socket is looked at every `TICK_S`
 instead, until a few looks have found next to nothing.
+
+What is sent within one turn of the event loop leaves together at its end: one after the other the
+datagrams find the way through the kernel still warm, and whoever they are for wakes up once.
 """
 
 import asyncio
@@ -32,6 +35,9 @@ BUSY_WAKES: Final = 8
 
 RUSH: Final = 16
 """Where a look found so many, the next one follows as soon as others have had their turn."""
+
+SENT_TOGETHER: Final = 64
+"""So many that are to be sent wait for no more company: the kernel's buffer has to hold them."""
 
 QUIET_TICKS: Final = 5
 """So many looks in a row that found one datagram or none, and it is no longer."""
@@ -66,8 +72,11 @@ class UdpTransport:
 
     __slots__ = (
         "_in_a_row",
+        "_is_draining",
+        "_leaving",
         "_loop",
         "_on_datagram",
+        "_outbox",
         "_socket",
         "_tick",
         "_woken_at",
@@ -88,6 +97,9 @@ class UdpTransport:
         self._loop = asyncio.get_running_loop()
         self._tick: asyncio.TimerHandle | asyncio.Handle | None = None
         self._woken_at = 0.0
+        self._outbox: list[tuple[bytes, Address]] = []
+        self._leaving: asyncio.Handle | None = None  # when the outbox is emptied at the latest
+        self._is_draining = False
         self._in_a_row = 0  # wake-ups in quick succession, or looks that found nothing
         self._loop.add_reader(sock.fileno(), self._woken)
 
@@ -121,7 +133,16 @@ class UdpTransport:
             self._loop.add_reader(self._socket.fileno(), self._woken)
 
     def _drain(self) -> int:
-        """Take what has come, `DATAGRAMS_PER_WAKE` at most; how many there were."""
+        """Take what has come, and send what is answered to it; how many datagrams there were."""
+        self._is_draining = True
+        try:
+            return self._take()
+        finally:
+            self._is_draining = False
+            self._flush()
+
+    def _take(self) -> int:
+        """`DATAGRAMS_PER_WAKE` at most, but for those that are put aside."""
         receive = self._socket.recvfrom
         on_datagram = self._on_datagram
         room = DATAGRAMS_PER_WAKE
@@ -138,14 +159,26 @@ class UdpTransport:
                 return taken + 1
         return PUT_ASIDE_PER_WAKE
 
-    def send(self, data: bytes, remote: Address) -> bool:
-        """Send at once or not at all; what gets lost, timers repeat. False when lost here."""
-        try:
-            self._socket.sendto(data, remote)
-        except OSError:
-            self.send_errors += 1
-            return False
-        return True
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send by the end of this turn of the event loop, or not at all: what gets lost, timers
+        repeat, and `send_errors` counts what is lost here."""
+        self._outbox.append((data, remote))
+        if len(self._outbox) >= SENT_TOGETHER:
+            self._flush()
+        elif self._leaving is None and not self._is_draining:
+            self._leaving = self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        outbox, self._outbox = self._outbox, []
+        send_to = self._socket.sendto
+        for data, remote in outbox:
+            try:
+                send_to(data, remote)
+            except OSError:
+                self.send_errors += 1
 
     def kernel_drops(self) -> int:
         """Datagrams the kernel dropped because the receive buffer was full; 0 where unknown."""
@@ -159,7 +192,8 @@ class UdpTransport:
         return drops
 
     def close(self) -> None:
-        """Closing twice is fine."""
+        """What is to be sent leaves before. Closing twice is fine."""
+        self._flush()
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None

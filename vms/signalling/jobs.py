@@ -1,7 +1,7 @@
 """What takes longer than a person waits: jobs, and the book in which the last ones stand."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
@@ -73,6 +73,9 @@ class JobBook(Generic[JobT]):
         self._kept = kept
         self._weight = weight
         self._weight_limit = weight_limit
+        self._held: dict[str, int] = {}
+        """What those that are over hold, where it is anything."""
+        self._total = 0
 
     def put(self, job: JobT) -> None:
         """A new job, or a known one as it stands now."""
@@ -80,9 +83,9 @@ class JobBook(Generic[JobT]):
         surplus = len(self._jobs) - (self._kept or JOBS_KEPT)
         if surplus > 0:
             for job_id in list(islice(self._over(), surplus)):
-                del self._jobs[job_id]
+                self._drop(job_id)
         if job.state is not JobState.RUNNING:
-            self._lighten(job.job_id)
+            self._lighten(job)
 
     def of(self, job_id: str) -> JobT:
         """One of them; raises `NotFoundError`."""
@@ -99,14 +102,26 @@ class JobBook(Generic[JobT]):
         """In the order of their beginnings."""
         return list(self._jobs.values())
 
-    def _over(self) -> list[str]:
-        return [each.job_id for each in self._jobs.values() if each.state is not JobState.RUNNING]
+    def _over(self) -> Iterator[str]:
+        """Oldest first."""
+        for each in self._jobs.values():
+            if each.state is not JobState.RUNNING:
+                yield each.job_id
 
-    def _lighten(self, newest: str) -> None:
-        held = {job_id: self._weight(self._jobs[job_id]) for job_id in self._over()}
-        total = sum(held.values())
-        for job_id, weight in held.items():
-            if total <= self._weight_limit or job_id == newest:
+    def _lighten(self, newest: JobT) -> None:
+        """Many jobs are over and hold next to nothing: they are not looked through each time."""
+        weight = self._weight(newest)
+        self._total += weight - self._held.pop(newest.job_id, 0)
+        if weight:
+            self._held[newest.job_id] = weight
+        while self._total > self._weight_limit:
+            oldest = next(
+                (job_id for job_id in self._over() if job_id in self._held), newest.job_id
+            )
+            if oldest == newest.job_id:
                 return
-            total -= weight
-            del self._jobs[job_id]
+            self._drop(oldest)
+
+    def _drop(self, job_id: str) -> None:
+        del self._jobs[job_id]
+        self._total -= self._held.pop(job_id, 0)
