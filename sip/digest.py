@@ -7,6 +7,7 @@ that answers a challenge. Passwords and the hashes made of them never leave this
 import base64
 import hashlib
 import hmac
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
@@ -107,11 +108,31 @@ class DigestInput(Protocol):
     def cnonce(self) -> str | None: ...
 
 
+_USUAL: Final = re.compile(
+    r'Digest username="([^"\\]+)", ?realm="([^"\\]+)", ?nonce="([^"\\]+)", ?uri="([^"\\]+)", ?'
+    r'response="([^"\\]+)"(?:, ?algorithm=(?:([\w-]+)|"([\w-]+)"))?'
+)
+"""Without qop, in the order of nearly all devices."""
+
+
 def parse_credentials(header: str) -> Credentials:
     """Read an Authorization value; ProtocolError unless it is a complete Digest.
 
     Values may be quoted or not: devices write `algorithm="MD5"` and `qop="auth"` too.
     """
+    usual = _USUAL.fullmatch(header)
+    if usual is not None:
+        username, realm, nonce, uri, response, bare, quoted = usual.groups()
+        algorithm = bare or quoted
+        return Credentials(
+            username,
+            realm,
+            nonce,
+            uri,
+            response,
+            (algorithm or "MD5").upper(),
+            says_algorithm=bool(algorithm),
+        )
     params = _digest_params(header)
     missing = [
         name for name in ("username", "realm", "nonce", "uri", "response") if not params[name]

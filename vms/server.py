@@ -367,6 +367,7 @@ class Server:
         stack.push_async_callback(self.inbound.close)
         endpoint.on_connection_closed = self.inbound.connection_closed
         endpoint.take_plain(self.inbound.take_plain)
+        endpoint.take_registers(self.inbound.take_register)
         entrance.inbound = self.inbound
         self.overload = Overload(
             self.clock,

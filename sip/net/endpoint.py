@@ -50,6 +50,7 @@ from sip.net.subscriptions import (
 from sip.net.udp import UdpTransport
 from sip.parser import parse_message
 from sip.plain import PlainMessages
+from sip.plain_register import PlainRegister, PlainRegisters
 
 __all__ = [
     "REFLECTION_LIMIT",
@@ -64,6 +65,7 @@ __all__ = [
     "Notifier",
     "PeerPolicy",
     "PendingInvite",
+    "PlainRegister",
     "SubscribeRefusedError",
     "Subscription",
 ]
@@ -111,6 +113,7 @@ class Endpoint:
         self._loop = asyncio.get_running_loop()
         self._agent = Agent(token)
         self._plain: PlainMessages | None = None
+        self._registers: PlainRegisters | None = None
         self._lobby: Lobby | None = None
         self._local = LocalAddress(self.address, advertised)
         self._udp = UdpTransport(udp_socket, self._datagram_received, receive_buffer_bytes)
@@ -184,6 +187,13 @@ class Endpoint:
         """
         self._plain = PlainMessages(take, self._agent.is_in_dialog, self._is_trusted)
 
+    def take_registers(self, take: Callable[[PlainRegister], None]) -> None:
+        """From now on `take` gets REGISTERs of the usual shape by UDP (`sip.plain_register`), to be
+        answered at once or later."""
+        self._registers = PlainRegisters(
+            take, self._is_trusted, self._register_heard, self._register_answered
+        )
+
     def queue_registers(self, turnstile: Turnstile) -> Lobby:
         """From now on REGISTERs wait their turn, and everything else goes past them."""
         self._lobby = Lobby(
@@ -206,6 +216,9 @@ class Endpoint:
         stats.overflows = self._agent.overflows
         if self._plain is not None:
             stats.repeats_absorbed += self._plain.absorbed
+        if self._registers is not None:
+            stats.repeats_absorbed += self._registers.absorbed
+            stats.transactions += self._registers.under_way
         if self._lobby is not None:
             stats.repeats_absorbed += self._lobby.copies
         stats.connections = len(self._connections)
@@ -497,6 +510,12 @@ class Endpoint:
         is_trusted = self._is_trusted(flow)
         if not is_trusted and not self._is_admitted(data, flow, now):
             return
+        if (
+            self._registers is not None
+            and not flow.connection
+            and self._registers.takes(data, flow, now)
+        ):
+            return
         try:
             message = parse_message(data)
         except ProtocolError as error:
@@ -540,6 +559,15 @@ class Endpoint:
         if self.on_wire is not None:
             self.on_wire(data, flow, False)
         self._put(answer, flow)
+
+    def _register_heard(self, data: bytes, flow: Flow) -> None:
+        self._stats.received += 1
+        if self.on_wire is not None:
+            self.on_wire(data, flow, False)
+
+    def _register_answered(self, answer: bytes, flow: Flow, request_bytes: int) -> None:
+        if self._is_trusted(flow) or self._gate.answers(answer, flow, request_bytes):
+            self._put(answer, flow)
 
     def _refuse(self, request: Request, error: ProtocolError, flow: Flow) -> None:
         """Answer what can be answered, without a transaction: the request does not name one."""

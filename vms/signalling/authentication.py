@@ -1,7 +1,7 @@
 """Digest as policy: whose secret, which nonces, what a REGISTER proved (RFC 3261, 22)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sip.digest import (
     Nonces,
@@ -11,11 +11,11 @@ from sip.digest import (
     verify,
 )
 from sip.errors import ProtocolError
-from sip.message import Request
 from vms.clock import Clock
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import Device
 from vms.inventory.registration import DigestVerdict, Secrets
+from vms.signalling.registration_asked import Asked
 
 STRONGEST_FIRST = ("SHA-256", "MD5")
 """For devices of 2022: who knows both takes the first it knows (RFC 8760, 2.4)."""
@@ -23,7 +23,7 @@ STRONGEST_FIRST = ("SHA-256", "MD5")
 OLDEST_FIRST = ("MD5", "SHA-256")
 """For older devices: many look at the first challenge only, and know no hash but MD5."""
 
-WITHOUT_CHOICE = ("MD5",)
+WITHOUT_CHOICE = "MD5"
 """Where two challenges would make the answer too long for its request."""
 
 _OF_NONCE = {
@@ -34,8 +34,7 @@ _OF_NONCE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What a REGISTER's credentials showed; `username` None when it brought none.
 
     `is_our_realm` False: they answer the challenge of another domain. `oddities` are the habits
@@ -61,13 +60,13 @@ class Authenticator:
         """Whether a right digest can be told from a wrong one; `device` None: not on file."""
         return device is not None or self._secrets.is_shared
 
-    def verify(self, request: Request, device_id: DeviceId, device: Device | None) -> Proof:
-        """The verdict on a REGISTER of `device_id`; `device` is None while not on file.
+    def verify(self, asked: Asked, device: Device | None) -> Proof:
+        """The verdict on a REGISTER; `device` is None while not on file.
 
         The digest comes before the nonce, so that nobody without the secret uses up a nonce; a
         `uri` that differs from the Request-URI is tolerated (some devices put their domain there).
         """
-        header = request.headers.get("Authorization")
+        header, device_id = asked.authorization, asked.device_id
         if header is None:
             return Proof(DigestVerdict.ABSENT, None)
         try:
@@ -81,7 +80,7 @@ class Authenticator:
             secret = self._secrets.of(device)
         else:
             secret = self._secrets.of_stranger(device_id)
-        verified = verify(credentials, request.literal_method, secret, request_uri=request.uri)
+        verified = verify(credentials, asked.method, secret, request_uri=asked.uri)
         if not verified.is_right:
             return Proof(self._secrets.wrong(device), username)
         judged = self._nonces.judge(credentials, device_id, self._clock.wall().timestamp())

@@ -1,12 +1,12 @@
 """Method and CmdType -> one call -> one response: what devices ask and tell."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 import structlog
 
 from sip.message import Flow, response_to
-from sip.net.endpoint import IncomingRequest
+from sip.net.endpoint import IncomingRequest, PlainRegister
 from sip.oddities import oddities_of
 from sip.screening import media_refusal
 from vms.clock import Clock
@@ -28,13 +28,18 @@ from vms.inventory.policy import Heard
 from vms.signalling.buckets import Buckets
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.flows import Flows
-from vms.signalling.header_text import readable
 from vms.signalling.notices import Told
 from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
 from vms.signalling.quick_catalogue import QuickCatalogue
 from vms.signalling.quick_keepalive import QuickKeepalive
 from vms.signalling.registrar import OUR_VERSION, Registrar
+from vms.signalling.registration_asked import (
+    Asked,
+    Said,
+    asked_of_plain,
+    asked_of_request,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +57,10 @@ UNWANTED_OF_STRANGERS = frozenset(
     {"OPTIONS", "INVITE", "SUBSCRIBE", "BYE", "INFO", "REFER", "PUBLISH"}
 )
 """What scanners ask; a device whose address has just changed may ask for OPTIONS too."""
+
+NO_DEVICE_ID = "From is no device ID"
+
+Respond = Callable[[Said], None]
 
 FAILURE_WEIGHTS = {Heard.UNKNOWN_DEVICE: 0.2, Heard.FOREIGN_ADDRESS: 1.0}
 """A device that we do not know (any more) will register, and may be one of many behind one NAT."""
@@ -166,25 +175,73 @@ class Inbound:
     # REGISTER, OPTIONS
 
     def _register(self, incoming: IncomingRequest) -> None:
+        request, flow = incoming.request, incoming.flow
         try:
-            device_id = DeviceId.parse(incoming.request.from_.uri.user or "")
+            device_id = DeviceId.parse(request.from_.uri.user or "")
         except ProtocolError:
-            self._note_failure(incoming.flow, "no_device_id", 1.0)
-            self._answer(incoming, 400, reason="From is no device ID")
+            self._note_failure(flow, "no_device_id", 1.0)
+            self._answer(incoming, 400, reason=NO_DEVICE_ID)
             return
-        if not self._registrar.challenge(incoming, device_id):
-            self._spawn(incoming, self._registered(incoming, device_id))
 
-    async def _registered(self, incoming: IncomingRequest, device_id: DeviceId) -> None:
+        def respond(said: Said) -> None:
+            headers = (*said.headers, OUR_VERSION)
+            incoming.respond(response_to(request, said.status, reason=said.reason, headers=headers))
+
+        # All of a REGISTER is looked at; it comes seldom.
+        asked = asked_of_request(request, flow, device_id)
+        self._take_register(asked, respond, lambda: oddities_of(request))
+
+    def take_register(self, register: PlainRegister) -> None:
+        """A REGISTER of the usual shape: there is nothing odd about it."""
+        if self._is_closing:
+            register.ignore()
+            return
+
+        def respond(said: Said) -> None:
+            register.respond(said.status, said.reason, (*said.headers, OUR_VERSION))
+
+        try:
+            device_id = DeviceId.parse(register.user)
+        except ProtocolError:
+            self._note_failure(register.flow, "no_device_id", 1.0)
+            respond(Said(400, NO_DEVICE_ID))
+            return
+        self._take_register(asked_of_plain(register, device_id), respond, tuple)
+
+    def _take_register(
+        self, asked: Asked, respond: Respond, oddities: Callable[[], Sequence[str]]
+    ) -> None:
+        said = self._registrar.at_once(asked)
+        if said is not None:
+            respond(said)
+        elif len(self._tasks) >= TASKS_LIMIT:
+            respond(self._put_off())
+        else:
+            self._run(self._registered(asked, respond, oddities))
+
+    async def _registered(
+        self, asked: Asked, respond: Respond, oddities: Callable[[], Sequence[str]]
+    ) -> None:
         """A device that registers under a new Call-ID may have forgotten our subscriptions."""
+        device_id = asked.device_id
         before = self._inventory.on_file(device_id)
-        await self._registrar.register(incoming, device_id)
+        try:
+            said = await self._registrar.register(asked)
+        except (UnavailableError, ExhaustedError) as error:
+            log.warning("request not stored", error=str(error))
+            said = self._put_off()
+        except VmsError as error:
+            log.info("request refused", error=str(error))
+            said = Said(403)
+        except Exception:
+            respond(Said(500))
+            raise
+        respond(said)
         after = self._inventory.on_file(device_id)
         if after is None or after.binding is None:
             return
-        if after.binding.call_id == readable(incoming.request.call_id):
-            # All of a REGISTER is looked at; it comes seldom.
-            self._count_oddities(device_id, oddities_of(incoming.request))
+        if after.binding.call_id == asked.call_id:
+            self._count_oddities(device_id, oddities())
         if before is None or before.binding is None:
             return
         if before.binding.call_id != after.binding.call_id:
@@ -386,11 +443,12 @@ class Inbound:
             raise
 
     def _overloaded(self, incoming: IncomingRequest) -> None:
+        said = self._put_off()
+        incoming.respond(response_to(incoming.request, said.status, headers=said.headers))
+
+    def _put_off(self) -> Said:
         self.refused["overload"] += 1
-        headers = [("Retry-After", str(self._registrar.retry_after_s()))]
-        if incoming.request.method == "REGISTER":
-            headers.append(OUR_VERSION)
-        incoming.respond(response_to(incoming.request, 503, headers=headers))
+        return Said(503, headers=(("Retry-After", str(self._registrar.retry_after_s())),))
 
     async def _logged(self, device_id: DeviceId, work: Coroutine[None, None, object]) -> None:
         try:

@@ -1,22 +1,22 @@
 """REGISTER: from the request to the answer (GB/T 28181-2022, 9.1; RFC 3261, 10)."""
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import structlog
 
 from sip.bans import UNANSWERED_CHALLENGE
-from sip.message import Flow, Request, Response, response_to
-from sip.net.endpoint import REFLECTION_LIMIT, Endpoint, IncomingRequest
+from sip.message import Flow
+from sip.net.endpoint import REFLECTION_LIMIT, Endpoint
 from vms.clock import Clock
 from vms.errors import ExhaustedError, UnavailableError
 from vms.events import EventBus, RegistrationFailed
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.fields import write_date_header
 from vms.gb28181.version import HEADER as VERSION_HEADER
-from vms.gb28181.version import Edition, edition_of, version_of
+from vms.gb28181.version import Edition, version_of
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Binding, Device
 from vms.inventory.profiling import profile_of
@@ -44,6 +44,7 @@ from vms.signalling.authentication import (
 from vms.signalling.flows import Flows
 from vms.signalling.header_text import readable
 from vms.signalling.redirects import Redirects
+from vms.signalling.registration_asked import Asked, Said
 from vms.signalling.registration_history import FAILURES, Attempt, Cause, RegistrationHistory
 
 log = structlog.get_logger(__name__)
@@ -84,14 +85,14 @@ CAUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(NamedTuple):
     """A registration that was committed `at` (monotonic)."""
 
     at: float
     flow: Flow
     expires_s: int
-    version: tuple[str, Edition]
+    user_agent: str
+    edition: Edition
 
 
 FAILURE_WEIGHTS = {
@@ -154,81 +155,69 @@ class Registrar:
         just been switched on."""
         self._started_anew = told
 
-    def challenge(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
-        """Answer a REGISTER without credentials, if a challenge is all it gets: every other one.
+    def at_once(self, asked: Asked) -> Said | None:
+        """What a REGISTER without credentials gets, if a challenge is all it gets: every other one.
 
-        Nothing is stored for it, so no task has to wait. False, and nothing has happened, for what
+        Nothing is stored for it, so no task has to wait. None, and nothing has happened, for what
         `register` has to look at.
         """
-        request, flow = incoming.request, incoming.flow
-        if "Authorization" in request.headers:
-            return False
-        device = self._inventory.on_file(device_id)
-        proof = self._authenticator.verify(request, device_id, device)
-        answer = self._judged(request, flow, device_id, proof)[0]
+        if asked.authorization is not None:
+            return None
+        device = self._inventory.on_file(asked.device_id)
+        proof = self._authenticator.verify(asked, device)
+        answer = self._judged(asked, proof)[0]
         if not isinstance(answer, Challenge):
-            return False
-        response = self._challenged(request, flow, device_id, proof, stale=answer.stale)
-        response.headers.add(*OUR_VERSION)
-        incoming.respond(response)
-        return True
+            return None
+        return self._challenged(asked, proof, stale=answer.stale)
 
-    async def register(self, incoming: IncomingRequest, device_id: DeviceId) -> None:
-        """Answer one REGISTER; `device_id` is its From user."""
-        request, flow = incoming.request, incoming.flow
-        device = self._inventory.on_file(device_id)
-        proof = self._authenticator.verify(request, device_id, device)
+    async def register(self, asked: Asked) -> Said:
+        """What one REGISTER gets."""
+        device = self._inventory.on_file(asked.device_id)
+        proof = self._authenticator.verify(asked, device)
         try:
-            response = await self._decided(request, flow, device_id, proof)
+            return await self._decided(asked, proof)
         except (UnavailableError, ExhaustedError) as error:
-            log.warning("registration not stored", device_id=device_id, error=str(error))
-            self._note(request, flow, device_id, Cause.UNAVAILABLE, "unavailable")
-            headers = [("Retry-After", str(self.retry_after_s()))]
-            response = response_to(request, 503, headers=headers)
-        response.headers.add(*OUR_VERSION)
-        incoming.respond(response)
+            log.warning("registration not stored", device_id=asked.device_id, error=str(error))
+            self._note(asked, Cause.UNAVAILABLE, "unavailable")
+            return Said(503, headers=(("Retry-After", str(self.retry_after_s())),))
 
-    def _judged(
-        self, request: Request, flow: Flow, device_id: DeviceId, proof: Proof
-    ) -> tuple[Answer, RegistrationFacts, str | None]:
+    def _judged(self, asked: Asked, proof: Proof) -> tuple[Answer, RegistrationFacts, str | None]:
         """The decision, what it rests on, and where the device is sent on to, if it is."""
         facts = self._inventory.registration_facts(
-            device_id,
-            to_id=request.to.uri.user or "",
+            asked.device_id,
+            to_id=asked.to_id,
             username=proof.username,
-            expires_s=request.expires,
-            host=flow.remote.host,
-            call_id=readable(request.call_id),
+            expires_s=asked.expires_s,
+            host=asked.flow.remote.host,
+            call_id=asked.call_id,
         )
-        target = self._redirects.target_of(device_id)
+        target = self._redirects.target_of(asked.device_id)
         policy = self._policy if target is None else self._policy_of_guests(facts.device)
         return decide(facts, proof.verdict, policy), facts, target
 
-    async def _decided(
-        self, request: Request, flow: Flow, device_id: DeviceId, proof: Proof
-    ) -> Response:
-        answer, facts, target = self._judged(request, flow, device_id, proof)
+    async def _decided(self, asked: Asked, proof: Proof) -> Said:
+        answer, facts, target = self._judged(asked, proof)
         if target is not None and isinstance(answer, Accept):
-            return await self._sent_on(request, flow, device_id, target)
+            return await self._sent_on(asked, target)
         match answer:
             case Challenge(stale=stale):
-                return self._challenged(request, flow, device_id, proof, stale=stale)
+                return self._challenged(asked, proof, stale=stale)
             case Refuse() as refuse:
-                mixed_up = Cause.USERNAME if facts.to_id == device_id else Cause.FROM_TO
+                mixed_up = Cause.USERNAME if facts.to_id == asked.device_id else Cause.FROM_TO
                 cause = CAUSES.get(refuse.refusal, mixed_up)
                 is_known = proof.verdict is DigestVerdict.RIGHT and cause in WITH_A_RIGHT_DIGEST
-                self._note(request, flow, device_id, cause, refuse.refusal.value, is_known=is_known)
-                return await self._refused(request, flow, device_id, refuse)
+                self._note(asked, cause, refuse.refusal.value, is_known=is_known)
+                return await self._refused(asked, refuse)
             case Accept(expires_s=0):
-                return await self._unregistered(request, flow, device_id)
+                return await self._unregistered(asked)
             case Accept(expires_s=expires_s):
-                if self._is_storming(request, flow, facts.device, expires_s):
+                if self._is_storming(asked, facts.device, expires_s):
                     self._count("repeated")
-                    return self._welcomed(request, device_id, expires_s)
-                response = await self._registered(request, flow, device_id, expires_s, facts.device)
+                    return self._welcomed(asked, expires_s)
+                said = await self._registered(asked, expires_s, facts.device)
                 for oddity in proof.oddities:
-                    self._inventory.count_tolerance(device_id, oddity)
-                return response
+                    self._inventory.count_tolerance(asked.device_id, oddity)
+                return said
 
     def _policy_of_guests(self, device: Device | None) -> RegistrationPolicy:
         """For devices that are sent on. The standard leaves the challenge to us (9.1.2.3): it is
@@ -236,100 +225,89 @@ class Registrar:
         is_judged = self._policy.require_digest and self._authenticator.can_judge(device)
         return RegistrationPolicy(Admission.OPEN, is_judged)
 
-    async def _sent_on(
-        self, request: Request, flow: Flow, device_id: DeviceId, target: str
-    ) -> Response:
+    async def _sent_on(self, asked: Asked, target: str) -> Said:
         """302: it registers at `target` from now on and is nobody's here."""
-        device = self._inventory.on_file(device_id)
+        device = self._inventory.on_file(asked.device_id)
         if device is not None and device.binding is not None:
-            await self._forgotten(device_id)
-        self._note(request, flow, device_id, Cause.REDIRECTED, "redirected")
-        expires_s = ASSUMED_EXPIRY_S if request.expires is None else request.expires
-        headers = [("Contact", f"<{target}>"), ("Expires", str(expires_s))]
-        return response_to(request, 302, headers=headers)
+            await self._forgotten(asked.device_id)
+        self._note(asked, Cause.REDIRECTED, "redirected")
+        expires_s = ASSUMED_EXPIRY_S if asked.expires_s is None else asked.expires_s
+        return Said(302, headers=(("Contact", f"<{target}>"), ("Expires", str(expires_s))))
 
-    def _is_storming(
-        self, request: Request, flow: Flow, device: Device | None, expires_s: int
-    ) -> bool:
+    def _is_storming(self, asked: Asked, device: Device | None, expires_s: int) -> bool:
         """The same registration as the one of a moment ago, on the same road."""
         if device is None or device.binding is None:
             return False
         stored = self._stored.get(device.device_id)
         if stored is None or self._clock.monotonic() - stored.at >= STORM_S:
             return False
-        facts = (flow, expires_s, *_version_of(request))
-        is_there = self._flows.of(device.device_id) == flow
-        return is_there and facts == (stored.flow, stored.expires_s, *stored.version)
+        facts = (asked.flow, expires_s, asked.user_agent, asked.edition)
+        return self._flows.of(device.device_id) == asked.flow and facts == stored[1:]
 
-    def _challenged(
-        self, request: Request, flow: Flow, device_id: DeviceId, proof: Proof, *, stale: bool
-    ) -> Response:
+    def _challenged(self, asked: Asked, proof: Proof, *, stale: bool) -> Said:
         """401 with a choice of hashes, over UDP only while it is no reflector's prize (G9)."""
         cause = Cause.CHALLENGED if proof.username is None else Cause.STALE
         cause = cause if proof.is_our_realm else Cause.REALM
-        self._note(request, flow, device_id, cause, "challenged")
-        is_new = edition_of(request.headers.get(VERSION_HEADER)) is Edition.E2022
-        offered = STRONGEST_FIRST if is_new else OLDEST_FIRST
-        challenges = self._authenticator.challenges(device_id, offered, stale=stale)
-        response = response_to(request, 401, headers=challenges)
-        limit = REFLECTION_LIMIT * request.received_bytes - ADDED_BYTES
-        if flow.transport == "TCP" or response.size <= limit:
-            return response
-        challenges = self._authenticator.challenges(device_id, WITHOUT_CHOICE, stale=stale)
-        return response_to(request, 401, headers=challenges)
+        self._note(asked, cause, "challenged")
+        offered = STRONGEST_FIRST if asked.edition is Edition.E2022 else OLDEST_FIRST
+        challenges = self._authenticator.challenges(asked.device_id, offered, stale=stale)
+        said = Said(401, headers=tuple(challenges))
+        limit = REFLECTION_LIMIT * asked.received_bytes - ADDED_BYTES
+        if asked.flow.transport == "TCP" or asked.size_of(said) <= limit:
+            return said
+        # Of those that name one nonce, the one that everybody understands.
+        [kept] = [each for each in challenges if f"algorithm={WITHOUT_CHOICE}" in each[1]]
+        return Said(401, headers=(kept,))
 
-    async def _registered(
-        self,
-        request: Request,
-        flow: Flow,
-        device_id: DeviceId,
-        expires_s: int,
-        before: Device | None,
-    ) -> Response:
+    async def _registered(self, asked: Asked, expires_s: int, before: Device | None) -> Said:
         now = self._clock.wall()
-        contact = request.headers.get("Contact") or ""
+        device_id, flow = asked.device_id, asked.flow
         binding = Binding(
             transport=flow.transport,
             host=flow.remote.host,
             port=flow.remote.port,
-            contact=readable(contact),
+            contact=readable(asked.contact),
             local_host=self._endpoint.local_address(flow.remote.host).host,
-            call_id=readable(request.call_id),
+            call_id=asked.call_id,
             registered_at=now,
             expires_at=now + timedelta(seconds=expires_s),
         )
-        user_agent, edition = version = _version_of(request)
         # The task of a request is its own, and nobody cancels it.
         await self._inventory.register(
-            device_id, binding, user_agent=user_agent, edition=edition, is_cancellable=False
+            device_id,
+            binding,
+            user_agent=asked.user_agent,
+            edition=asked.edition,
+            is_cancellable=False,
         )
         self._flows.bind(device_id, flow)
-        self._remember(device_id, _Stored(self._clock.monotonic(), flow, expires_s, version))
-        self._note(request, flow, device_id, Cause.ACCEPTED, "accepted")
+        self._remember(
+            device_id,
+            _Stored(self._clock.monotonic(), flow, expires_s, asked.user_agent, asked.edition),
+        )
+        self._note(asked, Cause.ACCEPTED, "accepted")
         if before is not None and before.binding and before.binding.call_id != binding.call_id:
             self._started_anew(device_id)
-        return self._welcomed(request, device_id, expires_s)
+        return self._welcomed(asked, expires_s)
 
-    def _welcomed(self, request: Request, device_id: DeviceId, expires_s: int) -> Response:
+    def _welcomed(self, asked: Asked, expires_s: int) -> Said:
         """200, with the time of day (9.10)."""
-        headers = [("Expires", str(expires_s)), *self._date(device_id)]
-        contact = request.headers.get("Contact")
-        if contact:
-            headers.insert(0, ("Contact", contact))
-        return response_to(request, 200, headers=headers)
+        headers = (("Expires", str(expires_s)), *self._date(asked.device_id))
+        if asked.contact:
+            headers = (("Contact", asked.contact), *headers)
+        return Said(200, headers=headers)
 
-    def _date(self, device_id: DeviceId) -> list[tuple[str, str]]:
+    def _date(self, device_id: DeviceId) -> Sequence[tuple[str, str]]:
         """Nothing for devices whose clock somebody else sets."""
         device = self._inventory.on_file(device_id)
         if device is not None and not profile_of(device).send_date:
-            return []
-        return [("Date", write_date_header(self._clock.wall()))]
+            return ()
+        return (("Date", write_date_header(self._clock.wall())),)
 
-    async def _unregistered(self, request: Request, flow: Flow, device_id: DeviceId) -> Response:
-        await self._forgotten(device_id)
-        self._note(request, flow, device_id, Cause.UNREGISTERED, "unregistered")
-        headers = [("Expires", "0"), *self._date(device_id)]
-        return response_to(request, 200, headers=headers)
+    async def _unregistered(self, asked: Asked) -> Said:
+        await self._forgotten(asked.device_id)
+        self._note(asked, Cause.UNREGISTERED, "unregistered")
+        return Said(200, headers=(("Expires", "0"), *self._date(asked.device_id)))
 
     async def _forgotten(self, device_id: DeviceId) -> None:
         if self._inventory.on_file(device_id) is not None:
@@ -337,27 +315,26 @@ class Registrar:
         self._flows.release(device_id)
         self._stored.pop(device_id, None)
 
-    async def _refused(
-        self, request: Request, flow: Flow, device_id: DeviceId, refuse: Refuse
-    ) -> Response:
+    async def _refused(self, asked: Asked, refuse: Refuse) -> Said:
+        remote = asked.flow.remote
         log.info(
             "registration refused",
-            device_id=device_id,
-            source=str(flow.remote),
+            device_id=asked.device_id,
+            source=str(remote),
             cause=refuse.refusal.value,
         )
         if refuse.waits is not None:
             await self._inventory.note_waiting(
-                device_id,
-                flow.remote.host,
-                flow.remote.port,
-                transport=flow.transport,
-                user_agent=readable(request.headers.get("User-Agent")),
+                asked.device_id,
+                remote.host,
+                remote.port,
+                transport=asked.flow.transport,
+                user_agent=asked.user_agent,
                 verdict=refuse.waits,
             )
         brief = refuse.refusal is Refusal.EXPIRY_TOO_BRIEF
-        headers = [("Min-Expires", str(SHORTEST_EXPIRY_S))] if brief else []
-        return response_to(request, refuse.status, reason=REASONS[refuse.refusal], headers=headers)
+        headers = (("Min-Expires", str(SHORTEST_EXPIRY_S)),) if brief else ()
+        return Said(refuse.status, REASONS[refuse.refusal], headers)
 
     # What is remembered
 
@@ -372,22 +349,15 @@ class Registrar:
             del self._stored[oldest]
 
     def _note(
-        self,
-        request: Request,
-        flow: Flow,
-        device_id: DeviceId,
-        cause: Cause,
-        result: str,
-        *,
-        is_known: bool = False,
+        self, asked: Asked, cause: Cause, result: str, *, is_known: bool = False
     ) -> None:
         """`is_known`: refused, but it knows the password, so it is no scanner."""
         self._count(result)
-        uri = readable(request.uri)
+        flow, uri = asked.flow, readable(asked.uri)
         attempt = self.history.note(
-            device_id,
+            asked.device_id,
             cause,
-            is_on_file=self._inventory.on_file(device_id) is not None,
+            is_on_file=self._inventory.on_file(asked.device_id) is not None,
             source=f"{flow.remote} {flow.transport}",
             at=self._clock.wall(),
             asked_for=uri,
@@ -420,9 +390,3 @@ class Registrar:
 
     def _count(self, result: str) -> None:
         self.results[result] = self.results.get(result, 0) + 1
-
-
-def _version_of(request: Request) -> tuple[str, Edition]:
-    """User-Agent and edition."""
-    user_agent = readable(request.headers.get("User-Agent"))
-    return user_agent, edition_of(request.headers.get(VERSION_HEADER))

@@ -9,7 +9,6 @@ from typing import Literal, ParamSpec, TypeVar
 
 import pytest
 
-from sip.net.endpoint import IncomingRequest
 from tests.support.clock import FakeClock
 from tests.support.sip_peer import SipPeer
 from tests.support.waiting import until
@@ -28,6 +27,7 @@ from vms.signalling.overload import (
     SHORTEST_RETRY_S,
     Overload,
 )
+from vms.signalling.registration_asked import Asked, Said
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -387,13 +387,13 @@ async def test_those_with_credentials_go_before_those_without(
     ):
         proofs = [each.authorization(await each.challenge()) for each in (first, proven)]
         answered: list[str] = []
-        judge = server.registrar.challenge
+        judge = server.registrar.at_once
 
-        def judged(incoming: IncomingRequest, device_id: DeviceId) -> bool:
-            answered.append(device_id)
-            return judge(incoming, device_id)
+        def judged(asked: Asked) -> Said | None:
+            answered.append(asked.device_id)
+            return judge(asked)
 
-        monkeypatch.setattr(server.registrar, "challenge", judged)
+        monkeypatch.setattr(server.registrar, "at_once", judged)
         with held_registrations(server, monkeypatch) as may_store:
             first.send(first.register_request(proofs[0]))
             await until(lambda: server.inbound.under_way == 1)
