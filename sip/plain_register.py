@@ -54,6 +54,55 @@ _TAG_BYTES: Final = len(";tag=0123456789abcdef")
 Header = tuple[str, str]
 
 
+def _read(data: bytes) -> Sequence[Any] | None:
+    """The groups of the expression, bytes or None; None where it does not fit."""
+    if not data.startswith(b"REGISTER ") or len(data) > MAX_PLAIN_BYTES:
+        return None
+    found = _PLAIN.match(data)
+    if found is None:
+        return None
+    said = found.groups()
+    # As many lines as kinds of lines: no header stands there twice. Three have to be there.
+    lines = _LINES_ALWAYS + sum(each is not None for each in said[8:])
+    is_whole = said[8] is not None and said[9] is not None and said[14] is not None
+    if not is_whole or b"received" in said[2] or data.count(b"\n") != lines:
+        return None
+    return said
+
+
+def _head(said: Sequence[Any], flow: Flow, mark: int) -> bytes:
+    """The lines that an answer copies, with what is added to Via (RFC 3261, 18.2.1; RFC 3581, 4)
+    and to To."""
+    remote = flow.remote
+    shown = f"[{remote.host}]" if ":" in remote.host else remote.host
+    noted = b";rport=%d;received=%b" % (remote.port, shown.encode())
+    return b"Via: %b%b\r\n%b;tag=%016x\r\n%b" % (
+        said[1],
+        said[2].replace(_RPORT, noted, 1),
+        said[3],
+        mark & 0xFFFF_FFFF_FFFF_FFFF,
+        said[6],
+    )
+
+
+def _answer(head: bytes, status: int, reason: str | None, headers: Iterable[Header]) -> bytes:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return b"SIP/2.0 %d %b\r\n%b%bContent-Length: 0\r\n\r\n" % (
+        status,
+        (reason or REASONS.get(status, "Unknown")).encode(),
+        head,
+        lines.encode("utf-8", "surrogateescape"),
+    )
+
+
+def answer_in_passing(
+    data: bytes, flow: Flow, mark: int, status: int, headers: Iterable[Header]
+) -> bytes | None:
+    """An answer to a REGISTER of the usual shape that nobody looks at further; None for others."""
+    said = _read(data)
+    return None if said is None else _answer(_head(said, flow, mark), status, None, headers)
+
+
 class PlainRegister:
     """One of them, and the way to answer it: once."""
 
@@ -83,19 +132,10 @@ class PlainRegister:
         flow: Flow,
     ) -> None:
         """`said` are the groups of the expression, bytes or None."""
-        uri, sent_by, params, people, user, to_user, ids, call_id, contact, *others = said
+        uri, _, _, _, user, to_user, _, call_id, contact, *others = said
         _, user_agent, expires, authorization, version, _ = others
-        remote = flow.remote
-        shown = f"[{remote.host}]" if ":" in remote.host else remote.host
-        noted = b";rport=%d;received=%b" % (remote.port, shown.encode())
         self._registers = registers
-        self._head = b"Via: %b%b\r\n%b;tag=%016x\r\n%b" % (
-            sent_by,
-            params.replace(_RPORT, noted, 1),
-            people,
-            mark & 0xFFFF_FFFF_FFFF_FFFF,
-            ids,
-        )
+        self._head = _head(said, flow, mark)
         self.mark = mark
         self.flow = flow
         self.received_bytes = len(data)
@@ -111,13 +151,7 @@ class PlainRegister:
 
     def answer(self, status: int, reason: str | None, headers: Iterable[Header]) -> bytes:
         """The bytes of a response with these headers beside those that are copied."""
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        return b"SIP/2.0 %d %b\r\n%b%bContent-Length: 0\r\n\r\n" % (
-            status,
-            (reason or REASONS.get(status, "Unknown")).encode(),
-            self._head,
-            lines.encode("utf-8", "surrogateescape"),
-        )
+        return _answer(self._head, status, reason, headers)
 
     def size_of(self, status: int, reason: str | None, headers: Iterable[Header]) -> int:
         """How many bytes that answer has, the tag of To aside."""
@@ -173,16 +207,8 @@ class PlainRegisters:
 
     def takes(self, data: bytes, flow: Flow, now: float) -> bool:
         """Whether this datagram is seen to."""
-        if not data.startswith(b"REGISTER ") or len(data) > MAX_PLAIN_BYTES:
-            return False
-        found = _PLAIN.match(data)
-        if found is None:
-            return False
-        said = found.groups()
-        # As many lines as kinds of lines: no header stands there twice. Three have to be there.
-        lines = _LINES_ALWAYS + sum(each is not None for each in said[8:])
-        is_whole = said[8] is not None and said[9] is not None and said[14] is not None
-        if not is_whole or b"received" in said[2] or data.count(b"\n") != lines:
+        said = _read(data)
+        if said is None:
             return False
         self._heard(data, flow)
         mark = hash((data, flow.remote))

@@ -2,13 +2,14 @@
 
 When a city comes back after a power cut its REGISTERs come faster than they can be judged and
 stored. One queue for all would have keepalives wait behind them, and the devices that are there
-would seem to be gone. So the socket is emptied at once, REGISTERs are put aside, and worked off
-between other things: those with credentials first, because much was spent on them already.
+would seem to be gone. So the socket is emptied at once, REGISTERs are put aside unread, and seen to
+between other things. First it is told who may wait and who is sent away, which the `Turnstile`
+decides; then those who wait are worked off: those with credentials first, because much was spent on
+them already.
 
-Who may wait, and who is sent away, the `Turnstile` decides. Copies of what waits are dropped: its
-answer is on the way. Who is sent away gets 503 without a transaction (RFC 3261, 8.2.7), put
-together from lines of the request: taking it apart would cost as much as serving it. A REGISTER
-that is written so oddly that this cannot be done waits its turn instead.
+Copies of what waits are dropped: its answer is on the way. Who is sent away gets 503 without a
+transaction (RFC 3261, 8.2.7), put together from lines of the request: taking it apart would cost as
+much as serving it. A REGISTER that is written so oddly that this cannot be done waits its turn.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from sip.message import Flow
+from sip.plain_register import answer_in_passing
 
 ROOM: Final = 20_000
 """REGISTERs that may wait, with and without credentials each."""
@@ -25,8 +27,14 @@ ROOM: Final = 20_000
 ROOM_BYTES: Final = 64 * 2**20
 """What those that wait may have in all: a REGISTER by TCP may be large."""
 
-BUDGET_S: Final = 0.004
-"""Working them off takes so long at most; then others on the event loop get their turn."""
+UNREAD: Final = 20_000
+"""REGISTERs that may lie there unread; what comes beyond is dropped, and its sender repeats it."""
+
+READING_S: Final = 0.002
+"""Telling who may wait and sending the others away takes so long at most of each turn, ..."""
+
+BUDGET_S: Final = 0.006
+"""... and with working them off so long; then others on the event loop get theirs."""
 
 PAUSE_S: Final = 0.005
 """While nothing may begin."""
@@ -48,6 +56,9 @@ _BARE_RPORT: Final = re.compile(rb";[ \t]*rport(?=[ \t]*(?:;|$))", re.IGNORECASE
 def unavailable(request: bytes, flow: Flow, tag: int, retry_after_s: int) -> bytes | None:
     """503 with Retry-After (21.5.4); None for a request with other than one line each of Via,
     From, To, Call-ID and CSeq."""
+    plain = answer_in_passing(request, flow, tag, 503, [("Retry-After", str(retry_after_s))])
+    if plain is not None:
+        return plain
     head = request[: request.find(b"\r\n\r\n") + 2]
     lines: list[bytes | None] = [None] * 5
     for found in _COPIED.finditer(head):
@@ -85,6 +96,12 @@ class Turnstile(Protocol):
         ...
 
 
+class _Unread(NamedTuple):
+    data: bytes
+    flow: Flow
+    since: float
+
+
 class _Waiting(NamedTuple):
     data: bytes
     flow: Flow
@@ -111,6 +128,7 @@ class Lobby:
         self._deliver = deliver
         self._send_away = send_away
         self._loop = asyncio.get_running_loop()
+        self._unread: deque[_Unread] = deque()
         self._proving: deque[_Waiting] = deque()
         self._asking: deque[_Waiting] = deque()
         self._marks: set[int] = set()
@@ -121,38 +139,47 @@ class Lobby:
         self.copies = 0
         """Requests that came again while they waited."""
         self.given_up = {"with": 0, "without": 0}
-        """REGISTERs that waited in vain or found no room, with and without credentials."""
+        """REGISTERs that waited in vain or found no room, with and without credentials; those that
+        found none to lie unread count as without."""
 
     def __len__(self) -> int:
-        return len(self._proving) + len(self._asking)
+        return len(self._proving) + len(self._asking) + len(self._unread)
 
     def waited_s(self) -> float:
         """Since when the first of those who wait does."""
-        firsts = [queue[0].since for queue in (self._proving, self._asking) if queue]
+        firsts = [queue[0].since for queue in (self._proving, self._asking, self._unread) if queue]
         return self._now() - min(firsts) if firsts else 0.0
 
     def takes(self, data: bytes, flow: Flow) -> bool:
         """Whether this message is a REGISTER: then it is seen to."""
         if not data.startswith(_REGISTER):
             return False
+        if len(self._unread) >= UNREAD or self._held_bytes + len(data) > ROOM_BYTES:
+            self.given_up["without"] += 1
+            return True
+        self._held_bytes += len(data)
+        self._unread.append(_Unread(data, flow, self._now()))
+        if self._next is None:
+            self._next = self._loop.call_soon(self._work)
+        return True
+
+    def _is_waiting(self, data: bytes, flow: Flow, since: float) -> bool:
+        """From now on; False for who is sent away or is of no interest."""
         mark = hash((data, flow.remote))
         if mark in self._marks:
             self.copies += 1
-            return True
+            return False
         if not self._is_heard(data, flow):
-            return True
+            return False
         is_proof = _CREDENTIALS in data.lower()
         queue = self._proving if is_proof else self._asking
-        if len(queue) >= ROOM or self._held_bytes + len(data) > ROOM_BYTES:
+        if len(queue) >= ROOM:
             self.given_up["with" if is_proof else "without"] += 1
-            return True
+            return False
         if not is_proof and self._is_sent_away(data, flow, mark):
-            return True
+            return False
         self._marks.add(mark)
-        self._held_bytes += len(data)
-        queue.append(_Waiting(data, flow, self._now(), mark))
-        if self._next is None:
-            self._next = self._loop.call_soon(self._work)
+        queue.append(_Waiting(data, flow, since, mark))
         return True
 
     def _is_sent_away(self, data: bytes, flow: Flow, mark: int) -> bool:
@@ -166,12 +193,19 @@ class Lobby:
         """Nobody is seen to any more."""
         if self._next is not None:
             self._next.cancel()
+        self._unread.clear()
         self._proving.clear()
         self._asking.clear()
 
     def _work(self) -> None:
         self._next = None
         began = self._now()
+        while self._unread:
+            unread = self._unread.popleft()
+            if not self._is_waiting(*unread):
+                self._held_bytes -= len(unread.data)
+            if self._now() - began >= READING_S:
+                break
         while (queue := self._proving or self._asking) and self._turnstile.may_begin():
             data, flow, since, mark = queue.popleft()
             self._marks.discard(mark)
@@ -183,9 +217,9 @@ class Lobby:
                 self._deliver(data, flow)
             if self._now() - began >= BUDGET_S:
                 break
-        if not self._proving and not self._asking:
+        if not len(self):
             return
-        if self._turnstile.may_begin():
+        if self._unread or self._turnstile.may_begin():
             self._next = self._loop.call_soon(self._work)
         else:
             self._next = self._loop.call_later(PAUSE_S, self._work)
