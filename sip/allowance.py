@@ -7,7 +7,7 @@ a power cut. So both count, and a host's allowance grows with the devices that a
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from ipaddress import IPv6Address
 from typing import Final
 
@@ -71,10 +71,28 @@ class Allowance:
         answers, octets = self._left(source, now, share)
         if answers < 1 or octets < size_bytes:
             return False
-        self._sources[source] = (answers - 1, octets - size_bytes, now)
+        self._keep(source, answers - 1, octets - size_bytes, now)
+        return True
+
+    def _keep(self, source: Hashable, answers: float, octets: float, now: float) -> None:
+        self._sources[source] = (answers, octets, now)
         self._sources.move_to_end(source)
         if len(self._sources) > MAX_SOURCES:
             self._sources.popitem(last=False)
+
+    @staticmethod
+    def spend_in_all(
+        counts: Iterable[tuple["Allowance", Hashable, float]], size_bytes: int, now: float
+    ) -> bool:
+        """Use an answer up in several counts, each with its source and share, or in none."""
+        left: list[tuple[Allowance, Hashable, float, float]] = []
+        for count, source, share in counts:
+            answers, octets = count._left(source, now, share)
+            if answers < 1 or octets < size_bytes:
+                return False
+            left.append((count, source, answers - 1, octets - size_bytes))
+        for count, source, answers, octets in left:
+            count._keep(source, answers, octets, now)
         return True
 
     def _left(self, source: Hashable, now: float, share: float) -> tuple[float, float]:
@@ -117,13 +135,13 @@ class StrangersAllowance:
 
     def spend(self, source: Address, size_bytes: int, now: float, *, registered: int = 0) -> bool:
         """Use an answer of this size up, in every count; False when it may not be sent."""
-        if not self.has_room(source, now, registered=registered, size_bytes=size_bytes):
-            return False
-        self._ports.spend(source, size_bytes, now)
-        self._hosts.spend(host_of(source.host), size_bytes, now, share=_share(registered))
+        counts: list[tuple[Allowance, Hashable, float]] = [
+            (self._ports, source, 1.0),
+            (self._hosts, host_of(source.host), _share(registered)),
+        ]
         if not registered:
-            self._networks.spend(network_of(source.host), size_bytes, now)
-        return True
+            counts.append((self._networks, network_of(source.host), 1.0))
+        return Allowance.spend_in_all(counts, size_bytes, now)
 
 
 def _share(registered: int) -> float:

@@ -63,7 +63,8 @@ def _read(data: bytes) -> Sequence[Any] | None:
         return None
     said = found.groups()
     # As many lines as kinds of lines: no header stands there twice. Three have to be there.
-    lines = _LINES_ALWAYS + sum(each is not None for each in said[8:])
+    optional = said[8:]
+    lines = _LINES_ALWAYS + len(optional) - optional.count(None)
     is_whole = said[8] is not None and said[9] is not None and said[14] is not None
     if not is_whole or b"received" in said[2] or data.count(b"\n") != lines:
         return None
