@@ -63,18 +63,19 @@ class Allowance:
         self, source: Hashable, now: float, *, size_bytes: int = 1, share: float = 1.0
     ) -> bool:
         """Whether this source may get one more answer, of that size, now."""
-        answers, octets = self._left(source, now, share)
+        answers, octets = self.left(source, now, share)
         return answers >= 1 and octets >= size_bytes
 
     def spend(self, source: Hashable, size_bytes: int, now: float, *, share: float = 1.0) -> bool:
         """Use an answer of this size up; False when it may not be sent."""
-        answers, octets = self._left(source, now, share)
+        answers, octets = self.left(source, now, share)
         if answers < 1 or octets < size_bytes:
             return False
-        self._keep(source, answers - 1, octets - size_bytes, now)
+        self.keep(source, answers - 1, octets - size_bytes, now)
         return True
 
-    def _keep(self, source: Hashable, answers: float, octets: float, now: float) -> None:
+    def keep(self, source: Hashable, answers: float, octets: float, now: float) -> None:
+        """So much is left of it as of now."""
         self._sources[source] = (answers, octets, now)
         self._sources.move_to_end(source)
         if len(self._sources) > MAX_SOURCES:
@@ -87,15 +88,16 @@ class Allowance:
         """Use an answer up in several counts, each with its source and share, or in none."""
         left: list[tuple[Allowance, Hashable, float, float]] = []
         for count, source, share in counts:
-            answers, octets = count._left(source, now, share)
+            answers, octets = count.left(source, now, share)
             if answers < 1 or octets < size_bytes:
                 return False
             left.append((count, source, answers - 1, octets - size_bytes))
         for count, source, answers, octets in left:
-            count._keep(source, answers, octets, now)
+            count.keep(source, answers, octets, now)
         return True
 
-    def _left(self, source: Hashable, now: float, share: float) -> tuple[float, float]:
+    def left(self, source: Hashable, now: float, share: float) -> tuple[float, float]:
+        """Answers and bytes that it has now."""
         answers_per_s, bytes_per_s = self._answers_per_s * share, self._bytes_per_s * share
         noted = self._sources.get(source)
         if noted is None:
