@@ -139,8 +139,7 @@ class Lobby:
         self.copies = 0
         """Requests that came again while they waited."""
         self.given_up = {"with": 0, "without": 0}
-        """REGISTERs that waited in vain or found no room, with and without credentials; those that
-        found none to lie unread count as without."""
+        """REGISTERs that waited in vain or found no room, with and without credentials."""
 
     def __len__(self) -> int:
         return len(self._proving) + len(self._asking) + len(self._unread)
@@ -155,7 +154,7 @@ class Lobby:
         if not data.startswith(_REGISTER):
             return False
         if len(self._unread) >= UNREAD or self._held_bytes + len(data) > ROOM_BYTES:
-            self.given_up["without"] += 1
+            self.given_up["with" if _CREDENTIALS in data.lower() else "without"] += 1
             return True
         self._held_bytes += len(data)
         self._unread.append(_Unread(data, flow, self._now()))
