@@ -1,13 +1,12 @@
 """503 without a transaction: put together from lines of the request, or not at all."""
 
-import asyncio
-
 import pytest
 
 from sip.message import Address, Flow
 from sip.net import lobby
 from sip.net.lobby import Lobby, unavailable
 from sip.parser import parse_message
+from tests.support.waiting import until
 
 FLOW = Flow("UDP", Address("192.0.2.1", 5060), Address("192.0.2.7", 40_000))
 REGISTER = (
@@ -112,10 +111,10 @@ async def test_what_finds_no_room_is_counted_and_large_ones_take_more_of_it(
     waiting = closed_lobby()
     proof = REGISTER.replace(b"Expires", b"Authorization: Digest x\r\nExpires")
 
-    for request in (REGISTER, proof):
+    for request, kind in ((REGISTER, "without"), (proof, "with")):
         for number in range(3):
             assert waiting.takes(request.replace(b"CSeq: 1", b"CSeq: %d" % number), FLOW)
-            await asyncio.sleep(0)  # it is read
+        await until(lambda kind=kind: waiting.given_up[kind] == 1)
 
     assert len(waiting) == 4
     assert waiting.given_up == {"with": 1, "without": 1}
