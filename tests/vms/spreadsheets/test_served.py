@@ -67,7 +67,7 @@ def rows_of(data: bytes) -> list[list[object]]:
 async def test_5000_rows_with_7_bad_ones_are_4993_imported_and_7_explained(up: Served) -> None:
     # given five recorders on file, and a sheet of 5,000 cameras of which seven are wrong
     recorders: list[list[object]] = [["设备编号", "名称"]]
-    recorders += [[device_id(n), f"录像机 {n}"] for n in range(1, 6)]
+    recorders.extend([device_id(n), f"录像机 {n}"] for n in range(1, 6))
     assert counts(await imported(up, "devices", workbook(recorders)))[1] == 5
     head: list[object] = [
         "设备编号",
