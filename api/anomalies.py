@@ -12,6 +12,7 @@ from api.authentication import Reader, TheServer
 from api.pagination import Cursor, Limit, PageOf, decode_cursor, encode_cursor, link_next
 from api.schemas import PROBLEMS
 from vms.inventory.anomalies import AnomalyKind
+from vms.inventory.governance import KEPT
 from vms.inventory.remedies import REMEDIES
 
 router = APIRouter(tags=["devices"])
@@ -65,14 +66,18 @@ async def list_anomalies(
     caller: Reader,
     device_id: Annotated[str | None, Query(pattern=r"^[0-9]{1,20}$")] = None,
     kind: Annotated[
-        list[AnomalyKind] | None, Query(description="Only these kinds; by default all of them.")
+        list[AnomalyKind] | None,
+        Query(
+            description="Only these kinds. By default all but `orphan`, `unknown_division` and "
+            "`missing_fields`, of which there may be as many as channels."
+        ),
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> PageOf[AnomalyOut]:
     """By device and channel. Each goes when its reason goes; nobody has to clear it."""
     _ = caller
-    kinds = frozenset(kind or AnomalyKind)
+    kinds = frozenset(kind or KEPT)
     page = server.inventory.anomalies(device_id, decode_cursor(cursor), limit, kinds)
     next_cursor = encode_cursor(page.next_cursor) if page.next_cursor else None
     link_next(request, response, next_cursor)

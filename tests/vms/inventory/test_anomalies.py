@@ -9,6 +9,7 @@ from vms.events import AnomalyFound
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.inventory.anomalies import AnomalyKind
 from vms.inventory.model import ReportedChannel
+from vms.inventory.remedies import REMEDIES
 
 
 @pytest_asyncio.fixture
@@ -115,3 +116,46 @@ async def test_so_many_are_kept_and_the_others_counted(site: Site) -> None:
     page = site.inventory.anomalies(limit=1000)
     assert len(page.items) == 1000
     assert site.inventory.anomalies(cursor=page.next_cursor).items[0] not in page.items
+
+
+async def test_organisations_that_hang_in_nothing_are_found_when_asked_for(site: Site) -> None:
+    group, first, second = (
+        ChannelId(f"3402000000{kind}000001") for kind in ("2150", "2160", "2161")
+    )
+    nodes = [
+        ReportedChannel(group, name="Group"),
+        ReportedChannel(first, business_group_id=group),
+        ReportedChannel(second, parent_ids=("34020000002160000009",)),
+    ]
+    await site.inventory.replace_channels(GATE, [], complete=True, nodes=nodes)
+
+    page = site.inventory.anomalies(kinds={AnomalyKind.ORPHAN})
+
+    assert [(each.channel_id, each.detail) for each in page.items] == [
+        (second, "34020000002160000009")
+    ]
+    assert (await site.inventory.anomaly_counts())[AnomalyKind.ORPHAN] == 1
+    assert listed(site) == []
+
+
+async def test_what_is_looked_up_is_listed_page_by_page_with_what_is_kept(site: Site) -> None:
+    await site.report(
+        ReportedChannel(CAMERA, civil_code="999999"),
+        ReportedChannel(SECOND, parent_ids=("34020000001180000001",), civil_code="340202"),
+    )
+    found: list[str] = []
+    cursor: str | None = None
+    for _ in range(5):
+        page = site.inventory.anomalies(cursor=cursor, limit=1, kinds=set(AnomalyKind))
+        found += [f"{each.kind} {(each.channel_id or '')[-1:]}" for each in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert found == [
+        "missing_fields 1",
+        "unknown_division 1",
+        "missing_fields 2",
+        "unknown_parent 2",
+    ]
+    assert set(REMEDIES) == set(AnomalyKind)

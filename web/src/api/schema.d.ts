@@ -13671,7 +13671,7 @@ export interface operations {
         parameters: {
             query?: {
                 device_id?: string | null;
-                /** @description Only these kinds; by default all of them. */
+                /** @description Only these kinds. By default all but `orphan`, `unknown_division` and `missing_fields`, of which there may be as many as channels. */
                 kind?: components["schemas"]["AnomalyKind"][] | null;
                 /** @description How many items at most. */
                 limit?: number;
