@@ -22,7 +22,7 @@ from media.door import (
 from sip.bans import Ban
 from sip.message import Address
 from tests.api.roads import Roads, open_roads
-from tests.support.books import books_in_memory
+from tests.support.books import books_in_memory, reports_in
 from tests.support.clock import FakeClock
 from tests.support.stores import InMemoryDeviceStore
 from vms.accounts.model import Actor, Role
@@ -49,6 +49,7 @@ from vms.metrics.collector import VmsCollector, build_source
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.outage_store import SqlOutageStore
+from vms.reports.service import Reports
 from vms.sessions.session import TraceEntry
 from vms.sessions.viewing import SessionView
 from vms.signalling.commands import DeviceCommands
@@ -282,6 +283,7 @@ class House:
     figures: Figures
     exclusions: Exclusions
     upkeep: Upkeep
+    reports: Reports
     spreadsheets: Spreadsheets
     outages: Outages
     wrong: dict[str, str] = field(default_factory=dict[str, str])
@@ -388,6 +390,7 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
             folder / "spreadsheets",
         )
         await spreadsheets.start()
+        reports = reports_in(database, books, inventory, clock)
         try:
             async with open_roads(inventory, events, clock, folder) as roads:
                 yield House(
@@ -405,6 +408,7 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
                     books.figures,
                     books.exclusions,
                     books.upkeep,
+                    reports,
                     spreadsheets,
                     Outages(
                         SqlOutageStore(database),
@@ -416,6 +420,7 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
                     ),
                 )
         finally:
+            await reports.close()
             await spreadsheets.close()
             await inventory.stop()
 

@@ -18,9 +18,15 @@ from vms.figures.store import FigureStore
 from vms.figures.upkeep import Upkeep, UpkeepPolicy
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
+from vms.inventory.model import Channel
+from vms.persistence.circular_store import SqlCircularStore
 from vms.persistence.database import Database
 from vms.persistence.exclusion_store import SqlExclusionStore
 from vms.persistence.figure_store import SqlFigureStore
+from vms.persistence.outage_store import SqlOutageStore
+from vms.reports.composing import Composer
+from vms.reports.facts import SiteFacts
+from vms.reports.service import ReportPolicy, Reports
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -30,6 +36,7 @@ class Books:
     """The figures of one run of a server."""
 
     store: FigureStore
+    kept: ExclusionStore
     figures: Figures
     exclusions: Exclusions
     upkeep: Upkeep
@@ -70,6 +77,7 @@ def books_of(
     freshness, identifiers = Freshness(), Identifiers()
     return Books(
         store,
+        kept,
         Figures(store, kept, inventory, zone, Targets()),
         Exclusions(
             kept,
@@ -81,6 +89,33 @@ def books_of(
             lambda: identifiers.next(clock.wall()),
         ),
         Upkeep(store, kept, inventory, clock, zone, freshness, policy or UpkeepPolicy()),
+    )
+
+
+def reports_in(database: Database, books: Books, inventory: Inventory, clock: FakeClock) -> Reports:
+    """Circulars of an inventory, kept in a database."""
+    identifiers = Identifiers()
+
+    def channel(device_id: str, channel_id: str) -> Channel | None:
+        known = inventory.has_channel(device_id, channel_id)
+        return inventory.channel(device_id, channel_id) if known else None
+
+    facts = SiteFacts(
+        books.store,
+        books.kept,
+        books.upkeep.check,
+        SqlOutageStore(database),
+        lambda outage: (outage.cause.value, outage.cause.value),
+        channel,
+        SHANGHAI,
+    )
+    return Reports(
+        SqlCircularStore(database),
+        Composer(books.figures, facts, Targets(), SHANGHAI.key, ""),
+        clock,
+        lambda: identifiers.next(clock.wall()),
+        SHANGHAI,
+        ReportPolicy(),
     )
 
 
