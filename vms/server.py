@@ -39,6 +39,7 @@ from vms.metrics.collector import (
     SignallingFigures,
     VmsCollector,
     build_source,
+    figure_source,
     inventory_source,
     outage_source,
     session_source,
@@ -212,6 +213,7 @@ class Server:
         self.collector.add(
             outage_source(lambda: self.outages.open_by_cause, lambda: self.outages.begun_by_cause)
         )
+        self.collector.add(figure_source(self.figures, lambda: self.upkeep.self_check.breaches))
         self.collector.add(sip_source(lambda: self.endpoint.stats))
         self.collector.add(session_source(self.broker))
         self.collector.add(signalling_source(self._signalling_figures))

@@ -245,6 +245,21 @@ class SelfCheck:
         return not self.breaches
 
 
+@dataclass(frozen=True, slots=True)
+class DivisionNow:
+    """Channels on file in a division and below it, and how many of them are online now."""
+
+    code: str
+    name: str
+    channels: int
+    online: int
+
+    @property
+    def online_rate(self) -> float | None:
+        """The instant online rate."""
+        return self.online / self.channels if self.channels else None
+
+
 class HeatBy(StrEnum):
     """What the lines of a heat map are; its columns are hours of the day."""
 

@@ -24,6 +24,7 @@ from vms.figures.grouping import (
 from vms.figures.heat import HeatMap
 from vms.figures.model import (
     CutInterval,
+    DivisionNow,
     Every,
     HeatBy,
     HeatCell,
@@ -40,6 +41,8 @@ from vms.figures.naming import RowNames
 from vms.figures.pieces import Pieces
 from vms.figures.store import STATES, FigureStore
 from vms.inventory.inventory import Inventory
+
+MOST_DIVISIONS = 500
 
 ROW_BATCH = 5_000
 """Rows that are named before others have their turn."""
@@ -123,6 +126,20 @@ class Figures:
         async for piece in self._pieces.of(window, with_hours=True, only=self._only(query)):
             await asyncio.to_thread(heat.take, piece, keys, query.filters)
         return heat.cells()
+
+    def rates_now(self, levels: int = 2) -> list[DivisionNow]:
+        """The top levels of the tree of divisions as they are now, from memory; the largest
+        `MOST_DIVISIONS`, because civil codes are what devices say."""
+        found: list[DivisionNow] = []
+        level = self._inventory.divisions()
+        for _ in range(levels):
+            found += [
+                DivisionNow(node.code, node.name, node.channels, node.online_channels)
+                for node in level
+            ]
+            level = [child for node in level for child in node.children]
+        found.sort(key=lambda each: -each.channels)
+        return sorted(found[:MOST_DIVISIONS], key=lambda each: each.code)
 
     async def intervals(
         self, device_id: str, channel_id: str, start: datetime, end: datetime

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from sip.net.stats import EndpointStats
 from vms.events import EventBus
+from vms.figures.model import DivisionNow
 from vms.inventory.inventory import Inventory
 from vms.metrics import counters
 from vms.metrics.counters import Kind, Metric
@@ -219,6 +220,27 @@ def signalling_source(figures_now: Callable[[], SignallingFigures]) -> Source:
         yield Sample(counters.NOTICES_STORED, figures.notices_stored)
         yield Sample(counters.NOTICES_WAITING, figures.notices_waiting)
         yield Sample(counters.UNCONFIRMED_STOPS, figures.unconfirmed_stops)
+
+    return read
+
+
+class DivisionFigures(Protocol):
+    """What is read of `vms.figures.service.Figures`."""
+
+    def rates_now(self) -> Sequence[DivisionNow]: ...
+
+
+def figure_source(figures: DivisionFigures, breaches_now: Callable[[], Sized]) -> Source:
+    """The instant rates of the top divisions, and whether the figures add up."""
+
+    def read() -> Iterator[Sample]:
+        for each in figures.rates_now():
+            yield Sample(counters.DIVISION_CHANNELS, each.online, (each.code, "online"))
+            offline = each.channels - each.online
+            yield Sample(counters.DIVISION_CHANNELS, offline, (each.code, "not_online"))
+            if each.online_rate is not None:
+                yield Sample(counters.ONLINE_RATIO, each.online_rate, (each.code,))
+        yield Sample(counters.SELF_CHECK_BREACHES, len(breaches_now()))
 
     return read
 

@@ -179,5 +179,21 @@ HTTP_REQUEST_SECONDS = Metric(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 
+DIVISION_CHANNELS = Metric(
+    "vms_division_channels",
+    Kind.GAUGE,
+    "Channels on file, by division of the two top levels: below it, and online now or not",
+    ("division", "state"),
+)
+ONLINE_RATIO = Metric(
+    "vms_online_ratio",
+    Kind.GAUGE,
+    "Channels online now over channels on file, by division of the two top levels",
+    ("division",),
+)
+SELF_CHECK_BREACHES = Metric(
+    "vms_self_check_breaches", Kind.GAUGE, "What the last self-check of the figures found wrong"
+)
+
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
 """In the order of this file."""
