@@ -557,11 +557,11 @@ BY_DAY: dict[tuple[str, str], dict[int, Sum]] = {
         31: Sum(0, 82_800, 3_600, 0, 0, 0),
     },
     ("visitor", WEST): {
-        19: Sum(0, 0, 0, 0, 0, 86_400),
         20: Sum(0, 2_405, 430 + 230 + 535 + 13 * 3_600, 0, 0, 36_000),
         22: Sum(0, 0, 86_400, 0, 0, 0),
         24: Sum(0, 0, 7_200 + 78_720, 480, 0, 0),
     },
+    ("never_came", WEST): {19: Sum(0, 0, 0, 0, 0, 86_400)},
     ("off_for_a_day", WEST): {
         12: Sum(0, 86_400 - 360, 0, 360, 0, 0),
         13: Sum(0, 0, 86_400, 0, 0, 0),
@@ -647,4 +647,32 @@ OUTAGES = {
     "seen": (3, 10_800),
     "power_cut": (1, 7_200 + 3_600),
     "refused": (1, 43_200),
+}
+
+WORST_DEVICES = (
+    # Offline seconds of all cameras of a device, the four worst: 50 x 997,915; 100 x 129,570, three
+    # times.
+    ("visitor", 49_895_750),
+    ("long_silence", 12_957_000),
+    ("long_silence", 12_957_000),
+    ("long_silence", 12_957_000),
+)
+
+INTERVALS: dict[str, tuple[int, tuple[tuple[int, int, str, str], ...]]] = {
+    # One camera's day, hour by hour: from, to, state, division.
+    "power_cut": (
+        16,
+        (
+            (0, 8, "online_signalled", WEST),
+            (8, 10, "offline", WEST),
+            (10, 19, "excluded", WEST),
+            (19, 20, "offline", WEST),
+            (20, 24, "online_signalled", WEST),
+        ),
+    ),
+    "moved_while_off": (22, ((0, 12, "offline", WEST), (12, 24, "offline", EAST))),
+    "under_construction": (
+        21,
+        ((12, 14, "excluded", EAST), (14, 24, "online_signalled", EAST)),
+    ),
 }

@@ -13,6 +13,7 @@ from config.settings import Settings
 from tests.scenarios.month.expected import MONTH_STARTS_S
 from tests.support.clock import FakeClock
 from tests.vms.signalling.stage import PATIENT
+from vms.figures.upkeep import Upkeep
 from vms.inventory.inventory import Inventory
 from vms.server import Server
 from vms.signalling import greeter
@@ -25,7 +26,7 @@ class SteeredInventory(Inventory):
 
     async def run(self) -> None:
         """`pass_time` is called instead."""
-        await asyncio.Event().wait()
+        await _sleep(self)
 
     async def stop(self) -> None:
         """Whoever is killed writes nothing more."""
@@ -34,9 +35,15 @@ class SteeredInventory(Inventory):
 
 
 def steer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing in the server wakes up by itself: neither the inventory nor who asks newcomers."""
+    """Nothing in the server wakes up by itself: neither the inventory, nor who asks newcomers, nor
+    who counts finished days."""
     monkeypatch.setattr(vms.server, "Inventory", SteeredInventory)
     monkeypatch.setattr(greeter, "GREETING_DELAY_S", 1e9)
+    monkeypatch.setattr(Upkeep, "run", _sleep)
+
+
+async def _sleep(_: object) -> None:
+    await asyncio.Event().wait()
 
 
 class Life:

@@ -13,10 +13,12 @@ import tests.scenarios.month.cameras as devices
 from media.unit import Codec
 from tests.interop import ps_builder
 from tests.scenarios.month.cameras import CameraDevice, chosen
+from tests.scenarios.month.desk import Desk
 from tests.scenarios.month.expected import EAST, NORTH, SOUTH, WEST
 from tests.scenarios.month.life import Life
 from tests.support.units import video_units
 from tests.support.waiting import until
+from vms.figures.exclusion_model import Exclusion, ExclusionStatus, Reason
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.inventory.model import ChannelPatch, DevicePatch, NewDevice
 
@@ -64,6 +66,8 @@ class Month:
         self.groups: dict[str, list[CameraDevice]] = {}
         self.well: list[CameraDevice] = []
         """Who sends a sign of life when all do."""
+        self.desk = Desk(life)
+        self._regretted: Exclusion
         self._packs: list[bytes] = []
         self._stack = AsyncExitStack()
 
@@ -124,6 +128,11 @@ class Month:
         return found
 
     # Steps
+
+    async def _ask(self, group: str, reason: Reason, start_s: int, end_s: int) -> Exclusion:
+        """For the group's one recorder."""
+        [device] = self.groups[group]
+        return await self.desk.ask(device.device_id, reason, start_s, end_s)
 
     async def _each(
         self,
@@ -324,6 +333,10 @@ class Month:
         [catalogue] = groups["catalogue"]
         await life.until(at(10, 6))
         await self._register("long_silence")
+        await life.until(at(11, 9))
+        maintenance = await self._ask("maintained", Reason.MAINTENANCE, at(12, 19), at(12, 21))
+        await life.until(at(11, 10))
+        await self.desk.approve(maintenance)
         await life.until(at(11, 12))
         self._change_division("moved", EAST)
         await self._notify("moved", "UPDATE", is_on=True)
@@ -347,11 +360,7 @@ class Month:
             await life.until(at(15, hour))
             await catalogue.answer_catalogue(life.server)
         catalogue.cameras = listed
-        await self._all_are_well(at(15, 20))
-        await life.until(at(16, 8))
-        await self._unregister("power_cut", "refused", "withdrawn", "undecided")
-        await life.until(at(16, 20))
-        await self._register("power_cut", "refused", "withdrawn", "undecided")
+        await self._the_sixteenth()
         await life.until(at(17, 10))
         await self._show()
         await life.until(at(17, 10, 20))
@@ -359,11 +368,39 @@ class Month:
         await life.until(at(17, 10, 40))
         await self._register("seen")
 
+        await life.until(at(18, 5))
+        await self.desk.withdraw(self._regretted)
         await life.until(at(18, 6))
         life.set_wall_clock(-900)
         await life.until(at(18, 12))
         await life.pass_unseen(1)
         await self._restart(59, at(18, 12), at(18, 12, 1), is_killed=True)
+
+    async def _the_sixteenth(self) -> None:
+        """Four lose their power; about each of them something else is decided."""
+        life, desk = self.life, self.desk
+        await life.until(at(15, 9))
+        cut, building, work, other = [
+            await self._ask(group, Reason.POWER_CUT, at(16, 10), at(16, 18))
+            for group in ("power_cut", "refused", "withdrawn", "undecided")
+        ]
+        await life.until(at(15, 10))
+        await desk.approve(cut)
+        await desk.refuse(building)
+        await desk.approve(work)
+        self._regretted = work
+        assert other.status is ExclusionStatus.REQUESTED
+        await self._all_are_well(at(15, 20))
+        await life.until(at(16, 8))
+        await self._unregister("power_cut", "refused", "withdrawn", "undecided")
+        await life.until(at(16, 20))
+        await self._register("power_cut", "refused", "withdrawn", "undecided")
+        await life.until(at(17, 8))
+        await life.server.upkeep.make_days()  # the 16th is counted, and will be again
+        late = await self._ask("power_cut", Reason.POWER_CUT, at(16, 17), at(16, 19))
+        await life.until(at(17, 9))
+        await desk.approve(late)
+        await life.server.upkeep.make_days()  # with what is withdrawn afterwards
 
     async def _last_third(self) -> None:
         life, groups = self.life, self.groups
@@ -374,6 +411,11 @@ class Month:
         await self._visit()
         await life.until(at(21, 12))
         await self._each(groups["under_construction"], self._arrive)
+        await life.until(at(21, 15))
+        construction = await self._ask(
+            "under_construction", Reason.CONSTRUCTION, at(21, 10), at(21, 14)
+        )
+        await self.desk.approve(construction)
         await self._all_are_well(at(21, 16))
         await life.until(at(22))
         await self._notify("moved_while_off", "OFF", is_on=False)
