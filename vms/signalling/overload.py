@@ -170,7 +170,7 @@ class Overload:
             self._waited_at = self._clock.monotonic()
         behind_s = max(waited_s, self._backlog_s() if is_crowded else 0.0)
         if self.is_overloaded:
-            if waited_s < RELIEVED_S:
+            if behind_s < RELIEVED_S:
                 self.is_overloaded = False
                 log.warning("registrations are served again", put_off=self.put_off)
         elif is_crowded and (behind_s > OVERLOADED_S or self._lag_s > LAG_S):

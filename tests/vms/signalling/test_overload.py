@@ -118,6 +118,17 @@ def test_a_database_that_is_behind_is_overload_where_many_wait() -> None:
     assert load.came(waiting=CROWD, waited_s=0.1) > 0
 
 
+def test_overload_by_a_database_lasts_as_long_as_it_is_behind_and_is_one() -> None:
+    load = Load()
+    load.backlog_s = LONG_S
+    put_off = [load.came(number, waiting=CROWD, waited_s=0.1) > 0 for number in range(10)]
+
+    assert put_off == [True] * 10
+    assert load.overload.episodes == 1
+    load.backlog_s = 0.0
+    assert load.came(10, waiting=CROWD, waited_s=0.1) == 0
+
+
 @pytest.mark.parametrize("dice", [0.0, HALFWAY, 1.0])
 def test_devices_are_told_to_come_back_at_different_times(dice: float) -> None:
     load = overloaded(dice)
