@@ -26,7 +26,8 @@ class OutagePolicy:
     Losses are grouped when none came for `quiet_s`, at the latest `longest_s` after the first.
     An outage takes in what is lost within `join_s` after its last loss. It is over when everybody
     has been back for `hold_s`; one that flaps, for `calm_s`. `flaps` falls within `flap_memory_s`
-    are flapping. `most_losses` are kept in mind.
+    are flapping. `most_losses` are kept in mind. An outage of many members is written so often only
+    that it comes to `members_a_second`.
     """
 
     quiet_s: float = 3.0
@@ -37,6 +38,7 @@ class OutagePolicy:
     flaps: int = 3
     flap_memory_s: float = 3600.0
     most_losses: int = 500_000
+    members_a_second: int = 5_000
 
 
 @dataclass(slots=True)
@@ -72,6 +74,10 @@ class OpenOutage:
     """It has been written."""
     is_changed: bool = True
     alive: int | None = None
+    is_judged: bool = False
+    """Nothing is known of it that was not known when its cause was judged."""
+    written_at: float | None = None
+    """Monotonic."""
     limit_s: float = 0.0
     """The longest silence that one of its members is allowed."""
 

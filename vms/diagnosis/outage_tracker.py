@@ -84,7 +84,7 @@ class OutageTracker:
         outage.away += 1
         outage.returned_at = None
         outage.joined_at = now
-        outage.is_changed = True
+        outage.is_changed, outage.is_judged = True, False
 
     def back(self, identity: Identity, at_s: float, now: float) -> None:
         """It is as it should be again; nothing happens where it was not lost."""
@@ -164,12 +164,43 @@ class OutageTracker:
 
     # What changed
 
-    def changed(self, now: float) -> list[Change]:
-        """Outages that have to be written; `written` says that one was."""
-        return [self._change(outage, now) for outage in self._open.values() if outage.is_changed]
+    def changed(self, now: float) -> list[str]:
+        """Outages that have to be written."""
+        return [
+            outage.outage_id
+            for outage in self._open.values()
+            if outage.is_changed and self._may_write(outage, now)
+        ]
+
+    def members_of(self, outage_id: str) -> tuple[OutageKind, int]:
+        """Of which kind the members are, and how many."""
+        outage = self._open[outage_id]
+        return outage.kind, len(outage.members)
+
+    def change(self, outage_id: str, now: float) -> Change:
+        """An outage as it has to be written; `written` says that it was."""
+        outage = self._open[outage_id]
+        before, outage.written_at = outage.cause, now
+        self._judge(outage)
+        changed = [each for each in outage.members.values() if each.is_changed]
+        lost = [each for each in changed if not each.loss.channel_id]
+        turned = [each for each in lost if each.has_turned and not each.is_new]
+        write = OutageWrite(
+            outage=self._as_record(outage, now),
+            members=[as_member(each) for each in changed],
+            returned_devices=[
+                (each.loss.device_id, int(each.until_s))
+                for each in turned
+                if each.until_s is not None
+            ],
+            left_again=[each.loss.device_id for each in turned if each.until_s is None],
+            merged=tuple(outage.merged),
+        )
+        fresh = tuple(each.loss.device_id for each in lost if each.is_new and each.loss.channels)
+        return Change(write, fresh, not outage.is_known, before is not outage.cause)
 
     def written(self, change: Change) -> None:
-        """The outage stands in the database as it was told by `changed`."""
+        """The outage stands in the database as it was told by `change`."""
         outage = self._open[change.outage.outage_id]
         outage.is_known, outage.is_changed = True, False
         outage.merged.clear()
@@ -250,7 +281,8 @@ class OutageTracker:
         if refined != known:
             member.loss = refined
             member.is_changed = True
-            self._open[self._where[identity]].is_changed = True
+            outage = self._open[self._where[identity]]
+            outage.is_changed, outage.is_judged = True, False
 
     def _back_soon(self, waiting: Loss, at_s: float) -> None:
         """Back before it was an outage: it is none, unless it does that again and again."""
@@ -314,7 +346,7 @@ class OutageTracker:
             target.scope = group.scope
         places = [group.scope[name] for name in ("segment", "division") if name in group.scope]
         target.alive = next((alive[place] for place in places if place in alive), target.alive)
-        target.is_changed = True
+        target.is_changed, target.is_judged = True, False
 
     def _merge(self, other: OpenOutage, target: OpenOutage) -> None:
         for identity, member in other.members.items():
@@ -330,30 +362,17 @@ class OutageTracker:
             target.merged.append(other.outage_id)
         del self._open[other.outage_id]
 
-    def _change(self, outage: OpenOutage, now: float) -> Change:
-        before = outage.cause
-        self._judge(outage)
-        changed = [each for each in outage.members.values() if each.is_changed]
-        lost = [each for each in changed if not each.loss.channel_id]
-        turned = [each for each in lost if each.has_turned and not each.is_new]
-        write = OutageWrite(
-            outage=self._as_record(outage, now),
-            members=[as_member(each) for each in changed],
-            returned_devices=[
-                (each.loss.device_id, int(each.until_s))
-                for each in turned
-                if each.until_s is not None
-            ],
-            left_again=[each.loss.device_id for each in turned if each.until_s is None],
-            merged=tuple(outage.merged),
-        )
-        fresh = tuple(each.loss.device_id for each in lost if each.is_new and each.loss.channels)
-        return Change(write, fresh, not outage.is_known, before is not outage.cause)
+    def _may_write(self, outage: OpenOutage, now: float) -> bool:
+        """A city that comes back would otherwise be written anew with each of its cameras."""
+        if outage.written_at is None:
+            return True
+        return now - outage.written_at >= len(outage.members) / self._policy.members_a_second
 
     def _judge(self, outage: OpenOutage) -> None:
-        """By all that belong to it; once everybody is back it stays as it was judged."""
-        if not outage.away and outage.judgements:
+        """By all that belong to it; who comes back changes nothing."""
+        if outage.is_judged:
             return
+        outage.is_judged = True
         losses = [each.loss for each in outage.members.values()]
         parent = None
         if outage.kind is OutageKind.OFF:

@@ -5,16 +5,17 @@ wait in memory, as they are; after a restart those that lasted go on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar
 
 import structlog
 
 from vms.clock import Clock
 from vms.diagnosis.explainer import ExplainedPlay
-from vms.diagnosis.outage_causes import instant
 from vms.diagnosis.outage_facts import OutageFacts
 from vms.diagnosis.outage_grouping import CommonGround, Loss, places_asked
+from vms.diagnosis.outage_news import absence_of, news_of, news_of_absence, parts_of
 from vms.diagnosis.outage_state import Change, Identity, OutagePolicy
 from vms.diagnosis.outage_tracker import OutageTracker
 from vms.errors import NotFoundError, UnavailableError, VmsError
@@ -29,8 +30,6 @@ from vms.events import (
     Event,
     EventBus,
     OutageBegan,
-    OutageChanged,
-    OutageEnded,
     RegistrationFailed,
     ServerWasAbsent,
     SessionChanged,
@@ -40,15 +39,16 @@ from vms.inventory.inventory import Inventory
 from vms.inventory.model import Cause, State
 from vms.inventory.outage_records import (
     WITH_ITS_DEVICE,
-    Judgement,
     Outage,
-    OutageCause,
     OutageKind,
     OutageMember,
     OutageQuery,
     OutageStore,
     OutageWrite,
 )
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +63,12 @@ LOOK_S = 1.0
 
 RETRY_S = 1.0
 MOST_SUSPICIONS = 10_000
+
+MANY = 2_000
+"""Losses that take long enough to look at that others would notice."""
+
+MEMBERS_AT_ONCE = 2_000
+"""In one transaction."""
 
 _LOST = frozenset({Cause.SILENT, Cause.CONNECTION_LOST})
 
@@ -96,6 +102,7 @@ class Outages:
         """What is only true if its device is heard afterwards: it is alive, and yet."""
         self._ground = CommonGround()
         self._absences: list[Outage] = []
+        self._open_by_cause: dict[str, int] = {}
         self._next_look = 0.0
         self._next_write = 0.0
 
@@ -155,7 +162,7 @@ class Outages:
     @property
     def open_by_cause(self) -> Mapping[str, int]:
         """Outages of which somebody is away now."""
-        return {cause.value: count for cause, count in self.tracker.open_by_cause().items()}
+        return self._open_by_cause
 
     @property
     def begun_by_cause(self) -> Mapping[str, int]:
@@ -263,23 +270,7 @@ class Outages:
             self._back(identity, at)
 
     def _we_were_absent(self, event: ServerWasAbsent) -> None:
-        since_s, at_s = int(event.since.timestamp()), int(event.at.timestamp())
-        self._absences.append(
-            Outage(
-                outage_id=self._new_id(),
-                kind=OutageKind.ABSENCE,
-                cause=OutageCause.SERVER_ABSENT,
-                started_s=since_s,
-                ended_s=at_s,
-                evidence={
-                    "absent_s": at_s - since_s,
-                    "last_life_at": instant(since_s),
-                    "back_at": instant(at_s),
-                    "devices_unknown": event.devices,
-                },
-                judgements=(Judgement(since_s, OutageCause.SERVER_ABSENT),),
-            )
-        )
+        self._absences.append(absence_of(event, self._new_id()))
 
     def _lost(self, loss: Loss | None) -> None:
         if loss is not None:
@@ -309,11 +300,16 @@ class Outages:
             self._next_look = now + LOOK_S
             self._look(now)
         if self.tracker.due_in_s(now) == 0.0:
-            places = places_asked(self.tracker.candidates(now))
-            self.tracker.settle(now, await self._facts.alive(places, self._clock.wall()))
+            candidates = self.tracker.candidates(now)
+            places = await _done(len(candidates) > MANY, places_asked, candidates)
+            alive = await self._facts.alive(places, self._clock.wall())
+            await _done(len(candidates) > MANY, self.tracker.settle, now, alive)
             self._tell_of_many()
         if now >= self._next_write:
             await self._write(now)
+        self._open_by_cause = {
+            cause.value: count for cause, count in self.tracker.open_by_cause().items()
+        }
 
     def _look(self, now: float) -> None:
         for identity, loss in list(self._suspected.items()):
@@ -340,11 +336,16 @@ class Outages:
         try:
             while self._absences:
                 await self._store.write(OutageWrite(self._absences[0]))
-                self._tell_of_absence(self._absences.pop(0))
-            for change in self.tracker.changed(now):
-                await self._store.write(self._with_channels(change))
+                self._tell(news_of_absence(self._absences.pop(0)))
+            for outage_id in self.tracker.changed(now):
+                kind, members = self.tracker.members_of(outage_id)
+                # What asks the inventory stays in this thread.
+                is_heavy = members > MANY and kind is not OutageKind.OFF
+                change = await _done(is_heavy, self.tracker.change, outage_id, now)
+                for part in parts_of(self._with_channels(change)):
+                    await self._store.write(part)
                 self.tracker.written(change)
-                self._tell(change)
+                self._tell(news_of(change, self._clock.wall()))
         except UnavailableError as error:
             self._next_write = now + RETRY_S
             log.warning("outages wait for their database", reason=error.message)
@@ -375,43 +376,21 @@ class Outages:
             write.merged,
         )
 
-    def _tell_of_absence(self, outage: Outage) -> None:
-        cause = outage.cause.value
-        began = OutageBegan(outage.outage_id, _moment(outage.started_s), cause, 0, 0)
-        self._events.publish(began)
-        self._events.publish(OutageEnded(outage.outage_id, _moment(outage.ended_s), cause))
-
-    def _tell(self, change: Change) -> None:
-        outage = change.outage
-        outage_id, cause = outage.outage_id, outage.cause.value
-        for merged in change.write.merged:
-            at = _moment(outage.started_s)
-            self._events.publish(OutageEnded(merged, at, cause, merged_into=outage_id))
-        if change.is_new:
-            log.info(
-                "outage",
-                outage_id=outage_id,
-                cause=cause,
-                devices=outage.devices,
-                channels=outage.channels,
-            )
-            at = _moment(outage.started_s)
-            began = OutageBegan(outage_id, at, cause, outage.devices, outage.channels)
-            self._events.publish(began)
-        if outage.ended_s is not None:
-            self._events.publish(OutageEnded(outage_id, _moment(outage.ended_s), cause))
-        elif not change.is_new:
-            self._events.publish(
-                OutageChanged(
-                    outage_id,
-                    self._clock.wall(),
-                    cause,
-                    outage.devices,
-                    outage.channels,
-                    outage.away,
-                )
-            )
+    def _tell(self, news: Iterable[Event]) -> None:
+        for event in news:
+            if isinstance(event, OutageBegan):
+                log.info("outage", outage_id=event.outage_id, cause=event.cause)
+            self._events.publish(event)
 
 
-def _moment(at_s: int | None) -> datetime:
-    return datetime.fromtimestamp(at_s or 0, UTC)
+async def _done(
+    is_heavy: bool,
+    work: Callable[Arguments, Result],
+    *args: Arguments.args,
+    **more: Arguments.kwargs,
+) -> Result:
+    """In a thread where it takes long: whoever registers is served meanwhile. The tracker has one
+    user only, who waits."""
+    if is_heavy:
+        return await asyncio.to_thread(work, *args, **more)
+    return work(*args, **more)

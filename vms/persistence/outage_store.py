@@ -33,8 +33,6 @@ from vms.persistence.database import Database
 from vms.persistence.figure_tables import outage_members, outages
 from vms.persistence.rows import Fetched, Row, fetched
 
-ROWS_A_STATEMENT = 500
-
 
 class SqlOutageStore:
     """Rows of outages. See `vms.inventory.outage_records.OutageStore`."""
@@ -51,14 +49,9 @@ class SqlOutageStore:
             for merged in change.merged:
                 await _merge(connection, merged, outage_id)
             rows = [_row_of_member(outage_id, member) for member in change.members]
-            for start in range(0, len(rows), ROWS_A_STATEMENT):
-                await _upsert(
-                    connection,
-                    outage_members,
-                    ("outage_id", "kind", "subject_key"),
-                    rows[start : start + ROWS_A_STATEMENT],
-                    keep=("since_s",),
-                )
+            if rows:
+                identity = ("outage_id", "kind", "subject_key")
+                await _upsert(connection, outage_members, identity, rows, keep=("since_s",))
             followers: Row = {"b_outage_id": outage_id, "b_way": WITH_ITS_DEVICE}
             returned: list[Row] = [
                 {**followers, "b_device_id": device_id, "b_until_s": until_s}
@@ -179,13 +172,14 @@ async def _upsert(
 ) -> None:
     """`keep` are columns that stay as they were first written."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(list(rows))
+    statement = dialect.insert(table)
     settled = {*identity, *keep}
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=list(identity),
             set_={name: statement.excluded[name] for name in rows[0] if name not in settled},
-        )
+        ),
+        list(rows),
     )
 
 

@@ -50,7 +50,8 @@ class Watch:
             if self.tracker.due_in_s(self.now) == 0.0:
                 self.tracker.settle(self.now, self.alive)
             self.tracker.tick(self.now)
-            for change in self.tracker.changed(self.now):
+            for outage_id in self.tracker.changed(self.now):
+                change = self.tracker.change(outage_id, self.now)
                 self.tracker.written(change)
                 self.changes.append(change)
                 self.written[change.outage.outage_id] = change.outage
