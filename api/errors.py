@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.language import Language, language_of
+from api.language import language_of
 from vms.accounts.errors import TooManyAttemptsError, WrongCredentialsError
 from vms.errors import (
     ConflictError,
@@ -32,6 +32,7 @@ from vms.errors import (
     UnsupportedError,
     VmsError,
 )
+from vms.site import Language
 
 log = structlog.get_logger(__name__)
 

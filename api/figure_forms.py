@@ -94,7 +94,7 @@ class FigureFilter(WindowQuery):
 
     def filters(self) -> Mapping[Dimension, str]:
         """By dimension; those that were asked for."""
-        wanted = {
+        wanted: dict[Dimension, str | None] = {
             **{dimension: getattr(self, dimension.value, None) for dimension in _PLAIN},
             Dimension.DEVICE: self.device_id,
             Dimension.CLASS: self.point_class,
@@ -291,7 +291,7 @@ def _accept(request: Request) -> str:
     return request.headers.get("accept", "").lower()
 
 
-def as_csv(rows: Iterable[RateRow]) -> Response:
+def csv_of(rows: Iterable[RateRow]) -> bytes:
     """The rows as a file for a spreadsheet: no cell is a formula, and no ID a number."""
     stream = StringIO(newline="")
     writer = csv.writer(stream)
@@ -299,8 +299,13 @@ def as_csv(rows: Iterable[RateRow]) -> Response:
     for row in rows:
         fields = _fields(row)
         writer.writerow([_cell(fields[name]) for name in COLUMNS])
+    return stream.getvalue().encode("utf-8-sig")
+
+
+def as_csv(rows: Iterable[RateRow]) -> Response:
+    """The same as an answer."""
     return Response(
-        stream.getvalue().encode("utf-8-sig"),
+        csv_of(rows),
         media_type=f"{CSV}; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="online-rate.csv"'},
     )

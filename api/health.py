@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.authentication import Reader, TheServer, credential_of, judge, source_of
-from api.language import Language, language_of
+from api.language import language_of
 from api.schemas import PROBLEMS
 from vms.accounts.rights import Action
 from vms.metrics.collector import CONTENT_TYPE
+from vms.site import Language
 
 WARNINGS: Mapping[str, Mapping[Language, str]] = {
     "digest_not_required": {

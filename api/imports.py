@@ -16,12 +16,13 @@ from starlette.responses import Response
 
 from api.authentication import Caller, Configurer, TheServer
 from api.files import TemporaryFile
-from api.language import Language, language_of
+from api.language import language_of
 from api.multipart import is_form
 from api.orders import LOCATION
 from api.ports import Server
 from api.schemas import PROBLEMS
 from vms.errors import InvalidError
+from vms.site import Language
 from vms.spreadsheets.columns import Kind
 from vms.spreadsheets.importing import ImportJob
 from vms.spreadsheets.refusals import Refused

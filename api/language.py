@@ -1,8 +1,6 @@
 """Which of our two languages a client wants (RFC 9110, 12.5.4)."""
 
-from typing import Literal
-
-Language = Literal["zh", "en"]
+from vms.site import Language
 
 
 def language_of(accept_language: str) -> Language:

@@ -18,7 +18,7 @@ from vms.reports.composing import STAGES
 from vms.reports.periods import Period
 from vms.reports.service import FileKind, Progress, Verification
 from vms.reports.store import Report
-from vms.reports.wording import Language
+from vms.site import Language
 
 router = APIRouter(tags=["reports"])
 
@@ -192,7 +192,7 @@ async def get_report_file(
     server: TheServer,
     caller: Reader,
     kind: Annotated[FileKind, Query(alias="format")] = FileKind.XLSX,
-    language: Annotated[Language, Query(description="Of the words in it.")] = Language.ZH,
+    language: Annotated[Language, Query(description="Of the words in it.")] = "zh",
 ) -> Response:
     """A workbook with every camera and charts of its own, or a PDF to print."""
     _ = caller

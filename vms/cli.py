@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from api.app import openapi_document
 from config.settings import LoadedSettings, Settings, SettingsError, load
 from vms.accounts.model import Actor, Role
 from vms.accounts.service import Accounts
+from vms.cli_report import Order, report_online_rate
 from vms.cli_sheets import Door, export_sheet, import_sheet
 from vms.clock import SystemClock
 from vms.console import fail, run, until_signal
@@ -21,22 +23,26 @@ from vms.demonstration import demonstrate
 from vms.diagnosis.pcap import NoCaptureError, read
 from vms.diagnosis.replay import Replay
 from vms.doctor import findings
+from vms.figures.dimensions import Dimension
 from vms.logs import set_up_logs
 from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database, current_revision, upgrade
 from vms.serving import running
 from vms.simulator.command import simulate_cameras
-from vms.spreadsheets.columns import Kind, Language
+from vms.site import Language
+from vms.spreadsheets.columns import Kind
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="A GB/T 28181 video-management server.",
 )
+report_app = typer.Typer(no_args_is_help=True, help="Reports from what is on file.")
 user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 config_app = typer.Typer(no_args_is_help=True, help="The effective settings.")
+app.add_typer(report_app, name="report")
 app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
 app.add_typer(db_app, name="db")
@@ -171,6 +177,26 @@ def export(
     """Write what is on file as a spreadsheet, IDs as text; an import of it changes nothing."""
     door = None if server is None else Door(server, authority)
     export_sheet(_load(config, settings).settings, kind, file, language=language, door=door)
+
+
+@report_app.command("online-rate")
+def report_online_rate_(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")],
+    after: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Not included.")],
+    group_by: Annotated[
+        str, typer.Option(help="One dimension or two, with a comma; a circular: division_2 to 8.")
+    ] = "all",
+    out: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="A circular as .xlsx or .pdf, or the rows as .csv."),
+    ] = None,
+    language: TheLanguage = "en",
+    config: ConfigFile = None,
+    settings: SettingsList = None,
+) -> None:
+    """Online rates of whole days, from the database; a server may run beside it."""
+    order = Order(first.date(), after.date(), _dimensions(group_by), out, language)
+    report_online_rate(_load(config, settings).settings, order)
 
 
 @user_app.command("add")
@@ -310,6 +336,14 @@ def _load(config: Path | None, settings: list[str] | None) -> LoadedSettings:
         return load(config, os.environ, overrides)
     except SettingsError as error:
         fail("\n".join(error.problems))
+
+
+def _dimensions(text: str) -> tuple[Dimension, ...]:
+    """Ends the process with a sentence for one that there is not."""
+    try:
+        return tuple(Dimension(name.strip()) for name in text.split(","))
+    except ValueError:
+        fail(f"{text}: group by one or two of {', '.join(Dimension)}")
 
 
 def _ask_password() -> str:

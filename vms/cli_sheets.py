@@ -33,7 +33,8 @@ from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
 from vms.signalling.jobs import JobState
-from vms.spreadsheets.columns import Kind, Language
+from vms.site import Language
+from vms.spreadsheets.columns import Kind
 from vms.spreadsheets.importing import ImportJob
 from vms.spreadsheets.service import Spreadsheets
 from vms.spreadsheets.writing import FileFormat

@@ -25,3 +25,16 @@ class SystemClock:
 
     def wall(self) -> datetime:
         return datetime.now(UTC)
+
+
+class StillClock:
+    """A clock that stands: for looking at what was."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def wall(self) -> datetime:
+        return self._at

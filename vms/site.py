@@ -4,6 +4,10 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Literal, TypeAlias
+
+Language: TypeAlias = Literal["zh", "en"]
+"""What people are told is there in both."""
 
 LOOPBACK = "127.0.0.1"
 ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared, not bound

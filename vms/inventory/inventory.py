@@ -81,6 +81,13 @@ _Current = dict[SubjectKind, dict[int, tuple[State, int | None]]]
 _NO_LEDGER = (State.NOT_COMMISSIONED, None)
 
 
+def _states_of(stored: Stored) -> _Current:
+    current: _Current = {kind: {} for kind in SubjectKind}
+    for interval in stored.open_intervals:
+        current[interval.subject.kind][interval.subject.key] = interval.state, interval.start_s
+    return current
+
+
 class Inventory(Governance, Notices, Measurements, Placing):
     """Which devices and channels exist, and which of them are there.
 
@@ -92,22 +99,14 @@ class Inventory(Governance, Notices, Measurements, Placing):
     async def start(self) -> None:
         """Read everything, and note our own absence: what nobody observed is unknown."""
         stored = await self._store.load_all()
-        starts = [interval.start_s for interval in stored.open_intervals]
-        starts += [placement.start_s for placement in stored.open_placements]
-        last_s = max([*starts, stored.last_life_s or 0])
-        self._ledger_clock = LedgerClock(self._clock, not_before_s=last_s or None)
-        self._journal = Journal(
-            self._store, self._clock, self._ledger_clock, self._roster, self._events
-        )
+        self._open_ledger(stored)
         steps = absence(stored.open_intervals, stored.last_life_s)
         if steps:
             await self._store.append(steps)
         now_s = self._ledger_clock.now_s()
         await self._store.life_mark(now_s)
         self._marked_s = now_s
-        current: _Current = {kind: {} for kind in SubjectKind}
-        for interval in stored.open_intervals:
-            current[interval.subject.kind][interval.subject.key] = interval.state, interval.start_s
+        current = _states_of(stored)
         for step in steps:
             current[step.subject.kind][step.subject.key] = step.state, step.at_s
         self._remember(stored, current)
@@ -120,6 +119,27 @@ class Inventory(Governance, Notices, Measurements, Placing):
         self._next_mark = now + LIFE_MARK_S
         self._next_flush = now + FLUSH_S
         self._watched_at = now
+
+    async def look(self) -> None:
+        """Instead of `start`, beside the process that writes: nothing is changed, nobody watched.
+
+        Wants a clock that stands at the last life mark, so that figures end there.
+        """
+        stored = await self._store.load_all()
+        self._open_ledger(stored)
+        self._remember(stored, _states_of(stored))
+        await self._read_groups()
+        self._marked_s = stored.last_life_s or 0
+        self._watched_at = self._clock.monotonic()
+
+    def _open_ledger(self, stored: Stored) -> None:
+        starts = [interval.start_s for interval in stored.open_intervals]
+        starts += [placement.start_s for placement in stored.open_placements]
+        last_s = max([*starts, stored.last_life_s or 0])
+        self._ledger_clock = LedgerClock(self._clock, not_before_s=last_s or None)
+        self._journal = Journal(
+            self._store, self._clock, self._ledger_clock, self._roster, self._events
+        )
 
     def _remember(self, stored: Stored, current: _Current) -> None:
         self._next_device_key = stored.next_device_key

@@ -15,7 +15,7 @@ from fpdf.fonts import FontFace
 
 from vms.figures.model import Verdict
 from vms.reports.model import Circular
-from vms.reports.wording import DASH, Language, Wording, hours, percent, points
+from vms.reports.wording import DASH, Wording, hours, percent, points
 
 FONT = "report"
 MOST_ROWS = 200
@@ -88,7 +88,7 @@ class Document:
             paper.set_creation_date(datetime.fromtimestamp(circular.end_s, UTC))
             paper.set_title(words("title"))
             paper.set_author(circular.issuer)
-            paper.set_lang("zh-CN" if words.language is Language.ZH else "en")
+            paper.set_lang("zh-CN" if words.language == "zh" else "en")
             paper.add_page()
             self._head()
             self._summary()
@@ -241,7 +241,7 @@ class Document:
                 (
                     words.moment(outage.started_s),
                     words("lasts") if outage.ended_s is None else words.moment(outage.ended_s),
-                    outage.sentence_zh if words.language is Language.ZH else outage.sentence_en,
+                    outage.sentence_zh if words.language == "zh" else outage.sentence_en,
                     f"{outage.channels:,}",
                     outage.scope,
                 )

@@ -17,7 +17,8 @@ from vms.reports.composing import LEVELS, STAGES, Composer
 from vms.reports.model import Circular, figures_sha256, freeze, thaw
 from vms.reports.periods import Period, latest_month, month_of
 from vms.reports.store import CircularStore, Report, Status
-from vms.reports.wording import Language, Wording
+from vms.reports.wording import Wording
+from vms.site import Language
 
 log = structlog.get_logger(__name__)
 

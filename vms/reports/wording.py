@@ -2,21 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from vms.figures.model import Verdict
 from vms.reports.model import Circular
+from vms.site import Language
 
 DASH = "\N{EN DASH}"
 """Stands where there is nothing to say."""
-
-
-class Language(StrEnum):
-    """Of a report."""
-
-    ZH = "zh"
-    EN = "en"
 
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -144,13 +137,13 @@ class Wording:
 
     def __call__(self, key: str, **facts: object) -> str:
         zh, en = _WORDS[key]
-        return (zh if self.language is Language.ZH else en).format(**facts)
+        return (zh if self.language == "zh" else en).format(**facts)
 
     def notes(self, circular: Circular) -> list[str]:
         """How the figures came about, a sentence each."""
         share = circular.targets.coverage * 100
         facts = {"coverage": f"{share:g}%", "zone": circular.time_zone}
-        index = 0 if self.language is Language.ZH else 1
+        index = 0 if self.language == "zh" else 1
         return [pair[index].format(**facts) for pair in _NOTES]
 
     def verdict(self, verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import xlsxwriter
 
 from vms.reports.model import CameraLine, Circular, Day, Figure, Region
-from vms.reports.wording import DASH, Language, Wording
+from vms.reports.wording import DASH, Wording
 
 if TYPE_CHECKING:
     from xlsxwriter import Format, Worksheet
@@ -213,7 +213,7 @@ class Workbook:
                 [
                     words.moment(outage.started_s),
                     words("lasts") if outage.ended_s is None else words.moment(outage.ended_s),
-                    outage.sentence_zh if words.language is Language.ZH else outage.sentence_en,
+                    outage.sentence_zh if words.language == "zh" else outage.sentence_en,
                     outage.scope,
                     outage.devices,
                     outage.channels,

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from vms.inventory.changes import (
     LONGEST_NAME,
@@ -13,9 +12,7 @@ from vms.inventory.changes import (
 )
 from vms.inventory.coordinates import COORDINATE_SYSTEMS
 from vms.inventory.overriding import MOST_RETENTION_DAYS, MOST_TAGS
-
-Language = Literal["zh", "en"]
-"""Of headings and sentences."""
+from vms.site import Language
 
 
 class Kind(StrEnum):

@@ -9,9 +9,10 @@ from vms.errors import InvalidError
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Channel
 from vms.inventory.queries import LARGEST_PAGE, ChannelQuery, DeviceQuery
+from vms.site import Language
 from vms.spreadsheets import channels, devices
 from vms.spreadsheets.cells import Value
-from vms.spreadsheets.columns import COLUMNS, Kind, Language
+from vms.spreadsheets.columns import COLUMNS, Kind
 from vms.spreadsheets.groups import told_groups
 from vms.spreadsheets.writing import Encoding, FileFormat, headings, write_csv, write_xlsx
 

@@ -10,8 +10,9 @@ from vms.errors import UnavailableError
 from vms.inventory.bulk_filing import Filed
 from vms.inventory.inventory import Inventory
 from vms.signalling.jobs import JobState
+from vms.site import Language
 from vms.spreadsheets.channels import ChannelFiler
-from vms.spreadsheets.columns import Kind, Language
+from vms.spreadsheets.columns import Kind
 from vms.spreadsheets.devices import DeviceFiler
 from vms.spreadsheets.filing import Filer, Verdict
 from vms.spreadsheets.groups import DivisionFiler, GroupFiler

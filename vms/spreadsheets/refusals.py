@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TextIO, TypedDict, cast
 
+from vms.site import Language
 from vms.spreadsheets.cells import as_meant, for_mending, text_of
-from vms.spreadsheets.columns import COLUMNS, ERROR, Kind, Language
+from vms.spreadsheets.columns import COLUMNS, ERROR, Kind
 from vms.spreadsheets.reading import Layout
 from vms.spreadsheets.rows import Entry, Problem
 from vms.spreadsheets.texts import sentence

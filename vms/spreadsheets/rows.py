@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vms.site import Language
 from vms.spreadsheets.cells import RESET, CellError, Value, read_value, said, text_of
-from vms.spreadsheets.columns import Column, Form, Language
+from vms.spreadsheets.columns import Column, Form
 from vms.spreadsheets.reading import Layout, Row
 from vms.spreadsheets.texts import sentence
 

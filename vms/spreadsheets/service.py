@@ -14,7 +14,8 @@ from vms.errors import ConflictError, ExhaustedError, NotFoundError, Unavailable
 from vms.events import EventBus, JobProgress
 from vms.inventory.inventory import Inventory
 from vms.signalling.jobs import JobBook, JobState
-from vms.spreadsheets.columns import Kind, Language
+from vms.site import Language
+from vms.spreadsheets.columns import Kind
 from vms.spreadsheets.exporting import Query, export
 from vms.spreadsheets.importing import ImportJob, carry_out, filer_of
 from vms.spreadsheets.reading import layout_of, unpacked

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vms.spreadsheets.columns import Language
+from vms.site import Language
 
 
 class Sentence(NamedTuple):

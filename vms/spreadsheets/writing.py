@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from xlsxwriter import Workbook
 
+from vms.site import Language
 from vms.spreadsheets.cells import Value, for_csv
-from vms.spreadsheets.columns import COLUMNS, Column, Kind, Language
+from vms.spreadsheets.columns import COLUMNS, Column, Kind
 from vms.spreadsheets.texts import ABOUT
 
 if TYPE_CHECKING:

@@ -31,7 +31,6 @@ from vms.reports.model import ExclusionLine, OutageLine, Proof
 from vms.reports.periods import Period
 from vms.reports.service import FileKind, ReportPolicy, Reports
 from vms.reports.store import Report, Status
-from vms.reports.wording import Language
 
 SITE = ZoneInfo("Asia/Shanghai")
 NOVEMBER_ENDS = datetime(2026, 11, 24, 16, tzinfo=UTC)
@@ -291,9 +290,9 @@ async def test_no_more_wait_than_can_be_made_soon(office: Office) -> None:
 async def test_a_frozen_report_is_had_as_a_file_and_an_unknown_one_is_not(office: Office) -> None:
     made = await office.made(await office.reports.make_month("2026-11", None, "admin"))
 
-    book = await office.reports.file(made.report_id, FileKind.XLSX, Language.ZH)
-    paper = await office.reports.file(made.report_id, FileKind.PDF, Language.EN)
+    book = await office.reports.file(made.report_id, FileKind.XLSX, "zh")
+    paper = await office.reports.file(made.report_id, FileKind.PDF, "en")
 
     assert (book[:2], paper[:5]) == (b"PK", b"%PDF-")
     with pytest.raises(NotFoundError):
-        await office.reports.file("none", FileKind.PDF, Language.EN)
+        await office.reports.file("none", FileKind.PDF, "en")
