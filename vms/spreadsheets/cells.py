@@ -23,7 +23,7 @@ _HYPHEN = _QUOTE + RESET
 _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 _AS_FORMULA = re.compile(r'="([0-9]+)"')
 _DIGITS = re.compile(r"[0-9]{1,20}")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,20})?")
 _DAY = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?(?: 00:00(?::00)?)?")
 _BETWEEN_WORDS = re.compile(r"[,，;；、]")
 
@@ -45,7 +45,8 @@ def text_of(cell: Cell) -> str:
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < _MOST_EXACT:
         return str(int(cell))
-    return str(cell)
+    text = str(cell)
+    return f"{cell:.12f}" if isinstance(cell, float) and "e-" in text else text
 
 
 def said(cell: Cell, *, from_csv: bool) -> str:

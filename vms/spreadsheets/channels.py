@@ -69,7 +69,8 @@ def _dimensions(channel: Channel) -> dict[str, Value]:
 class ChannelFiler:
     """Sets the dimensions of channels, and puts planned ones on file."""
 
-    rows_at_once = 1_000
+    rows_at_once = 400
+    """Devices register meanwhile, and wait for a batch."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory

@@ -14,6 +14,8 @@ Given = str | float | list[str] | None
 
 LONGEST_SHOWN = 80
 HIDDEN = "***"
+CLOSE = 1e-9
+"""Degrees: a tenth of a millimetre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def says_the_same(column: Column, given: Given, now: Value) -> bool:
         case Form.WORDS:
             return given == (str(now).split(",") if now else [])
         case Form.NUMBER:
-            return now is not None and given == float(now)
+            # Workbooks keep sixteen digits, and a number may have seventeen.
+            return isinstance(given, float) and now is not None and abs(given - float(now)) < CLOSE
         case _:
             return given == ("" if now is None else str(now).strip())
 

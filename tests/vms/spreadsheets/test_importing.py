@@ -269,6 +269,9 @@ async def test_a_workbook_that_goes_out_has_text_cells_a_fixed_head_and_a_filter
     desk: Desk,
 ) -> None:
     await desk.sends(Kind.CHANNELS, [["device_id", "channel_id", "name"], [GATE, CAMERA, "'=1+1"]])
+    # A number that a workbook cannot keep to its last digit, and one that is written with an e.
+    here = ["device_id", "channel_id", "longitude", "latitude"]
+    await desk.sends(Kind.CHANNELS, [here, [GATE, CAMERA, "117.20100000000001", "0.00001"]])
     path, template = desk.folder / "out.xlsx", desk.folder / "template.xlsx"
 
     await desk.spreadsheets.export(Kind.CHANNELS, None, path, FileFormat.XLSX, "zh")
