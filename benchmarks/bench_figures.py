@@ -341,6 +341,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--channels", type=int, default=52_000)
     parser.add_argument("--months", type=int, default=12, help="of ledger, the last one flapping")
+    parser.add_argument("--kind", choices=("sqlite", "postgresql"), help="only this database")
     parser.add_argument("--database", help="an empty database to use; default: two of our own")
     options = parser.parse_args()
     run_benchmark(lambda: bench_all(options))
@@ -352,7 +353,11 @@ def bench_all(options: argparse.Namespace) -> None:
         urls = (
             [options.database]
             if options.database
-            else [url for url, _ in stack.enter_context(own_databases())]
+            else [
+                url
+                for url, _ in stack.enter_context(own_databases())
+                if url.startswith(options.kind or "")
+            ]
         )
         for url in urls:
             asyncio.run(bench(url, options.channels, options.months))

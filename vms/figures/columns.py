@@ -125,7 +125,7 @@ def cut(
     beginnings of those that begin in it. See `vms.figures.cutting.cut_channel` for the rules.
     """
     length = window.length_s
-    channels = np.unique(states.keys)
+    channels = distinct(states.keys)
     state_at, state_to, state = _on_line(states, channels, window)
     place_at, place, place_of = _placed(places, channels, window)
     excluded_at, excluded_to, _ = _on_line(excluded, channels, window)
@@ -133,7 +133,7 @@ def cut(
     slot_starts = np.array([slot.start_s - window.start_s for slot in slots], dtype=np.int64)
     begins = np.arange(len(channels), dtype=np.int64) * length
     grid = (begins[:, None] + slot_starts[None, :]).ravel() if with_hours else begins
-    cuts = np.unique(np.concatenate([state_at, state_to, place_at, excluded_at, excluded_to, grid]))
+    cuts = distinct(np.concatenate([state_at, state_to, place_at, excluded_at, excluded_to, grid]))
     cuts = cuts[cuts < len(channels) * length]
 
     index = np.searchsorted(state_at, cuts, "right") - 1
@@ -194,6 +194,15 @@ def cut(
             hours=hours,
         ),
     )
+
+
+def distinct(values: Ints) -> Ints:
+    """Each once, in order. Meant for runs that are in order already, one behind the other: merging
+    these takes a fraction of the time of `numpy.unique`."""
+    ordered = np.sort(values, kind="stable")
+    is_new = np.ones(len(ordered), np.bool_)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_new]
 
 
 def _on_line(columns: Columns, channels: Ints, window: Window) -> tuple[Ints, Ints, Ints]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vms.errors import InvalidError
-from vms.figures.columns import UNPLACED, Flags, Ints
+from vms.figures.columns import UNPLACED, Flags, Ints, distinct
 from vms.figures.dimensions import KEY_OF, OF_THE_CHANNEL, Dimension, fits
 from vms.figures.folding import Table
 from vms.figures.model import SAMPLE_S, Method, OutageFigures, Seconds, Window
@@ -104,7 +104,7 @@ def summed(
         [np.bincount(group, weights=counted[code], minlength=count) for code in range(len(STATES))]
     ).astype(np.int64)
     # Lines are in order of channel, so a channel's lines in one group are told by their pairs.
-    pairs = np.unique(group * (int(table.channels.max()) + 1) + table.channels)
+    pairs = distinct(group * (int(table.channels.max()) + 1) + table.channels)
     channels = np.bincount(pairs // (int(table.channels.max()) + 1), minlength=count)
     outages = _outages(table, group, count)
     rows: list[Sum] = []
