@@ -17,7 +17,7 @@ from vms.signalling.jobs import JobState
 WEEK_S = 604_800
 """The longest registration there is."""
 
-ITEMS_IN_A_PART = 25
+ITEMS_IN_A_PART = 20
 PICTURE_PERIOD_S = 0.02
 
 

@@ -7,14 +7,14 @@ the way the HTTP API takes.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from itertools import count, islice
+from itertools import islice
 
-import tests.scenarios.month.cameras as devices
 from media.unit import Codec
 from tests.interop import ps_builder
 from tests.scenarios.month.cameras import CameraDevice, chosen
+from tests.scenarios.month.cast import the_cast
 from tests.scenarios.month.desk import Desk
-from tests.scenarios.month.expected import EAST, NORTH, SOUTH, WEST
+from tests.scenarios.month.expected import EAST, NORTH, SOUTH
 from tests.scenarios.month.life import Life
 from tests.support.units import video_units
 from tests.support.waiting import until
@@ -24,6 +24,9 @@ from vms.inventory.model import ChannelPatch, DevicePatch, NewDevice
 
 AT_ONCE = 40
 """Devices that speak at the same moment: fewer than make a storm."""
+
+CATALOGUES_AT_ONCE = 8
+"""They are long, and nobody repeats what finds no room in a socket's buffer."""
 
 PATIENT = DevicePatch(keepalive_interval_s=3600.0, keepalive_misses=100)
 
@@ -71,62 +74,6 @@ class Month:
         self._packs: list[bytes] = []
         self._stack = AsyncExitStack()
 
-    # The cast
-
-    def _make(self) -> None:
-        numbers, address = count(1), self.life.address
-
-        def recorders(
-            group: str, division: str, maker: str, many: int = 1, channels: int = 100
-        ) -> None:
-            is_tcp = group == "lost_connection"
-            self.groups[group] = [
-                devices.recorder(number, channels, division, maker, address, is_tcp=is_tcp)
-                for number in islice(numbers, many)
-            ]
-
-        def cameras(group: str, division: str, maker: str, many: int) -> None:
-            self.groups[group] = [
-                devices.camera(number, division, maker, address) for number in islice(numbers, many)
-            ]
-
-        recorders("steady_north", NORTH, "Acme", 60)
-        recorders("steady_south", SOUTH, "Bolt", 10)
-        recorders("steady_east", EAST, "Acme", 6)
-        cameras("steady_west", WEST, "Acme", 125)
-        recorders("long_silence", NORTH, "Bolt", 3)
-        recorders("grace_passed", SOUTH, "Bolt")
-        recorders("over_the_borders", SOUTH, "Acme", 2)
-        recorders("lost_connection", SOUTH, "Bolt")
-        recorders("visitor", WEST, "Acme", channels=50)
-        recorders("catalogue", WEST, "Bolt")
-        recorders("moved", SOUTH, "Acme", 2)
-        recorders("moved_while_off", WEST, "Bolt")
-        recorders("moved_by_hand", SOUTH, "Acme")
-        recorders("there_and_back", NORTH, "Acme")
-        recorders("late", EAST, "Acme")
-        recorders("taken_off_file", EAST, "Bolt")
-        recorders("back_at_the_kill", NORTH, "Acme")
-        cameras("registration_ran_out", WEST, "Acme", 10)
-        cameras("seen", WEST, "Bolt", 5)
-        recorders("power_cut", WEST, "Acme")
-        recorders("refused", WEST, "Acme")
-        recorders("withdrawn", WEST, "Bolt")
-        recorders("undecided", WEST, "Bolt")
-        recorders("maintained", EAST, "Acme")
-        recorders("under_construction", EAST, "Bolt")
-        recorders("never_came", WEST, "", channels=10)
-
-    def fates(self) -> dict[tuple[str, str], str]:
-        """The group of `expected` by device and channel ID."""
-        found: dict[tuple[str, str], str] = {}
-        for group, members in self.groups.items():
-            for device in members:
-                for number, camera in enumerate(device.cameras, 1):
-                    fate = _of_catalogue(number) if group == "catalogue" else group
-                    found[device.device_id, camera.channel_id] = fate
-        return found
-
     # Steps
 
     async def _ask(self, group: str, reason: Reason, start_s: int, end_s: int) -> Exclusion:
@@ -138,9 +85,10 @@ class Month:
         self,
         members: Iterable[CameraDevice],
         do: Callable[[CameraDevice], Awaitable[None]],
+        at_once: int = AT_ONCE,
     ) -> None:
         waiting = iter(members)
-        while crowd := list(islice(waiting, AT_ONCE)):
+        while crowd := list(islice(waiting, at_once)):
             await asyncio.gather(*(do(device) for device in crowd))
 
     async def _arrive(self, device: CameraDevice) -> None:
@@ -224,7 +172,7 @@ class Month:
             [(pictures[0].data, True)] * 50, [], video=ps_builder.H264, audio=ps_builder.G711A
         )
         async with self._stack:
-            self._make()
+            self.groups = the_cast(self.life.address)
             await self._first_days()
             await self._first_third()
             await self._second_third()
@@ -249,7 +197,7 @@ class Month:
         later = {"visitor", "late", "under_construction", "never_came"}
         for group, members in groups.items():
             if group not in later:
-                await self._each(members, self._arrive)
+                await self._each(members, self._arrive, CATALOGUES_AT_ONCE)
         twelve_hours = DevicePatch(keepalive_interval_s=3600.0, keepalive_misses=12)
         await inventory.patch_device(grace.device_id, twelve_hours)
         six_hourly = [at(0) + hours * 3_600 for hours in range(6, 79, 6)]
@@ -474,14 +422,3 @@ class Month:
         await heard(at(20, 10, 40, 10), at(20, 10, 59, 10))
         await life.until(at(20, 11))
         await visitor.register(0)
-
-
-def _of_catalogue(number: int) -> str:
-    """The channels of the recorder to which its catalogue makes the difference, from 1 to 100."""
-    if number <= 10:
-        return "switched_off"
-    if number <= 30:
-        return "off_for_a_day"
-    if number == 31:
-        return "lost_video"
-    return "removed_channel" if number == 100 else "beside_them"

@@ -14,6 +14,7 @@ import pytest
 
 from tests.scenarios.month import expected
 from tests.scenarios.month.asking import Fleet, query, sum_of, sums
+from tests.scenarios.month.cast import fates_of
 from tests.scenarios.month.desk import moment
 from tests.scenarios.month.expected import FATES, MONTH_S, MONTH_STARTS_S, Sum
 from tests.scenarios.month.life import Life, steer
@@ -189,7 +190,7 @@ async def test_a_month_of_ten_thousand_cameras_to_the_second(
         month = Month(life)
         await month.live()
         record_property("seconds it took to live the month", round(perf_counter() - begun, 1))
-        fates = month.fates()
+        fates = fates_of(month.groups)
         assert len(fates) == 10_000
         assert await ledger_seconds(database_url, fates) == ledger_expected()
 
