@@ -115,7 +115,7 @@ class Upkeep:
         days: list[Window] = []
         if ends.start_s > begins.start_s:
             days = windows(Window(begins.start_s, ends.start_s), Every.DAY, self._zone)
-        stored = set(await self._store.rolled_days(begins.start_s, ends.end_s))
+        stored = set(await self._store.rolled_days(0, ends.end_s))
         known = {(day.start_s, day.end_s) for day in days}
         for start_s, end_s in stored - known:
             await self._store.drop_days(start_s, end_s)

@@ -1,0 +1,131 @@
+"""What the figures do by themselves: store finished days, put months away, look at themselves."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest_asyncio
+
+from tests.support.books import books_of
+from tests.vms.figures.town import DAY_S, END, FIRST_DAY, HOUR_S, NORTH, Town
+from vms.figures.dimensions import Dimension
+from vms.figures.exclusion_model import Reason, Scope
+from vms.figures.exclusions import Asked
+from vms.figures.model import Every, RateRow, Window
+from vms.figures.upkeep import UpkeepPolicy
+from vms.inventory.model import SubjectKind
+from vms.persistence.database import Database
+from vms.persistence.exclusion_store import SqlExclusionStore
+
+START_S = int(FIRST_DAY.timestamp())
+DAYS = [(START_S + number * DAY_S, START_S + (number + 1) * DAY_S) for number in range(3)]
+
+
+@pytest_asyncio.fixture
+async def town(database: Database) -> AsyncGenerator[Town]:
+    town = Town(database, UpkeepPolicy(keep_raw_months=1))
+    await town.live()
+    yield town
+    await town.inventory.stop()
+
+
+async def stored(town: Town) -> list[tuple[int, int]]:
+    return list(await town.books.store.rolled_days(0, 2**40))
+
+
+async def rates(town: Town) -> list[RateRow]:
+    return list(await town.books.rates(FIRST_DAY, END, Dimension.CHANNEL, every=Every.DAY))
+
+
+async def test_a_day_is_stored_when_a_life_mark_lies_behind_its_end(town: Town) -> None:
+    await town.books.upkeep.make_days()
+    assert await stored(town) == DAYS
+
+    town.clock.advance(DAY_S - 11)
+    await town.inventory.pass_time()
+    assert await town.books.upkeep.make_days() == 0
+    town.clock.advance(2)
+    assert await town.books.upkeep.make_days() == 0
+    await town.inventory.pass_time()
+    assert await town.books.upkeep.make_days() == 1
+
+
+async def test_days_of_another_time_zone_are_made_anew(town: Town, database: Database) -> None:
+    await town.books.upkeep.make_days()
+    moved = books_of(
+        town.books.store,
+        SqlExclusionStore(database),
+        town.inventory,
+        town.clock,
+        zone=ZoneInfo("Asia/Kolkata"),
+    )
+
+    await moved.upkeep.make_days()
+
+    # 2 h 30 min later than in Shanghai; the first one began before anything was on file
+    begins_s = START_S + 5 * HOUR_S // 2
+    assert [start_s for start_s, _ in await stored(town)] == [begins_s, begins_s + DAY_S]
+
+
+async def test_a_day_that_was_counted_before_a_decision_is_not_stored_after_it(
+    town: Town,
+) -> None:
+    exclusions = town.books.exclusions
+    window = Window(*DAYS[1])
+    scope = Scope(device_ids=(NORTH,))
+    asked = await exclusions.request(Asked(Reason.MOVE, "1", "", window, scope), "li")
+
+    # when both happen at once, in whatever order
+    counting = asyncio.create_task(town.books.upkeep.make_day(window))
+    await asyncio.sleep(0)
+    await exclusions.approve(asked.exclusion_id, "wang", "", is_only_admin=False)
+    await counting
+    await town.books.upkeep.make_days()
+
+    [_, row, _] = await town.books.rates(FIRST_DAY, END, every=Every.DAY)
+    assert row.seconds.excluded_s == 2 * DAY_S
+
+
+async def test_the_self_check_finds_a_day_that_is_not_what_the_ledger_says(town: Town) -> None:
+    store, upkeep = town.books.store, town.books.upkeep
+    await upkeep.make_days()
+    before = await rates(town)
+    first, second, third = [
+        day async for day in store.days([start_s for start_s, _ in DAYS], with_hours=True)
+    ]
+
+    # given a day with the figures of another, and one that cannot be read
+    await store.save_day(replace(first, summary=second.summary))
+    await store.save_day(replace(third, summary=b"nothing"))
+
+    checks = [await upkeep.check() for _ in range(3)]
+
+    assert [check.ok for check in checks] == [False, True, False]
+    assert str(DAYS[0][0]) in checks[0].breaches[0]
+    assert await stored(town) == [DAYS[1]]
+    assert await upkeep.make_days() == 2
+    assert await rates(town) == before
+    assert (await upkeep.check()).ok
+
+
+async def test_months_that_are_put_away_change_no_figure(town: Town) -> None:
+    store, upkeep = town.books.store, town.books.upkeep
+    assert await upkeep.put_away() == 0
+    before = await rates(town)
+
+    # when April and May are over but for a day
+    for _ in range(60):
+        town.clock.advance(DAY_S)
+        town.inventory.keepalive(NORTH, "127.0.0.9", 5060)
+        await town.inventory.pass_time()
+    town.clock.advance(5)
+    await town.inventory.pass_time()
+
+    assert await upkeep.put_away() > 0
+    assert await upkeep.put_away() == 0
+    assert await store.archived_until(SubjectKind.CHANNEL) is not None
+    assert await rates(town) == before
+    assert (await upkeep.check()).ok
+    await upkeep.make_days()
+    assert await rates(town) == before
