@@ -92,6 +92,16 @@ class Site(BaseModel):
         "of their IDs (`sip.redirects`).",
         examples=[{"340203": "sip:34020300002000000001@192.0.2.20:5060"}],
     )
+    online_target: float = Field(description="The online rate to be reached.", examples=[0.9])
+    coverage_limit: float = Field(
+        description="Under this coverage a rate is no evidence.", examples=[0.95]
+    )
+    cut_off_day: int = Field(
+        description="When this day of a month begins, the month that is reported ends; 1: the "
+        "calendar's month.",
+        examples=[25],
+    )
+    report_level: int = Field(description="Digits of a civil code that make a region.")
     warnings: list[SiteWarning]
 
 
@@ -172,5 +182,9 @@ async def get_site(request: Request, server: TheServer, caller: Reader) -> Site:
         require_digest=site.require_digest,
         has_shared_password=site.has_shared_password,
         redirects=dict(site.redirects),
+        online_target=site.online_target,
+        coverage_limit=site.coverage_limit,
+        cut_off_day=site.cut_off_day,
+        report_level=site.report_level,
         warnings=[SiteWarning(code=code, text=WARNINGS[code][language]) for code in site.warnings],
     )

@@ -485,6 +485,10 @@ class Server:
             has_shared_password=sip.shared_password is not None,
             warnings=list(self._warnings()),
             redirects=dict(sip.redirects),
+            online_target=self.settings.figures.online_target,
+            coverage_limit=self.settings.figures.coverage_limit,
+            cut_off_day=self.settings.reports.cut_off_day,
+            report_level=self.settings.reports.level,
         )
 
     async def readiness(self) -> Mapping[str, str]:

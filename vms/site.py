@@ -30,6 +30,10 @@ class Site:
     warnings: Sequence[str]
     redirects: Mapping[str, str] = field(default_factory=dict[str, str])
     """SIP URI by the first digits of the device IDs that are sent there."""
+    online_target: float = 0.9
+    coverage_limit: float = 0.95
+    cut_off_day: int = 25
+    report_level: int = 6
 
 
 def addresses_of(bound: str, advertised: Iterable[str]) -> list[str]:

@@ -127,6 +127,8 @@ async def test_where_devices_are_sent_on_to_is_told(viewer: httpx.AsyncClient) -
     site = (await viewer.get("/api/v1/site")).json()
 
     assert site["redirects"] == {"340203": "sip:34020300002000000001@192.0.2.20:5060"}
+    assert (site["online_target"], site["coverage_limit"]) == (0.9, 0.95)
+    assert (site["cut_off_day"], site["report_level"]) == (25, 6)
 
 
 async def test_the_figures_tell_what_the_signalling_counted(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ export interface ServerEvents {
   anomaly_found: Schemas['AnomalyFound']
   device_changed: Schemas['DeviceChanged']
   job_progress: Schemas['JobProgress']
+  outage_began: Schemas['OutageBegan']
+  outage_changed: Schemas['OutageChanged']
+  outage_ended: Schemas['OutageEnded']
   /** Something was missed: read again. */
   resync: Record<string, never>
 }
@@ -45,6 +48,9 @@ const NAMES: readonly EventName[] = [
   'anomaly_found',
   'device_changed',
   'job_progress',
+  'outage_began',
+  'outage_changed',
+  'outage_ended',
   'resync',
 ]
 

@@ -5588,12 +5588,6 @@ export interface components {
          */
         Kind: "devices" | "channels" | "groups" | "divisions";
         /**
-         * Language
-         * @description Of a report.
-         * @enum {string}
-         */
-        Language: "zh" | "en";
-        /**
          * Ledger
          * @description The intervals that overlap the window, in order.
          */
@@ -7995,6 +7989,29 @@ export interface components {
             redirects: {
                 [key: string]: string;
             };
+            /**
+             * Online Target
+             * @description The online rate to be reached.
+             * @example 0.9
+             */
+            online_target: number;
+            /**
+             * Coverage Limit
+             * @description Under this coverage a rate is no evidence.
+             * @example 0.95
+             */
+            coverage_limit: number;
+            /**
+             * Cut Off Day
+             * @description When this day of a month begins, the month that is reported ends; 1: the calendar's month.
+             * @example 25
+             */
+            cut_off_day: number;
+            /**
+             * Report Level
+             * @description Digits of a civil code that make a region.
+             */
+            report_level: number;
             /** Warnings */
             warnings: components["schemas"]["SiteWarning"][];
         };
@@ -15207,7 +15224,7 @@ export interface operations {
             query?: {
                 format?: components["schemas"]["FileKind"];
                 /** @description Of the words in it. */
-                language?: components["schemas"]["Language"];
+                language?: "zh" | "en";
             };
             header?: never;
             path: {

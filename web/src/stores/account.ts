@@ -3,7 +3,7 @@ import { computed, ref } from 'vue'
 import { api, ApiError, take, type Me } from '@/api/client'
 
 export type Standing = 'unknown' | 'signed-out' | 'signed-in'
-export type Action = 'read' | 'watch' | 'control' | 'configure' | 'administer' | 'audit'
+export type Action = 'read' | 'watch' | 'control' | 'configure' | 'administer' | 'audit' | 'report'
 
 /** Who sits in front of the page. The session itself is a cookie that scripts cannot read. */
 export const useAccount = defineStore('account', () => {
