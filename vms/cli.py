@@ -1,4 +1,7 @@
-"""The commands. Settings are read here, once; nothing below reads them again."""
+"""The commands. Settings are read here, once; nothing below reads them again.
+
+What a command needs is imported when it runs: an account is added without loading codecs.
+"""
 
 import gc
 import json
@@ -7,30 +10,22 @@ import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.app import openapi_document
 from config.settings import LoadedSettings, Settings, SettingsError, load
 from vms.accounts.model import Actor, Role
-from vms.accounts.service import Accounts
-from vms.cli_report import Order, report_online_rate
-from vms.cli_sheets import Door, export_sheet, import_sheet
 from vms.clock import SystemClock
 from vms.console import fail, run, until_signal
-from vms.demonstration import demonstrate
-from vms.diagnosis.pcap import NoCaptureError, read
-from vms.diagnosis.replay import Replay
-from vms.doctor import findings
-from vms.figures.dimensions import Dimension
 from vms.logs import set_up_logs
-from vms.persistence.account_store import SqlAccountStore
-from vms.persistence.database import Database, current_revision, upgrade
-from vms.serving import running
 from vms.simulator.command import simulate_cameras
 from vms.site import Language
 from vms.spreadsheets.columns import Kind
+
+if TYPE_CHECKING:
+    from vms.accounts.service import Accounts
+    from vms.figures.dimensions import Dimension
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,6 +85,8 @@ def demo(
 ) -> None:
     """The server in a scratch folder, with simulated cameras, some of them faulty."""
     set_up_logs("warning")
+    from vms.demonstration import demonstrate
+
     run(demonstrate(cameras, http_port))
 
 
@@ -99,6 +96,8 @@ app.command(name="simulate")(simulate_cameras)
 @app.command()
 def doctor(config: ConfigFile = None, settings: SettingsList = None) -> None:
     """Check ports, addresses, buffers, disk, database and codecs; each finding with its remedy."""
+    from vms.doctor import findings
+
     loaded = _load(config, settings)
     is_well = True
     for finding in run(findings(loaded.settings)):
@@ -119,6 +118,9 @@ def replay(
     ] = None,
 ) -> None:
     """Feed a capture to the real cores; print its messages and what they change."""
+    from vms.diagnosis.pcap import NoCaptureError, read
+    from vms.diagnosis.replay import Replay
+
     host, _, port = (server or "").rpartition(":")
     if server is not None and not (host and port.isascii() and port.isdigit()):
         fail(f"--server {server}: write it as HOST:PORT")
@@ -133,6 +135,8 @@ def replay(
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
+    from api.app import openapi_document
+
     typer.echo(json.dumps(openapi_document(), ensure_ascii=False, indent=2))
 
 
@@ -153,6 +157,8 @@ def import_(
 
     On the database of a server that stands still, or through one that runs (--server).
     """
+    from vms.cli_sheets import Door, import_sheet
+
     door = None if server is None else Door(server, authority)
     import_sheet(
         _load(config, settings).settings,
@@ -175,6 +181,8 @@ def export(
     settings: SettingsList = None,
 ) -> None:
     """Write what is on file as a spreadsheet, IDs as text; an import of it changes nothing."""
+    from vms.cli_sheets import Door, export_sheet
+
     door = None if server is None else Door(server, authority)
     export_sheet(_load(config, settings).settings, kind, file, language=language, door=door)
 
@@ -195,6 +203,8 @@ def report_online_rate_(
     settings: SettingsList = None,
 ) -> None:
     """Online rates of whole days, from the database; a server may run beside it."""
+    from vms.cli_report import Order, report_online_rate
+
     order = Order(first.date(), after.date(), _dimensions(group_by), out, language)
     report_online_rate(_load(config, settings).settings, order)
 
@@ -209,7 +219,7 @@ def user_add(
     """Add a user; the password is asked for, or read from standard input."""
     password = _ask_password()
 
-    async def work(accounts: Accounts) -> None:
+    async def work(accounts: "Accounts") -> None:
         await accounts.add_user(username, password, role, BY_COMMAND)
 
     _with_accounts(_load(config, settings).settings, work)
@@ -221,7 +231,7 @@ def user_passwd(username: str, config: ConfigFile = None, settings: SettingsList
     """Set a user's password; what was signed in with the old one ends."""
     password = _ask_password()
 
-    async def work(accounts: Accounts) -> None:
+    async def work(accounts: "Accounts") -> None:
         await accounts.set_password(username, password, BY_COMMAND)
 
     _with_accounts(_load(config, settings).settings, work)
@@ -232,7 +242,7 @@ def user_passwd(username: str, config: ConfigFile = None, settings: SettingsList
 def user_list(config: ConfigFile = None, settings: SettingsList = None) -> None:
     """List users and roles."""
 
-    async def work(accounts: Accounts) -> None:
+    async def work(accounts: "Accounts") -> None:
         for user in await accounts.users():
             typer.echo(f"{user.username}\t{user.role.value}")
 
@@ -249,7 +259,7 @@ def key_add(
 ) -> None:
     """Make an API key and print it; it is shown this once."""
 
-    async def work(accounts: Accounts) -> None:
+    async def work(accounts: "Accounts") -> None:
         made = await accounts.add_key(name, await accounts.user(owner), role, BY_COMMAND)
         typer.echo(made.text)
 
@@ -260,7 +270,7 @@ def key_add(
 def key_revoke(key_id: str, config: ConfigFile = None, settings: SettingsList = None) -> None:
     """Make an API key worthless at once."""
 
-    async def work(accounts: Accounts) -> None:
+    async def work(accounts: "Accounts") -> None:
         await accounts.revoke_key(key_id, BY_COMMAND)
 
     _with_accounts(_load(config, settings).settings, work)
@@ -270,6 +280,8 @@ def key_revoke(key_id: str, config: ConfigFile = None, settings: SettingsList = 
 @db_app.command("upgrade")
 def db_upgrade(config: ConfigFile = None, settings: SettingsList = None) -> None:
     """Bring the schema up to date; `vms serve` does it by itself."""
+    from vms.persistence.database import upgrade
+
     url = _load(config, settings).settings.database.url
     run(upgrade(url))
     typer.echo(_revisions(url))
@@ -296,6 +308,8 @@ def config_check(config: ConfigFile = None, settings: SettingsList = None) -> No
 
 
 async def _serve(settings: Settings) -> None:
+    from vms.serving import running
+
     folder = Path(settings.storage.root).parent
     # What a city has on file stays: looking through it for garbage, again and again, would stop
     # everything for most of a second each time.
@@ -311,13 +325,19 @@ async def _serve(settings: Settings) -> None:
 
 
 def _revisions(url: str) -> str:
+    from vms.persistence.database import current_revision
+
     current, newest = run(current_revision(url))
     return f"{current or 'no schema yet'} (newest: {newest})"
 
 
 def _with_accounts(
-    settings: Settings, work: Callable[[Accounts], Coroutine[None, None, None]]
+    settings: Settings, work: Callable[["Accounts"], Coroutine[None, None, None]]
 ) -> None:
+    from vms.accounts.service import Accounts
+    from vms.persistence.account_store import SqlAccountStore
+    from vms.persistence.database import Database
+
     async def opened() -> None:
         async with Database.open(settings.database.url) as database:
             await work(Accounts(SqlAccountStore(database), SystemClock()))
@@ -338,8 +358,10 @@ def _load(config: Path | None, settings: list[str] | None) -> LoadedSettings:
         fail("\n".join(error.problems))
 
 
-def _dimensions(text: str) -> tuple[Dimension, ...]:
+def _dimensions(text: str) -> "tuple[Dimension, ...]":
     """Ends the process with a sentence for one that there is not."""
+    from vms.figures.dimensions import Dimension
+
     try:
         return tuple(Dimension(name.strip()) for name in text.split(","))
     except ValueError:

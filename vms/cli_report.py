@@ -24,9 +24,9 @@ from vms.inventory.inventory import Inventory
 from vms.inventory.policy import InventoryPolicy
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
-from vms.reports import document, workbook
 from vms.reports.composing import LEVELS, STAGES
 from vms.reports.periods import Period
+from vms.reports.service import FileKind, drawn
 from vms.reports.wording import Wording, hours, percent
 from vms.site import Language
 
@@ -108,8 +108,8 @@ async def _write_circular(
 
     circular = await books.composer.compose(period, level, told)
     words = Wording(order.language, zone)
-    draw = workbook.bytes_of if file.suffix.lower() == ".xlsx" else document.bytes_of
-    await asyncio.to_thread(file.write_bytes, draw(circular, words))
+    kind = FileKind(file.suffix.lower().removeprefix("."))
+    await asyncio.to_thread(file.write_bytes, drawn(circular, words, kind))
     typer.echo(f"{file}: SHA-256 of its inputs {circular.proof.inputs_sha256}")
 
 

@@ -12,7 +12,6 @@ import structlog
 
 from vms.clock import Clock
 from vms.errors import ConflictError, InvalidError, NotFoundError, UnavailableError, VmsError
-from vms.reports import document, workbook
 from vms.reports.composing import LEVELS, STAGES, Composer
 from vms.reports.model import Circular, figures_sha256, freeze, thaw
 from vms.reports.periods import Period, latest_month, month_of
@@ -74,6 +73,18 @@ class Verification:
         """Both hashes are those it was frozen with."""
         kept = self.report.inputs_sha256, self.report.figures_sha256
         return kept == (self.inputs_sha256, self.figures_sha256)
+
+
+def drawn(circular: Circular, words: Wording, kind: FileKind) -> bytes:
+    """The file. Takes seconds: call it in a thread."""
+    # Fonts and pictures take a second and 30 MiB to load; few servers ever draw.
+    if kind is FileKind.XLSX:
+        from vms.reports import workbook  # noqa: PLC0415
+
+        return workbook.bytes_of(circular, words)
+    from vms.reports import document  # noqa: PLC0415
+
+    return document.bytes_of(circular, words)
 
 
 class Reports:
@@ -185,9 +196,8 @@ class Reports:
         """The frozen figures as a file: the same bytes each time. Raises as `circular`."""
         circular = await self.circular(report_id)
         words = Wording(language, self.zone)
-        draw = workbook.bytes_of if kind is FileKind.XLSX else document.bytes_of
         async with self._drawing:
-            return await asyncio.to_thread(draw, circular, words)
+            return await asyncio.to_thread(drawn, circular, words, kind)
 
     async def verify(self, report_id: str) -> Verification:
         """Make it again from what is on file now and compare; changes nothing."""
