@@ -348,9 +348,7 @@ class Registrar:
                 return
             del self._stored[oldest]
 
-    def _note(
-        self, asked: Asked, cause: Cause, result: str, *, is_known: bool = False
-    ) -> None:
+    def _note(self, asked: Asked, cause: Cause, result: str, *, is_known: bool = False) -> None:
         """`is_known`: refused, but it knows the password, so it is no scanner."""
         self._count(result)
         flow, uri = asked.flow, readable(asked.uri)
