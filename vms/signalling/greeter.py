@@ -18,6 +18,10 @@ log = structlog.get_logger(__name__)
 GREETED_AT_ONCE = 32
 """After a storm of registrations the rest waits its turn."""
 
+GREETED_PER_S = 150
+"""Greeting has no hurry, and each costs a millisecond or two: so many a second leave most of the
+processor to those that are there. As many as `CROWD` that come together do not wait."""
+
 GREETING_DELAY_S = 1.0
 """After the event: the 200 reaches the device first, and its road is on file."""
 
@@ -33,6 +37,20 @@ CROWD = 200
 
 SUBSCRIPTION_CAPACITY = 120_000
 """Every device of a full node may come online at once, twice."""
+
+
+class Pace:
+    """So many at once, and after them `per_s` a second."""
+
+    def __init__(self, per_s: float, at_once: int) -> None:
+        self._gap_s = 1 / per_s
+        self._ahead_s = at_once / per_s
+        self._next_at = float("-inf")
+
+    def wait_s(self, now: float) -> float:
+        """How long the next one has to wait; it counts as begun then."""
+        self._next_at = max(self._next_at, now - self._ahead_s) + self._gap_s
+        return max(0.0, self._next_at - now)
 
 
 class Greeter:
@@ -56,6 +74,7 @@ class Greeter:
         self._calm = calm
         self._greeted: dict[str, float] = {}
         self._patience_s: dict[str, float] = {}
+        self._pace = Pace(GREETED_PER_S, CROWD)
         self._waiting: asyncio.Queue[tuple[float, str]] = asyncio.Queue(SUBSCRIPTION_CAPACITY)
 
     def started_anew(self, device_id: DeviceId) -> None:
@@ -96,6 +115,7 @@ class Greeter:
         while True:
             due, device_id = await self._waiting.get()
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
+            await asyncio.sleep(self._pace.wait_s(self._clock.monotonic()))
             await self._calm()
             try:
                 await self._greet(DeviceId(device_id))

@@ -9,6 +9,7 @@ from tests.support.sip_peer import SipPeer
 from tests.support.waiting import until
 from tests.vms.signalling.stage import DEVICE, alarm, catalogue, channel_id, registered, stage
 from vms.server import Server
+from vms.signalling.greeter import Pace
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +113,11 @@ async def test_no_date_is_sent_to_devices_whose_clock_somebody_else_sets(tmp_pat
 
         assert answer.status == 200
         assert "Date" not in answer
+
+
+def test_a_few_do_not_wait_and_the_rest_of_a_storm_goes_one_by_one() -> None:
+    pace = Pace(per_s=4, at_once=2)
+
+    assert [pace.wait_s(100.0) for _ in range(5)] == [0.0, 0.0, 0.25, 0.5, 0.75]
+    assert pace.wait_s(100.5) == 0.5
+    assert [pace.wait_s(200.0) for _ in range(3)] == [0.0, 0.0, 0.25]
