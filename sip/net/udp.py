@@ -24,7 +24,7 @@ DATAGRAMS_PER_WAKE: Final = 64
 PUT_ASIDE_PER_WAKE: Final = 512
 """So many that are only put aside cost no more."""
 
-TICK_S: Final = 0.008
+TICK_S: Final = 0.016
 """Between two looks at a busy socket; a peer waits 500 ms before it repeats (T1)."""
 
 BUSY_GAP_S: Final = 0.002

@@ -332,11 +332,13 @@ class Inventory(Governance, Notices, Measurements, Placing):
 
     def _last_heard(self, record: Record) -> LastHeard:
         presence, moment = record.presence, self._ledger_clock.moment
-        keepalive_at = presence.keepalive_at
+        keepalive_at, heard_at = presence.keepalive_at, moment(presence.heard_at)
+        if keepalive_at == presence.heard_at:  # nearly always
+            return LastHeard(record.device.key, heard_at, heard_at)
         return LastHeard(
             record.device.key,
             record.device.last_keepalive_at if keepalive_at is None else moment(keepalive_at),
-            moment(presence.heard_at),
+            heard_at,
         )
 
     def _has_news(self, record: Record, now: float) -> bool:

@@ -7,6 +7,7 @@ become tuples and go to the driver as they are.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, cast
 
 from sqlalchemy import JSON, Dialect
@@ -93,6 +94,14 @@ class Bulk:
             if said not in written:
                 written[said] = encode(values[place])
             values[place] = written[said]
+        instant, stored = None, None
         for place, convert in self._converters:
-            values[place] = convert(values[place])
+            value = values[place]
+            if isinstance(value, datetime):
+                # Times of one row are often one and the same.
+                if value is not instant:
+                    instant, stored = value, convert(value)
+                values[place] = stored
+            else:
+                values[place] = convert(value)
         return tuple(values)
