@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from sys import intern
 
 from vms.gb28181.ids import DeviceId
 
@@ -127,7 +128,7 @@ class RegistrationHistory:
             at=at,
             since=last.since if last is not None and repeats else at,
             count=count,
-            asked_for=asked_for,
+            asked_for=intern(asked_for),  # all of a city ask for the same one
             names_us=names_us,
             accepted_at=at if cause is Cause.ACCEPTED else accepted_at,
         )
