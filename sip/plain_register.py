@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from sip.message import REASONS, Flow
+from sip.plain import PORT
 from sip.timers import LIMIT_S
 
 MAX_PLAIN_BYTES: Final = 2_048
@@ -30,13 +31,13 @@ MAX_PLAIN_BYTES: Final = 2_048
 MAX_MARKS: Final = 32_768
 """Answers kept of one half of the memory; then the older half gives way early."""
 
-_URI: Final = rb"<sip:([0-9]{1,20})@[\w.\-]{1,64}(?::[1-5]?[0-9]{1,4})?>"
+_URI: Final = rb"<sip:([0-9]{1,20})@[\w.\-]{1,64}" + PORT + rb">"
 _NAME: Final = rb"(?:\"[\w ]{1,32}\" )?"
 _TEXT: Final = rb"[!-~](?:[ -~]{0,%d}[!-~])?"
 
 _PLAIN: Final = re.compile(
     rb"REGISTER (sip:[\w.@:\-]{1,128}) SIP/2\.0\r\n"
-    rb"Via: (SIP/2\.0/UDP [0-9.]{7,15}(?::[1-5]?[0-9]{1,4})?)"
+    rb"Via: (SIP/2\.0/UDP [0-9.]{7,15}" + PORT + rb")"
     rb"(;rport;branch=z9hG4bK[\w.\-]{1,128}|;branch=z9hG4bK[\w.\-]{1,128};rport)\r\n"
     rb"(From: " + _NAME + _URI + rb";tag=[\w.\-]{1,128}\r\n"
     rb"To: " + _NAME + _URI + rb")\r\n"

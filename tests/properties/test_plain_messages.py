@@ -47,6 +47,8 @@ vias = st.sampled_from(
         b"SIP/2.0/UDP 192.168.1.64;branch=1",
         b"SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1, SIP/2.0/UDP 192.0.2.8;branch=z9hG4bK2",
         b"SIP/2.0/UDP 192.168.1.64:70000;branch=z9hG4bK1",
+        b"SIP/2.0/UDP 192.168.1.64:65535;branch=z9hG4bK1",
+        b"SIP/2.0/UDP 192.168.1.64:0;branch=z9hG4bK1",
     ]
 )
 people = st.sampled_from(

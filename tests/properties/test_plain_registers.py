@@ -51,6 +51,8 @@ values = {
             b"SIP/2.0/TCP 192.168.1.64;rport;branch=z9hG4bK1",
             b"SIP/2.0/UDP 192.0.2.9;rport;branch=z9hG4bK1, SIP/2.0/UDP 192.0.2.8;branch=z9hG4bK2",
             b"SIP/2.0/UDP 192.168.1.64:70000;rport;branch=z9hG4bK1",
+            b"SIP/2.0/UDP 192.168.1.64:65535;rport;branch=z9hG4bK1",
+            b"SIP/2.0/UDP 192.168.1.64:0;rport;branch=z9hG4bK1",
         ]
     ),
     b"From": st.sampled_from(

@@ -64,6 +64,10 @@ def asked_of_request(request: Request, flow: Flow, device_id: DeviceId) -> Asked
 
 def asked_of_plain(register: PlainRegister, device_id: DeviceId) -> Asked:
     """The same for one of the usual shape."""
+
+    def size_of(said: Said) -> int:
+        return register.size_of(said.status, said.reason, said.headers)
+
     return Asked(
         register.flow,
         device_id,
@@ -77,5 +81,5 @@ def asked_of_plain(register: PlainRegister, device_id: DeviceId) -> Asked:
         register.user_agent or "",
         edition_of(register.version),
         register.received_bytes,
-        lambda said: register.size_of(*said),
+        size_of,
     )
