@@ -29,13 +29,17 @@ MAX_PLAIN_BYTES: Final = 16_384
 MAX_MARKS: Final = 65_536
 """Kept of one half of the memory; then the older half gives way early."""
 
-PORT: Final = rb"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+PORT: Final = (
+    rb"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}"
+    rb"|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+)
 """What may follow a host, as `sip.uri.parse_port` reads it."""
 
 _PLAIN: Final = re.compile(
     rb"MESSAGE sip:[\w.@:\-]{1,128} SIP/2\.0\r\n"
-    rb"Via: (SIP/2\.0/(?:UDP|TCP) ([0-9.]{7,15})" + PORT + rb""
-    rb"((?:;rport)?;branch=z9hG4bK[\w.\-]{1,128}(?:;rport)?))\r\n"
+    rb"Via: (SIP/2\.0/(?:UDP|TCP) ([0-9.]{7,15})"
+    + PORT
+    + rb"((?:;rport)?;branch=z9hG4bK[\w.\-]{1,128}(?:;rport)?))\r\n"
     rb"(Max-Forwards: [1-9][0-9]?\r\n)?"
     rb"(From: (?:\"[\w ]{1,32}\" )?<sip:([0-9]{1,20})@[\w.\-]{1,64}" + PORT + rb">"
     rb";tag=[\w.\-]{1,128}\r\n"
