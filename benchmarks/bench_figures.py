@@ -16,6 +16,8 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -50,6 +52,13 @@ from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
 from vms.persistence.exclusion_store import SqlExclusionStore
 from vms.persistence.figure_store import SqlFigureStore
+from vms.persistence.outage_store import SqlOutageStore
+from vms.reports.composing import Composer
+from vms.reports.facts import SiteFacts
+from vms.reports.model import freeze
+from vms.reports.periods import Period
+from vms.reports.service import FileKind, drawn
+from vms.reports.wording import Wording
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 END = datetime(2026, 4, 1, tzinfo=SHANGHAI)
@@ -63,7 +72,7 @@ ONLINE_S, OFFLINE_S = 26_000, 784
 
 OUTAGE_S = 3_600
 PER_DEVICE = 100
-CHUNK = 1_000
+CHUNK = 200_000
 COLUMNS = ("kind", "subject_key", "start_s", "end_s", "state", "cause")
 REPEATS = 3
 PATIENCE_S = 10.0
@@ -115,22 +124,26 @@ def channels(count: int) -> Iterator[tuple[Device, list[Channel]]]:
         )
 
 
-def ledger_of(key: int, months: int) -> Iterator[Row]:
-    """A channel's intervals; what is open at the end is online."""
-    at_s = int(beginning(months).timestamp())
+def ledger_of(count: int, months: int) -> Iterator[Row]:
+    """The intervals of all channels, about in the order in which they end, as a server writes them;
+    what is open at the end is online."""
+    keys = range(1, count + 1)
+    began_s = dict.fromkeys(keys, int(beginning(months).timestamp()))
     for month in range(months, 1, -1):
-        offline_s = int(beginning(month).timestamp()) + (key * 977) % (27 * 86_400)
-        yield interval(key, at_s, offline_s, is_online=True)
-        yield interval(key, offline_s, offline_s + OUTAGE_S, is_online=False)
-        at_s = offline_s + OUTAGE_S
-    month_s = int(MONTH.timestamp())
+        month_s = int(beginning(month).timestamp())
+        for key in keys:
+            offline_s = month_s + (key * 977) % (27 * 86_400)
+            yield interval(key, began_s[key], offline_s, is_online=True)
+            began_s[key] = offline_s + OUTAGE_S
+            yield interval(key, offline_s, began_s[key], is_online=False)
     for number in range(FLAPS // 2):
-        offline_s = month_s + number * (ONLINE_S + OFFLINE_S) + ONLINE_S
-        if number or at_s < offline_s:
-            yield interval(key, at_s, offline_s, is_online=True)
-        yield interval(key, offline_s, offline_s + OFFLINE_S, is_online=False)
-        at_s = offline_s + OFFLINE_S
-    yield interval(key, at_s, None, is_online=True)
+        offline_s = int(MONTH.timestamp()) + number * (ONLINE_S + OFFLINE_S) + ONLINE_S
+        for key in keys:
+            yield interval(key, began_s[key], offline_s, is_online=True)
+            began_s[key] = offline_s + OFFLINE_S
+            yield interval(key, offline_s, began_s[key], is_online=False)
+    for key in keys:
+        yield interval(key, began_s[key], None, is_online=True)
 
 
 def interval(key: int, start_s: int, end_s: int | None, *, is_online: bool) -> Row:
@@ -153,9 +166,8 @@ async def fill(url: str, count: int, months: int) -> int:
         await store.life_mark(int(END.timestamp()))
     rows = 0
     async with _ledger_writer(url) as write:
-        for first in range(1, count + 1, CHUNK):
-            keys = range(first, min(first + CHUNK, count + 1))
-            chunk = [row for key in keys for row in ledger_of(key, months)]
+        ledger = ledger_of(count, months)
+        while chunk := list(islice(ledger, CHUNK)):
             await write(chunk)
             rows += len(chunk)
     return rows
@@ -250,6 +262,16 @@ async def bench(url: str, count: int, months: int) -> None:
         )
         await watch.time("all other days", upkeep.make_days, lambda made: f"{made} days", once=True)
         await ask_everything(watch, figures, upkeep, count)
+        facts = SiteFacts(
+            store,
+            kept,
+            upkeep.check,
+            SqlOutageStore(database),
+            lambda outage: (outage.cause, outage.cause),
+            inventory.channel,
+            SHANGHAI,
+        )
+        await report(watch, Composer(figures, facts, Targets(), SHANGHAI.key, ""), count)
         await watch.time(
             "old months put away", upkeep.put_away, lambda parts: f"{parts} parts", once=True
         )
@@ -300,6 +322,29 @@ async def ask_everything(watch: Stopwatch, figures: Figures, upkeep: Upkeep, cou
         END - timedelta(hours=12), END - timedelta(hours=1), {}, (Dimension.DIVISION_6,)
     )
     await watch.time("11 hours from the ledger itself", lambda: asked(figures, raw), len_of)
+
+
+async def report(watch: Stopwatch, composer: Composer, count: int) -> None:
+    """A month as a circular: composed, frozen, drawn."""
+    period = Period(MONTH.date(), END.date(), SHANGHAI)
+    circular = await watch.time(
+        "a month as a circular",
+        lambda: composer.compose(period, 6),
+        lambda made: f"{len(made.cameras)} cameras",
+    )
+    check_equal("cameras in the circular", len(circular.cameras), count)
+    await watch.time(
+        "the circular frozen",
+        lambda: asyncio.to_thread(freeze, circular),
+        lambda frozen: f"{len(frozen) / 1e6:.1f} MB",
+    )
+    words = Wording("zh", SHANGHAI)
+    for kind in FileKind:
+        await watch.time(
+            f"the circular as {kind}",
+            partial(asyncio.to_thread, drawn, circular, words, kind),
+            lambda file: f"{len(file) / 1e6:.1f} MB",
+        )
 
 
 async def asked(figures: Figures, query: RateQuery) -> list[RateRow]:

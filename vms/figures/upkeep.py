@@ -69,6 +69,7 @@ class Upkeep:
         self._policy = policy
         self._pieces = Pieces(store, exclusions, zone)
         self._looked_at = 0
+        self._began_s: int | None = None
         self._next_check = 0.0
 
     async def run(self) -> None:
@@ -106,7 +107,7 @@ class Upkeep:
     async def _missing(self) -> list[Window]:
         """Finished days of the site's calendar that are not stored, in order; stored ones of
         another calendar go."""
-        earliest_s = await self._store.earliest_s()
+        earliest_s = await self._earliest_s()
         final_s = self._inventory.final_until()
         if earliest_s is None or earliest_s >= final_s:
             return []
@@ -120,6 +121,12 @@ class Upkeep:
         for start_s, end_s in stored - known:
             await self._store.drop_days(start_s, end_s)
         return [day for day in days if (day.start_s, day.end_s) not in stored]
+
+    async def _earliest_s(self) -> int | None:
+        """When the ledger begins: found once, because nothing is written before it later."""
+        if self._began_s is None:
+            self._began_s = await self._store.earliest_s()
+        return self._began_s
 
     async def put_away(self, *, pause_s: float = 0.0) -> int:
         """Pack the ledger of months that are old enough; returns how many parts were made."""
@@ -148,7 +155,7 @@ class Upkeep:
         raise AssertionError("counting does not end")
 
     async def _old_months(self) -> list[Window]:
-        earliest_s = await self._store.earliest_s()
+        earliest_s = await self._earliest_s()
         if earliest_s is None:
             return []
         border = month_of(self._inventory.final_until(), self._zone)
