@@ -1,5 +1,7 @@
 """503 without a transaction: put together from lines of the request, or not at all."""
 
+from functools import partial
+
 import pytest
 
 from sip.message import Address, Flow
@@ -111,10 +113,13 @@ async def test_what_finds_no_room_is_counted_and_large_ones_take_more_of_it(
     waiting = closed_lobby()
     proof = REGISTER.replace(b"Expires", b"Authorization: Digest x\r\nExpires")
 
+    def found_no_room(kind: str) -> bool:
+        return waiting.given_up[kind] == 1
+
     for request, kind in ((REGISTER, "without"), (proof, "with")):
         for number in range(3):
             assert waiting.takes(request.replace(b"CSeq: 1", b"CSeq: %d" % number), FLOW)
-        await until(lambda kind=kind: waiting.given_up[kind] == 1)
+        await until(partial(found_no_room, kind))
 
     assert len(waiting) == 4
     assert waiting.given_up == {"with": 1, "without": 1}
