@@ -16,6 +16,7 @@ declare module 'vue-router' {
 export const areas = [
   { name: 'live', path: '/live' },
   { name: 'devices', path: '/devices' },
+  { name: 'inventory', path: '/inventory' },
   { name: 'figures', path: '/figures' },
 ] as const
 
@@ -49,6 +50,14 @@ export function createOurRouter(): Router {
         props: true,
         meta: { title: 'devices' },
       },
+      {
+        path: '/inventory/:tab(channels|groups|sheets|governance)',
+        name: 'inventory',
+        component: () => import('@/views/Inventory.vue'),
+        props: true,
+        meta: { title: 'inventory' },
+      },
+      { path: '/inventory', redirect: '/inventory/channels' },
       {
         path: '/figures',
         name: 'figures',

@@ -25,7 +25,7 @@ export function useFreshness(
   const client = useQueryClient()
   let timer: ReturnType<typeof setTimeout> | undefined
   useNews().hear(names, (event) => {
-    if (!isOurs(event)) return
+    if (!isOurs('device_id' in event ? event : {})) return
     timer ??= setTimeout(() => {
       timer = undefined
       for (const queryKey of keys) void client.invalidateQueries({ queryKey: [...queryKey] })

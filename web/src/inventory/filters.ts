@@ -61,10 +61,8 @@ export function withFilter<Name extends FilterName>(
   name: Name,
   value: Filters[Name] | null,
 ): Filters {
-  const next = { ...filters }
-  if (value === null || value === undefined) delete next[name]
-  else next[name] = value
-  return next
+  const others = Object.entries(filters).filter(([other]) => other !== name)
+  return Object.fromEntries(value === null || value === undefined ? others : [...others, [name, value]])
 }
 
 /** Filters as they stand in an address. */

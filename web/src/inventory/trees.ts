@@ -5,7 +5,7 @@ export type Division = Schemas['Division']
 export type ReportedGroup = Schemas['Group']
 
 /** A node as the tree components take it. */
-export interface TreeItem {
+export type TreeItem = {
   key: string
   label: string
   channels: number
