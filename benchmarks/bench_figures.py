@@ -16,7 +16,6 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
@@ -339,12 +338,16 @@ async def report(watch: Stopwatch, composer: Composer, count: int) -> None:
         lambda frozen: f"{len(frozen) / 1e6:.1f} MB",
     )
     words = Wording("zh", SHANGHAI)
-    for kind in FileKind:
-        await watch.time(
+
+    async def file(kind: FileKind) -> bytes:
+        return await watch.time(
             f"the circular as {kind}",
-            partial(asyncio.to_thread, drawn, circular, words, kind),
-            lambda file: f"{len(file) / 1e6:.1f} MB",
+            lambda: asyncio.to_thread(drawn, circular, words, kind),
+            lambda made: f"{len(made) / 1e6:.1f} MB",
         )
+
+    for kind in FileKind:
+        await file(kind)
 
 
 async def asked(figures: Figures, query: RateQuery) -> list[RateRow]:
