@@ -1,5 +1,6 @@
 """`FigureStore` in SQL: the ledger and placements in columns, finished days, the archive."""
 
+import asyncio
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -24,7 +25,7 @@ from vms.inventory.placement import Place
 from vms.persistence import ledger_archive as archive
 from vms.persistence import placement_log, presence_log
 from vms.persistence.changes import insert_into
-from vms.persistence.database import Database
+from vms.persistence.database import READERS, Database
 from vms.persistence.figure_tables import placements, rollup_days
 from vms.persistence.ledger_archive import NONE, Table
 from vms.persistence.tables import channels, ledger
@@ -33,6 +34,10 @@ ROWS_AT_ONCE = 20_000
 """Rows fetched in one go: each go is a message to another thread, or to the server, and back."""
 
 KEYS_AT_ONCE = 500
+
+SCANS_AT_ONCE = READERS // 2
+"""Walks over the ledger. Each holds its connection until its last part was taken, and whoever takes
+it asks for placements meanwhile: with all connections held, everybody would wait for everybody."""
 
 _STATE_NUMBERS = {state.value: number for number, state in enumerate(STATES)}
 _CAUSE_NUMBERS = {cause.value: number for number, cause in enumerate(CAUSES)}
@@ -44,12 +49,13 @@ class SqlFigureStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
 
     async def states(
         self, start_s: int, end_s: int, channel_keys: Sequence[int] | None = None
     ) -> AsyncIterator[Spans]:
         """Ledger intervals of channels that overlap the window, raw and archived, in parts."""
-        async with self._database.reading(one_moment=True) as connection:
+        async with self._scans, self._database.reading(one_moment=True) as connection:
             archived = await archive.overlapping(
                 connection, SubjectKind.CHANNEL, start_s, end_s, channel_keys
             )

@@ -1,5 +1,6 @@
 """Figures of a little town over three days: what they say, and that stored days change nothing."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 
@@ -261,3 +262,10 @@ async def test_nonsense_is_refused(town: Town) -> None:
         )
     with pytest.raises(NotFoundError):
         await figures.intervals(NORTH, "1", FIRST_DAY, END)
+
+
+async def test_as_many_as_like_may_ask_at_once(town: Town) -> None:
+    query = RateQuery(FIRST_DAY, END, group_by=(Dimension.CHANNEL,))
+    alone = await town.books.figures.online_rate(query)
+    asked = (town.books.figures.online_rate(query) for _ in range(12))
+    assert await asyncio.gather(*asked) == [alone] * 12
