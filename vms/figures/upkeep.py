@@ -11,11 +11,11 @@ import numpy as np
 import structlog
 
 from vms.clock import Clock
-from vms.errors import ConflictError, UnavailableError
+from vms.errors import VmsError
 from vms.figures import archive, rollup
 from vms.figures.borders import day_of, month_of, windows
 from vms.figures.columns import Piece
-from vms.figures.exclusion_model import ExclusionStore
+from vms.figures.exclusion_model import DAY_S, ExclusionStore
 from vms.figures.freshness import Freshness
 from vms.figures.model import Every, SelfCheck, Window
 from vms.figures.packing import DamagedError
@@ -36,8 +36,14 @@ CHECK_PERIOD_S = 300.0
 CHECKED_S = 3600
 """The latest stretch of the ledger that is added up each time."""
 
+MOST_DAYS = 4_000
+"""So many of the latest are stored: ten years and more. A clock that began in 1970 and was set
+right leaves a ledger of twenty thousand."""
+
 MOST_BREACHES = 20
 """So many are told."""
+
+FAILED = "the figures could not be looked after: a fault of this server; see its log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ class Upkeep:
         self._next_check = 0.0
 
     async def run(self) -> None:
-        """Until cancelled; what the database refuses is tried again in the next round."""
+        """Until cancelled; what fails is tried again in the next round. Whatever is wrong with the
+        figures, cameras are watched on."""
         while True:
             try:
                 if self._clock.monotonic() >= self._next_check:
@@ -81,8 +88,11 @@ class Upkeep:
                     await self.check()
                 await self.make_days(pause_s=PAUSE_S)
                 await self.put_away(pause_s=PAUSE_S)
-            except (UnavailableError, ConflictError) as error:
+            except VmsError as error:
                 log.warning("the upkeep of the figures waits", reason=error.message)
+            except Exception:
+                log.exception("the upkeep of the figures failed by our own fault")
+                self.self_check = SelfCheck(self._clock.wall(), breaches=(FAILED,))
             await asyncio.sleep(ROUND_S)
 
     async def make_days(self, *, pause_s: float = 0.0) -> int:
@@ -111,15 +121,15 @@ class Upkeep:
         final_s = self._inventory.final_until()
         if earliest_s is None or earliest_s >= final_s:
             return []
-        begins = day_of(earliest_s, self._zone)
+        begins = day_of(max(earliest_s, final_s - MOST_DAYS * DAY_S), self._zone)
         ends = day_of(final_s, self._zone)
         days: list[Window] = []
         if ends.start_s > begins.start_s:
             days = windows(Window(begins.start_s, ends.start_s), Every.DAY, self._zone)
         stored = set(await self._store.rolled_days(0, ends.end_s))
-        known = {(day.start_s, day.end_s) for day in days}
-        for start_s, end_s in stored - known:
-            await self._store.drop_days(start_s, end_s)
+        for start_s, end_s in stored:
+            if day_of(start_s, self._zone) != Window(start_s, end_s):
+                await self._store.drop_days(start_s, end_s)
         return [day for day in days if (day.start_s, day.end_s) not in stored]
 
     async def _earliest_s(self) -> int | None:

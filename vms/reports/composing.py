@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vms.errors import InvalidError
 from vms.figures.dimensions import Dimension
 from vms.figures.model import Every, RateQuery, RateRow, Targets, Verdict
 from vms.reports.model import (
@@ -89,11 +90,16 @@ class Composer:
     ) -> Circular:
         """The circular of a period that is over. `level` is one of `LEVELS`.
 
-        Raises `UnavailableError` when the database cannot serve.
+        Raises `InvalidError` where the ledger does not reach its end, `UnavailableError` when the
+        database cannot serve.
         """
         by = LEVELS[level]
         on_stage("total")
-        total = _whole(await self._rates(period))
+        whole = await self._rates(period)
+        # Ledger time goes its own way when the wall clock is set.
+        if any(row.window.end_s < period.end_s for row in whole):
+            raise InvalidError("the ledger does not reach the end of the period", field="to")
+        total = _whole(whole)
         previous = _whole(await self._rates(period.before))
         on_stage("regions")
         now = await self._rates(period, by)

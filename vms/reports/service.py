@@ -27,6 +27,12 @@ LOOK_S = 60.0
 MOST_WAITING = 4
 """Circulars that may be under way or wait; they are made one after the other."""
 
+TRY_AGAIN_S = 3600.0
+"""A month that could not be made by itself is tried again so much later: each try stays on file."""
+
+SCHEDULE = "schedule"
+"""Who asked for what is made by itself."""
+
 STOPPED = "the server was stopped"
 
 
@@ -109,6 +115,7 @@ class Reports:
         self._progress: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._months: set[str] = set()
+        self._not_before = 0.0
         self._turn = asyncio.Lock()
         self._drawing = asyncio.Semaphore(1)
 
@@ -123,11 +130,16 @@ class Reports:
             await self._store.save(replace(report, status=Status.FAILED, problem=STOPPED))
 
     async def run(self) -> None:
-        """Freeze each month when its time has come; until cancelled."""
+        """Freeze each month when its time has come; until cancelled. What fails is tried again:
+        whatever is wrong with a report, cameras are watched on."""
         while True:
             if self._policy.automatic:
-                with suppress(UnavailableError):
+                try:
                     await self.make_due()
+                except VmsError as error:
+                    log.warning("the report of the month waits", reason=error.message)
+                except Exception:
+                    log.exception("the report of the month failed by our own fault")
             await asyncio.sleep(LOOK_S)
 
     async def close(self) -> None:
@@ -140,7 +152,12 @@ class Reports:
             await self.start()
 
     async def make_due(self) -> Report | None:
-        """The circular of the last month that is over, if nobody made it; None: nothing is due."""
+        """The circular of the last month that is over, if nobody made it; None: nothing is due.
+
+        Raises as `make_month`.
+        """
+        if self._clock.monotonic() < self._not_before:
+            return None
         settled = self._clock.wall() - self._policy.freeze_after
         month = latest_month(settled, self._policy.cut_off_day, self.zone)
         if month in self._months or await self._store.frozen_month(month) is not None:
@@ -148,7 +165,7 @@ class Reports:
         period = month_of(month, self._policy.cut_off_day, self.zone)
         if not await self._composer.has_figures(period):
             return None
-        return await self.make_month(month, None, "schedule")
+        return await self.make_month(month, None, SCHEDULE)
 
     async def make_month(self, month: str, level: int | None, requested_by: str) -> Report:
         """Begin the circular of a month.
@@ -156,12 +173,14 @@ class Reports:
         Raises `InvalidError` where it is not over, `ConflictError` where it is frozen or under way.
         """
         period = month_of(month, self._policy.cut_off_day, self.zone)
+        # Before as well: it may be frozen while the database is asked.
+        is_begun = month in self._months
         kept = await self._store.frozen_month(month)
         if kept is not None:
             raise ConflictError(
                 f"{month} is frozen since {kept.frozen_at:%Y-%m-%d}: report {kept.report_id}"
             )
-        if month in self._months:
+        if is_begun or month in self._months:
             raise ConflictError(f"the report of {month} is being made")
         return await self._begin(period, month, level, requested_by)
 
@@ -278,6 +297,8 @@ class Reports:
             await self._fail(report, "a fault of this server; see its log")
 
     async def _fail(self, report: Report, problem: str) -> None:
+        if report.requested_by == SCHEDULE:
+            self._not_before = self._clock.monotonic() + TRY_AGAIN_S
         with suppress(UnavailableError):
             await self._store.save(replace(report, status=Status.FAILED, problem=problem))
 

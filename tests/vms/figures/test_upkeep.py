@@ -3,19 +3,25 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest_asyncio
 
-from tests.support.books import books_of
-from tests.vms.figures.town import DAY_S, END, FIRST_DAY, HOUR_S, NORTH, Town
+from tests.support.books import books_in, books_of
+from tests.support.clock import FakeClock
+from tests.vms.figures.town import CAMERAS, DAY_S, END, FIRST_DAY, HOUR_S, NORTH, Town
+from vms.events import EventBus
 from vms.figures.dimensions import Dimension
 from vms.figures.exclusion_model import Reason, Scope
 from vms.figures.exclusions import Asked
 from vms.figures.model import Every, RateRow, Window
 from vms.figures.upkeep import UpkeepPolicy
-from vms.inventory.model import SubjectKind
+from vms.inventory.inventory import Inventory
+from vms.inventory.model import ChannelPatch, NewDevice, SubjectKind
+from vms.inventory.policy import InventoryPolicy
 from vms.persistence.database import Database
+from vms.persistence.device_store import SqlDeviceStore
 from vms.persistence.exclusion_store import SqlExclusionStore
 
 START_S = int(FIRST_DAY.timestamp())
@@ -129,3 +135,29 @@ async def test_months_that_are_put_away_change_no_figure(town: Town) -> None:
     assert (await upkeep.check()).ok
     await upkeep.make_days()
     assert await rates(town) == before
+
+
+async def test_a_ledger_that_began_in_1970_is_looked_after_from_its_latest_day_on(
+    database: Database,
+) -> None:
+    early = FakeClock(datetime(1970, 1, 2, tzinfo=UTC))
+    before = Inventory(SqlDeviceStore(database), early, EventBus(), InventoryPolicy())
+    await before.start()
+    await before.add_device(NewDevice(NORTH))
+    await before.add_channel(NORTH, CAMERAS[0], ChannelPatch())
+    await before.stop()
+    clock = FakeClock(FIRST_DAY + timedelta(hours=1))
+    inventory = Inventory(SqlDeviceStore(database), clock, EventBus(), InventoryPolicy())
+    await inventory.start()
+    books = books_in(database, inventory, clock)
+
+    work = asyncio.create_task(books.upkeep.run())
+    latest = START_S - DAY_S, START_S
+    while latest not in await books.store.rolled_days(0, 2**40):
+        assert not work.done()
+        await asyncio.sleep(0)
+
+    assert books.upkeep.self_check.ok
+    work.cancel()
+    await asyncio.wait([work])
+    await inventory.stop()

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from tests.support.clock import FakeClock
 from tests.support.databases import sqlite_url
+from tests.support.waiting import until
 from vms.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from vms.figures.dimensions import Dimension
 from vms.figures.model import (
@@ -45,13 +46,20 @@ class Town:
     offline_s: dict[date, int] = field(default_factory=dict[date, int])
     held: asyncio.Event | None = None
     broken: bool = False
+    reaches_s: int = 2**40
+    fault: Exception | None = None
+    asked: int = 0
 
     async def online_rate(self, query: RateQuery) -> Sequence[RateRow]:
+        self.asked += 1
         if self.held is not None:
             await self.held.wait()
+        if self.fault is not None:
+            raise self.fault
         if self.broken:
             raise UnavailableError("the database is away")
-        start_s, end_s = int(query.start.timestamp()), int(query.end.timestamp())
+        start_s = int(query.start.timestamp())
+        end_s = min(int(query.end.timestamp()), self.reaches_s)
         if query.every is Every.DAY:
             cuts = range(start_s, end_s, DAY_S)
             return [self._row("all", 20, Window(at_s, at_s + DAY_S), 0) for at_s in cuts]
@@ -296,3 +304,41 @@ async def test_a_frozen_report_is_had_as_a_file_and_an_unknown_one_is_not(office
     assert (book[:2], paper[:5]) == (b"PK", b"%PDF-")
     with pytest.raises(NotFoundError):
         await office.reports.file("none", FileKind.PDF, "en")
+
+
+@pytest.mark.parametrize("fault", [InvalidError("it has not begun"), RuntimeError("our own")])
+async def test_what_is_wrong_with_a_report_ends_nothing_else(
+    office: Office, fault: Exception
+) -> None:
+    office.town.fault = fault
+    work = asyncio.create_task(office.reports.run())
+    await until(lambda: office.town.asked > 0)
+    await asyncio.sleep(0)
+
+    assert not work.done()
+    work.cancel()
+    await asyncio.wait([work])
+
+
+async def test_a_month_that_cannot_be_made_by_itself_is_tried_again_an_hour_later(
+    office: Office,
+) -> None:
+    due = await office.reports.make_due()
+    assert due is not None
+    office.town.broken = True
+    assert (await office.made(due)).status is Status.FAILED
+    office.town.broken = False
+
+    assert await office.reports.make_due() is None
+    office.clock.advance(3600)
+    again = await office.reports.make_due()
+    assert again is not None
+    assert (await office.made(again)).status is Status.FROZEN
+
+
+async def test_nothing_is_frozen_that_the_ledger_does_not_reach(office: Office) -> None:
+    office.town.reaches_s = int(NOVEMBER_ENDS.timestamp()) - 1
+    failed = await office.made(await office.reports.make_month("2026-11", None, "admin"))
+
+    assert failed.status is Status.FAILED
+    assert "does not reach" in failed.problem
