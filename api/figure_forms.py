@@ -1,6 +1,7 @@
 """How figures are asked for and shown: filters by every dimension, rows as JSON and as CSV."""
 
 import csv
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from io import StringIO
@@ -300,6 +301,14 @@ def csv_of(rows: Iterable[RateRow]) -> bytes:
         fields = _fields(row)
         writer.writerow([_cell(fields[name]) for name in COLUMNS])
     return stream.getvalue().encode("utf-8-sig")
+
+
+def as_json(items: Iterable[BaseModel], **said: float) -> Response:
+    """`{"items": [...]}`, and what else is to be said, as an answer. Of tens of thousands it takes
+    seconds: call it in a thread, where one after the other is made, so that others have a turn."""
+    head = "".join(f"{json.dumps(name)}:{json.dumps(value)}," for name, value in said.items())
+    body = ",".join(item.model_dump_json() for item in items)
+    return Response(f'{{{head}"items":[{body}]}}', media_type="application/json")
 
 
 def as_csv(rows: Iterable[RateRow]) -> Response:

@@ -22,6 +22,7 @@ from api.figure_forms import (
     Units,
     WindowQuery,
     as_csv,
+    as_json,
     moment,
     rate_of,
     seconds_of,
@@ -33,6 +34,7 @@ from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath
 from vms.errors import InvalidError
 from vms.figures.dimensions import Dimension
 from vms.figures.model import Every, HeatBy, RateQuery, WorstBy
+from vms.figures.model import HeatCell as Cell
 from vms.inventory.model import Cause, State
 
 router = APIRouter(tags=["figures"])
@@ -187,13 +189,13 @@ async def get_online_rate(
     server: TheServer,
     caller: Reader,
     wanted: Annotated[OnlineRateFilter, Query()],
-) -> OnlineRates | Response:
+) -> Response:
     """A window that reaches into the future ends now. Rows by key, then by interval."""
     _ = caller
     rows = await server.figures.online_rate(wanted.query())
     if wants_csv(request, wanted.format):
         return await asyncio.to_thread(as_csv, rows)
-    return OnlineRates(items=[rate_of(row) for row in rows])
+    return await asyncio.to_thread(as_json, map(rate_of, rows))
 
 
 @router.get(
@@ -282,33 +284,33 @@ async def get_worst(
     "/metrics/heat",
     operation_id="getHeat",
     summary="When it was offline",
+    response_model=HeatMap,
     responses=PROBLEMS,
 )
 async def get_heat(
     server: TheServer, caller: Reader, wanted: Annotated[HeatFilter, Query()]
-) -> HeatMap:
+) -> Response:
     """Seconds by hour of the site's clock, and by weekday or day."""
     _ = caller
     cells = await server.figures.heat(wanted.selection(), wanted.by)
-    return HeatMap(
-        items=[
-            HeatCell.model_validate(
-                {"line": cell.line, "hour": cell.hour, **seconds_of(cell.seconds)}
-            )
-            for cell in cells
-        ]
-    )
+    return await asyncio.to_thread(as_json, map(_cell_of, cells))
+
+
+def _cell_of(cell: Cell) -> HeatCell:
+    said = {"line": cell.line, "hour": cell.hour, **seconds_of(cell.seconds)}
+    return HeatCell.model_validate(said)
 
 
 @router.get(
     "/metrics/under-the-line",
     operation_id="getUnderTheLine",
     summary="Who is under the target, and for how long",
+    response_model=Units,
     responses=PROBLEMS,
 )
 async def get_under_the_line(
     server: TheServer, caller: Reader, wanted: Annotated[LineFilter, Query()]
-) -> Units:
+) -> Response:
     """By the latest interval that could be judged. Intervals without enough evidence neither count
     nor break a row."""
     _ = caller
@@ -318,7 +320,7 @@ async def get_under_the_line(
     )
     target = server.figures.targets.online_rate if wanted.target is None else wanted.target
     found = await server.figures.under_the_line(query, target, wanted.least_periods)
-    return Units(target=target, items=[unit_of(unit) for unit in found])
+    return await asyncio.to_thread(as_json, map(unit_of, found), target=target)
 
 
 @router.get(

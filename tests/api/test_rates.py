@@ -10,6 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.figure_forms import OnlineRates, Units
+from api.metrics import HeatMap
 from tests.api.house import CAMERA, GATE, SECOND, House, client_of
 from vms.accounts.model import Role
 from vms.inventory.model import ReportedChannel
@@ -254,3 +256,16 @@ async def test_an_exclusion_without_sense_is_refused(
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
     assert (await operator.get("/api/v1/exclusions")).json()["items"] == []
+
+
+async def test_what_lists_tell_is_what_their_schemas_promise(
+    viewer: httpx.AsyncClient, lived: House
+) -> None:
+    for path, schema in (
+        ("online-rate", OnlineRates),
+        ("heat", HeatMap),
+        ("under-the-line", Units),
+    ):
+        answer = await viewer.get(f"{API}/{path}", params=window(lived))
+        assert answer.headers["content-type"] == "application/json"
+        schema.model_validate_json(answer.content, strict=True)

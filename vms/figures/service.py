@@ -80,7 +80,7 @@ class Figures:
         async for table in self._tables(window, query.every, self._only(query)):
             sums += await asyncio.to_thread(_rows_of, table, keys, query)
             check_rows(len(sums))
-        sums.sort(key=lambda row: row.keys)
+        await asyncio.to_thread(sums.sort, key=_keys_of)
         return await self._named(sums, query.group_by)
 
     async def worst(
@@ -91,9 +91,7 @@ class Figures:
         rows = await self.online_rate(
             RateQuery(query.start, query.end, query.filters, group_by, Every.WHOLE)
         )
-        found = [(_badness(row, by), row) for row in rows]
-        found.sort(key=lambda pair: (-pair[0], pair[1].key, pair[1].key2 or ""))
-        return [row for badness, row in found[:limit] if badness > 0]
+        return await asyncio.to_thread(_worst_of, rows, by, limit)
 
     async def under_the_line(
         self, query: RateQuery, target: float | None = None, least_periods: int = 1
@@ -102,21 +100,7 @@ class Figures:
         row; those for longest first."""
         line = self.targets if target is None else Targets(target, self.targets.coverage)
         rows = await self.online_rate(query)
-        by_key: dict[tuple[str, str | None], list[RateRow]] = {}
-        for row in rows:
-            if row.seconds.verdict(line) is not Verdict.INSUFFICIENT_EVIDENCE:
-                by_key.setdefault((row.key, row.key2), []).append(row)
-        found: list[UnderTheLine] = []
-        for judged in by_key.values():
-            periods = 0
-            for row in reversed(judged):
-                if row.seconds.verdict(line) is Verdict.MET:
-                    break
-                periods += 1
-            if periods >= max(least_periods, 1):
-                found.append(UnderTheLine(judged[-1], periods))
-        found.sort(key=lambda each: (-each.periods, each.latest.online_rate or 0, each.latest.key))
-        return found
+        return await asyncio.to_thread(_under, rows, line, least_periods)
 
     async def heat(self, query: Selection, by: HeatBy) -> list[HeatCell]:
         """Seconds by hour of the day, and by weekday or day; by line, then hour."""
@@ -125,7 +109,7 @@ class Figures:
         heat = HeatMap(by, self.zone)
         async for piece in self._pieces.of(window, with_hours=True, only=self._only(query)):
             await asyncio.to_thread(heat.take, piece, keys, query.filters)
-        return heat.cells()
+        return await asyncio.to_thread(heat.cells)
 
     def rates_now(self, levels: int = 2) -> list[DivisionNow]:
         """The top levels of the tree of divisions as they are now, from memory; the largest
@@ -270,6 +254,34 @@ class Figures:
 
 def _rows_of(table: Table, keys: Keys, query: RateQuery) -> list[Sum]:
     return summed(filtered(table, keys, query.filters), keys, query.group_by, query.method)
+
+
+def _keys_of(row: Sum) -> tuple[str, ...]:
+    return row.keys
+
+
+def _worst_of(rows: Sequence[RateRow], by: WorstBy, limit: int) -> list[RateRow]:
+    found = [(_badness(row, by), row) for row in rows]
+    found.sort(key=lambda pair: (-pair[0], pair[1].key, pair[1].key2 or ""))
+    return [row for badness, row in found[:limit] if badness > 0]
+
+
+def _under(rows: Sequence[RateRow], line: Targets, least_periods: int) -> list[UnderTheLine]:
+    by_key: dict[tuple[str, str | None], list[RateRow]] = {}
+    for row in rows:
+        if row.seconds.verdict(line) is not Verdict.INSUFFICIENT_EVIDENCE:
+            by_key.setdefault((row.key, row.key2), []).append(row)
+    found: list[UnderTheLine] = []
+    for judged in by_key.values():
+        periods = 0
+        for row in reversed(judged):
+            if row.seconds.verdict(line) is Verdict.MET:
+                break
+            periods += 1
+        if periods >= max(least_periods, 1):
+            found.append(UnderTheLine(judged[-1], periods))
+    found.sort(key=lambda each: (-each.periods, each.latest.online_rate or 0, each.latest.key))
+    return found
 
 
 def _badness(row: RateRow, by: WorstBy) -> int:
