@@ -21,6 +21,7 @@ export function useFreshness(
   keys: readonly (readonly string[])[],
   names: readonly EventName[],
   isOurs: (event: { device_id?: string }) => boolean = () => true,
+  gatherMs = GATHER_MS,
 ): void {
   const client = useQueryClient()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -29,7 +30,7 @@ export function useFreshness(
     timer ??= setTimeout(() => {
       timer = undefined
       for (const queryKey of keys) void client.invalidateQueries({ queryKey: [...queryKey] })
-    }, GATHER_MS)
+    }, gatherMs)
   })
   onScopeDispose(() => clearTimeout(timer))
 }

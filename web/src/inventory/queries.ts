@@ -13,6 +13,9 @@ export type AnomalyKind = Schemas['AnomalyKind']
 const PER_PAGE = 200
 const KEYS_PER_PAGE = 1000
 const SLOW_MS = 30_000
+/** A walk over everything on file is not done again for each of many events. */
+const GATHER_MS = 5_000
+const anyDevice = (): boolean => true
 /** What is counted by channels, and so is out of date once some of them changed. */
 const OF_CHANNELS = ['channels', 'channel', 'device', 'divisions', 'own-groups', 'groups', 'anomalies', 'completeness']
 
@@ -36,7 +39,7 @@ export function useChannelPages(filters: Ref<Filters>) {
   useNews().hear(['channel_state_changed'], (event) => {
     states.value = new Map(states.value).set(keyOf(event), statusOf(event.state))
   })
-  useFreshness([['channels', 'all']], ['catalog_changed', 'device_removed', 'resync'])
+  useFreshness([['channels', 'all']], ['catalog_changed', 'device_removed', 'resync'], anyDevice, GATHER_MS)
   const query = useInfiniteQuery({
     queryKey: ['channels', 'all', filters],
     initialPageParam: null as string | null,
@@ -158,7 +161,7 @@ export function useCompleteness(dimension: Ref<Dimension>, isWanted?: Ref<boolea
 
 /** How often each kind of oddity occurs. */
 export function useAnomalyCounts() {
-  useFreshness([['anomalies']], ['anomaly_found', 'catalog_changed', 'resync'])
+  useFreshness([['anomalies']], ['anomaly_found', 'catalog_changed', 'resync'], anyDevice, GATHER_MS)
   return useQuery({
     queryKey: ['anomalies', 'counts'],
     queryFn: ({ signal }) => take(api.GET('/api/v1/anomalies/counts', { signal })),
