@@ -1,6 +1,6 @@
 """What devices report of themselves: committed before it returns, then told."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -30,6 +30,19 @@ from vms.inventory.vigilance import Vigilance
 
 class Reports(Vigilance):
     """Descriptions, catalogues, alarms."""
+
+    def reported_by(self, device_id: str) -> Callable[[str], ReportedChannel | None]:
+        """What a device on file reported of a channel, by its ID; None where it has none.
+
+        Raises `NotFoundError` for a device that is not on file.
+        """
+        channels = self._record(device_id).channels
+
+        def reported(channel_id: str) -> ReportedChannel | None:
+            channel = channels.get(channel_id)
+            return None if channel is None else channel.reported
+
+        return reported
 
     async def set_device_info(
         self, device_id: str, name: str, manufacturer: str, model: str, firmware: str
@@ -165,7 +178,7 @@ class Reports(Vigilance):
                 thrifty = thrifty_item(item, record.device.device_id)
                 diff.saved.append(self._fresh_channel(record.device, thrifty))
                 continue
-            if item != known.reported:
+            if item is not known.reported and item != known.reported:
                 reported = thrifty_item(item, record.device.device_id)
                 diff.keep(replace(known, reported=reported, absent_syncs=0), known)
             elif known.absent_syncs:

@@ -42,7 +42,7 @@ class QuickCatalogue:
         if self._flows.of(device_id) != flow or not self._pending.awaits(device_id, "Catalog", sn):
             return False
         try:
-            decoded = decode(body)
+            decoded = decode(body, self._inventory.reported_by(device_id))
         except ProtocolError:
             return False
         part = decoded.message

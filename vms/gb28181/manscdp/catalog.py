@@ -33,6 +33,12 @@ class CatalogItem:
     is_on: bool = True
     status_text: str = ""
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    mark: int | None = field(default=None, init=False, repr=False, compare=False)
+    """Of the text it was read from (`again`). A copy that says something else has none."""
+
+    def bear(self, mark: int | None) -> None:
+        """Remember the text it was read from; for whoever made it, before anybody else has it."""
+        object.__setattr__(self, "mark", mark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import cast
 
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import DeviceId
+from vms.gb28181.manscdp.again import Known, read_again
 from vms.gb28181.manscdp.command import Command
 from vms.gb28181.manscdp.document import Document, read_document
 from vms.gb28181.manscdp.editions import nearest
@@ -45,12 +46,18 @@ class Decoded:
     tolerances: tuple[Tolerance, ...] = ()
 
 
-def decode(body: bytes) -> Decoded:
+def decode(body: bytes, known: Known | None = None) -> Decoded:
     """Read a MANSCDP body; raises `ProtocolError`, whatever the bytes.
 
     Element order is free, unknown elements are ignored, a message of no known (root, CmdType) or
-    sub-command is `Unknown`. Items of lists are read one by one.
+    sub-command is `Unknown`. Items of lists are read one by one. With `known`, a part of a
+    catalogue that names nothing new may be made of the items that are on file.
     """
+    if known is not None:
+        notes: set[Tolerance] = set()
+        part = read_again(body, known, notes)
+        if part is not None:
+            return Decoded(part, tuple(sorted(notes)))
     # One body in a hundred is no keepalive: the bulk is told apart without an XML parser.
     keepalive = EXACT_KEEPALIVE.match(body)
     if keepalive:

@@ -81,6 +81,8 @@ class Document:
     leaves: dict[str, str] = field(default_factory=dict[str, str])
     info: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     items: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    marks: list[int] = field(default_factory=list[int])
+    """Of the items (`again`), where all are of the usual shape; else none."""
     notes: set[Tolerance] = field(default_factory=set[Tolerance])
     element: ET.Element | None = None
     """The root as the parser has it; None where no repair helped, or where none was asked yet."""
@@ -116,7 +118,7 @@ def read_document(body: bytes) -> Document:
 
     usual = read_usual(text, _LEAF_TAGS)
     if usual is not None:
-        document.root, document.leaves, document.items = usual
+        document.root, document.leaves, document.items, document.marks = usual
         document.text = text
         return document
 

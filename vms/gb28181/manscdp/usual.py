@@ -8,6 +8,9 @@ such a body the parser and `document` would make the same. Everything else is le
 
 import re
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from vms.gb28181.manscdp.again import mark_of
 
 _GAP = r"[ \t\r\n]*+"
 # LONGEST_TEXT of `node` is the end here too: what is longer has to be cut.
@@ -26,7 +29,16 @@ _LEAF = re.compile(r"<([A-Za-z]++)>([^<\r\n]*+)</")
 Leaves = dict[str, str]
 
 
-def read_usual(text: str, tags: AbstractSet[str]) -> tuple[str, Leaves, list[Leaves]] | None:
+class Usual(NamedTuple):
+    """What such a body says; `marks` are those of its items."""
+
+    root: str
+    leaves: Leaves
+    items: list[Leaves]
+    marks: list[int]
+
+
+def read_usual(text: str, tags: AbstractSet[str]) -> Usual | None:
     """Root, its leaves and its items; None for what is not of the usual shape.
 
     `tags` are those that a leaf may bear.
@@ -38,12 +50,14 @@ def read_usual(text: str, tags: AbstractSet[str]) -> tuple[str, Leaves, list[Lea
     if leaves is None:
         return None
     items: list[Leaves] = []
+    marks: list[int] = []
     for item in found[4].split("</Item>")[:-1]:
         read = _read_leaves(item, tags)
         if read is None:
             return None
         items.append(read)
-    return found[1], leaves, items
+        marks.append(mark_of(item))
+    return Usual(found[1], leaves, items, marks)
 
 
 def _read_leaves(text: str, tags: AbstractSet[str]) -> Leaves | None:

@@ -1,6 +1,7 @@
 """The catalogue: items by the thousand, read from flat leaves (A.2.6.4, 9.11.4)."""
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from vms.gb28181.errors import ProtocolError
@@ -81,14 +82,20 @@ class NotifyForm:
 
 def _items(document: Document) -> Iterator[tuple[CatalogItem, Mapping[str, str]]]:
     """Each usable item with its leaves; the others cost only themselves."""
-    notes = document.notes
-    for leaves in document.items:
+    notes: set[Tolerance] = set()
+    for leaves, mark in zip_longest(document.items, document.marks):
         try:
             item = read_item(leaves, notes)
         except ProtocolError:
-            notes.add(Tolerance.ITEM_DAMAGED)
+            document.notes.add(Tolerance.ITEM_DAMAGED)
             continue
         note_odd_id(item.channel_id, notes)
+        if notes:
+            # What had to be forgiven is counted each time it comes, so it has to be read.
+            document.notes |= notes
+            notes.clear()
+        elif "Event" not in leaves:
+            item.bear(mark)
         yield item, leaves
 
 
