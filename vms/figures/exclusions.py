@@ -3,6 +3,8 @@
 They lie over the ledger and never change it: a withdrawn approval leaves the facts as they were.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
@@ -26,6 +28,9 @@ from vms.inventory.model import Channel
 MOST_CHANNELS = 200_000
 MOST_NAMED = 10_000
 """Devices, channels, divisions and groups that one request may name."""
+
+AHEAD_DAYS = 3_653
+"""So long before it begins one may be asked for: ten years."""
 
 LONGEST_NOTE = 2000
 LONGEST_ORDER = 128
@@ -82,7 +87,7 @@ class Exclusions:
         Raises `InvalidError` for one beyond the limits, or of nobody.
         """
         self._check(asked)
-        keys = sorted(self._resolved(asked.scope))
+        keys = await self._resolved(asked.scope)
         if not keys:
             raise InvalidError("no channel on file is in this scope", field="scope")
         if len(keys) > MOST_CHANNELS:
@@ -180,6 +185,8 @@ class Exclusions:
             raise InvalidError(
                 f"it has to be asked for within {limits.latest_hours} h of its end", field="end"
             )
+        if window.start_s - now_s > AHEAD_DAYS * DAY_S:
+            raise InvalidError(f"at most {AHEAD_DAYS} days ahead", field="start")
         if not 1 <= len(asked.order_number.strip()) <= LONGEST_ORDER:
             raise InvalidError("it needs the number of its order", field="order_number")
         if len(asked.note) > LONGEST_NOTE:
@@ -193,20 +200,19 @@ class Exclusions:
         if sum(len(names) for names in _named(asked.scope)) > MOST_NAMED:
             raise InvalidError(f"a scope names {MOST_NAMED} at most", field="scope")
 
-    def _resolved(self, scope: Scope) -> Iterator[int]:
-        own_groups: set[str] = set()
-        for group_id in scope.own_group_ids:
-            own_groups |= self._inventory.own_groups_within(group_id)
+    async def _resolved(self, scope: Scope) -> Sequence[int]:
+        """In a thread: ten thousand names are looked for among all channels."""
+        own_groups = self._inventory.own_groups_within(*scope.own_group_ids)
         wanted = _Wanted(
             frozenset(scope.device_ids),
             frozenset(scope.channels),
-            scope.divisions,
+            frozenset(scope.divisions),
+            frozenset(map(len, scope.divisions)),
             frozenset(scope.group_ids),
-            frozenset(own_groups),
+            own_groups,
         )
-        for channel in self._inventory.channels_on_file():
-            if wanted.has(channel):
-                yield channel.key
+        on_file = list(self._inventory.channels_on_file())
+        return await asyncio.to_thread(_keys_of, on_file, wanted)
 
     async def _decidable(self, exclusion_id: str, status: ExclusionStatus) -> Exclusion:
         found = await self.get(exclusion_id)
@@ -245,31 +251,48 @@ class Exclusions:
             month_of(asked.start_s, self._zone).start_s, month_of(asked.end_s, self._zone).end_s
         )
         others = await self._store.approved_of(keys, span)
-        allowed_s = self.limits.days_a_month * DAY_S
-        for month in windows(span, Every.MONTH, self._zone):
-            own = list(_within(asked.windows(self._zone), month))
-            excused: dict[tuple[int, ...], list[int]] = {}
-            belongs: dict[int, list[int]] = {}
-            for number, (_, channel_keys) in enumerate(others):
-                for key in channel_keys:
-                    belongs.setdefault(key, []).append(number)
-            for key in keys:
-                excused.setdefault(tuple(belongs.get(key, ())), []).append(key)
-            for numbers, channels in excused.items():
-                spans = [
-                    *own,
-                    *(
-                        each
-                        for number in numbers
-                        for each in _within(others[number][0].windows(self._zone), month)
-                    ),
-                ]
-                if _covered_s(spans) > allowed_s:
-                    raise InvalidError(
-                        f"{len(channels)} channels would be excused for more than "
-                        f"{self.limits.days_a_month} days of a month",
-                        channels=len(channels),
-                    )
+        days = self.limits.days_a_month
+        beyond = await asyncio.to_thread(_beyond, asked, keys, others, span, self._zone, days)
+        if beyond:
+            raise InvalidError(
+                f"{beyond} channels would be excused for more than {days} days of a month",
+                channels=beyond,
+            )
+
+
+def _keys_of(channels: Iterable[Channel], wanted: "_Wanted") -> list[int]:
+    return sorted(channel.key for channel in channels if wanted.has(channel))
+
+
+def _beyond(
+    asked: Exclusion,
+    keys: Iterable[int],
+    others: Sequence[tuple[Exclusion, Sequence[int]]],
+    span: Window,
+    zone: ZoneInfo,
+    days: int,
+) -> int:
+    """How many channels that are alike would be excused for more days of a month than these, beside
+    what is approved; of the first such month, 0 where there is none."""
+    belongs: dict[int, list[int]] = {}
+    for number, (_, channel_keys) in enumerate(others):
+        for key in channel_keys:
+            belongs.setdefault(key, []).append(number)
+    alike = Counter(tuple(belongs.get(key, ())) for key in keys)
+    for month in windows(span, Every.MONTH, zone):
+        own = list(_within(asked.windows(zone), month))
+        for numbers, channels in alike.items():
+            spans = [
+                *own,
+                *(
+                    each
+                    for number in numbers
+                    for each in _within(others[number][0].windows(zone), month)
+                ),
+            ]
+            if _covered_s(spans) > days * DAY_S:
+                return channels
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +301,8 @@ class _Wanted:
 
     device_ids: frozenset[str]
     channels: frozenset[str]
-    divisions: tuple[str, ...]
+    divisions: frozenset[str]
+    division_digits: frozenset[int]
     group_ids: frozenset[str]
     own_group_ids: frozenset[str]
 
@@ -287,7 +311,7 @@ class _Wanted:
         return (
             channel.device_id in self.device_ids
             or f"{channel.device_id}/{channel.channel_id}" in self.channels
-            or (bool(self.divisions) and channel.division.startswith(self.divisions))
+            or any(channel.division[:digits] in self.divisions for digits in self.division_digits)
             or (bool(self.group_ids) and not self.group_ids.isdisjoint(_groups(channel)))
             or channel.own_group_id in self.own_group_ids
             or reported.business_group_id in self.group_ids

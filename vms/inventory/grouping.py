@@ -55,10 +55,11 @@ class Grouping(InventoryReads):
         """The tree of divisions with names and live counts."""
         return division_tree(self._roster.divisions, self.names().division)
 
-    def own_groups_within(self, group_id: str) -> frozenset[str]:
-        """A node of our own tree and all below it; raises `NotFoundError`."""
-        self._own_groups.get(group_id)
-        return self._own_groups.within(group_id)
+    def own_groups_within(self, *group_ids: str) -> frozenset[str]:
+        """These nodes of our own tree and all below them; raises `NotFoundError`."""
+        for group_id in group_ids:
+            self._own_groups.get(group_id)
+        return self._own_groups.within(*group_ids)
 
     def own_groups(self) -> list[OwnGroupNode]:
         """The tree of our own with live counts."""

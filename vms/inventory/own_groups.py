@@ -71,9 +71,9 @@ class OwnGroups:
         way = self._way_up(group_id)
         return tuple(self._groups[each].name for each in reversed(way))
 
-    def within(self, group_id: str) -> frozenset[str]:
-        """A node and all below it."""
-        found = {group_id}
+    def within(self, *group_ids: str) -> frozenset[str]:
+        """These nodes and all below them."""
+        found = set(group_ids)
         for group in self.listed():
             if group.parent_id in found:
                 found.add(group.group_id)

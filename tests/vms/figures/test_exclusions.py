@@ -123,6 +123,8 @@ async def test_requests_beyond_the_limits_are_refused(desk: Desk) -> None:
     nonsense = (
         desk.asked(length_s=0),
         desk.asked(length_s=30 * DAY_S + 1),
+        # in the year 9999
+        desk.asked(7972 * 365 * DAY_S, daily=(0, HOUR_S)),
         # it ended 72 h and a second ago
         desk.asked(-73 * HOUR_S - 1, HOUR_S),
         desk.asked(order_number="  "),
@@ -178,6 +180,10 @@ async def test_a_scope_names_devices_channels_divisions_and_groups(desk: Desk) -
     assert await count(Scope(divisions=("340203",))) == 1
     assert await count(Scope(own_group_ids=(group.group_id,))) == 1
     assert await count(Scope(divisions=("340203",), channels=(f"{GATE}/{SECOND}",))) == 1
+    # as many as may be named, among groups as there may be
+    for number in range(300):
+        await desk.site.inventory.add_own_group(f"Ward {number}")
+    assert await count(Scope(own_group_ids=(group.group_id,) * 10_000)) == 1
 
 
 def exclusion(start: datetime, end: datetime, daily: tuple[int, int] | None) -> Exclusion:
