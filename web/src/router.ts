@@ -7,6 +7,8 @@ declare module 'vue-router' {
     isOpen?: boolean
     /** Dark unless the person chose otherwise. */
     isDark?: boolean
+    /** Without the shell; it stays where it is and says so when the sign-in has run out. */
+    isBare?: boolean
     /** Key of the title under `nav.`. */
     title?: string
   }
@@ -63,6 +65,30 @@ export function createOurRouter(): Router {
         name: 'figures',
         component: () => import('@/views/Figures.vue'),
         meta: { title: 'figures' },
+      },
+      {
+        path: '/figures/outages',
+        name: 'outages',
+        component: () => import('@/views/Outages.vue'),
+        meta: { title: 'outages' },
+      },
+      {
+        path: '/figures/exclusions',
+        name: 'exclusions',
+        component: () => import('@/views/Exclusions.vue'),
+        meta: { title: 'exclusions' },
+      },
+      {
+        path: '/figures/reports',
+        name: 'reports',
+        component: () => import('@/views/Reports.vue'),
+        meta: { title: 'reports' },
+      },
+      {
+        path: '/figures/screen',
+        name: 'screen',
+        component: () => import('@/views/BigScreen.vue'),
+        meta: { isDark: true, isBare: true, title: 'screen' },
       },
       { path: '/:rest(.*)*', redirect: '/live' },
     ],
