@@ -7,6 +7,7 @@ wait in memory, as they are; after a restart those that lasted go on.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import ParamSpec, TypeVar
 
 import structlog
@@ -33,6 +34,7 @@ from vms.events import (
     RegistrationFailed,
     ServerWasAbsent,
     SessionChanged,
+    Subscription,
 )
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
@@ -67,8 +69,8 @@ MOST_SUSPICIONS = 10_000
 MANY = 2_000
 """Losses that take long enough to look at that others would notice."""
 
-MEMBERS_AT_ONCE = 2_000
-"""In one transaction."""
+TURN = 100
+"""Events that are taken in one go; then others have their turn."""
 
 _LOST = frozenset({Cause.SILENT, Cause.CONNECTION_LOST})
 
@@ -103,6 +105,7 @@ class Outages:
         self._ground = CommonGround()
         self._absences: list[Outage] = []
         self._open_by_cause: dict[str, int] = {}
+        self._missed = 0
         self._next_look = 0.0
         self._next_write = 0.0
 
@@ -117,28 +120,40 @@ class Outages:
             self.tracker.restore(outage, kept, now)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Whatever is wrong with an outage, cameras are watched on."""
         # What was published since the server was built counts, too.
         with self._events.subscribe(NEWS_CAPACITY, after=0) as news:
-            missed = 0
-            while True:
-                now = self._clock.monotonic()
-                due_s = self.tracker.due_in_s(now)
-                wait_s = max(0.0, self._next_look - now)
-                wait_s = wait_s if due_s is None else min(wait_s, due_s)
-                event: Event | None = None
+            for number in count(1):
                 try:
-                    async with asyncio.timeout(wait_s):
-                        event = (await news.next()).event
-                except TimeoutError:
-                    await self._pass(self._clock.monotonic())
-                if event is not None:
-                    await self._take(event)
-                    if due_s == 0.0 or now >= self._next_look:
-                        await self._pass(now)
-                if news.missed > missed:
-                    missed = news.missed
-                    self._look_at_everything()
+                    await self._next(news)
+                except VmsError as error:
+                    log.warning("outages wait", reason=error.message)
+                    await asyncio.sleep(RETRY_S)
+                except Exception:
+                    log.exception("something was lost by our own fault")
+                    await asyncio.sleep(RETRY_S)
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
+
+    async def _next(self, news: Subscription) -> None:
+        """One event, or what is due before any comes."""
+        now = self._clock.monotonic()
+        due_s = self.tracker.due_in_s(now)
+        wait_s = max(0.0, self._next_look - now)
+        wait_s = wait_s if due_s is None else min(wait_s, due_s)
+        event: Event | None = None
+        try:
+            async with asyncio.timeout(wait_s):
+                event = (await news.next()).event
+        except TimeoutError:
+            await self._pass(self._clock.monotonic())
+        if event is not None:
+            await self._take(event)
+            if due_s == 0.0 or now >= self._next_look:
+                await self._pass(now)
+        if news.missed > self._missed:
+            self._missed = news.missed
+            self._look_at_everything()
 
     # For the API and the metrics
 
@@ -342,13 +357,23 @@ class Outages:
                 # What asks the inventory stays in this thread.
                 is_heavy = members > MANY and kind is not OutageKind.OFF
                 change = await _done(is_heavy, self.tracker.change, outage_id, now)
-                for part in parts_of(self._with_channels(change)):
-                    await self._store.write(part)
+                await self._write_down(change)
                 self.tracker.written(change)
                 self._tell(news_of(change, self._clock.wall()))
         except UnavailableError as error:
             self._next_write = now + RETRY_S
             log.warning("outages wait for their database", reason=error.message)
+
+    async def _write_down(self, change: Change) -> None:
+        """One that cannot be stored as it is keeps no other waiting; raises `UnavailableError`."""
+        try:
+            for part in parts_of(self._with_channels(change)):
+                await self._store.write(part)
+        except UnavailableError:
+            raise
+        except VmsError as error:
+            outage_id = change.outage.outage_id
+            log.exception("an outage cannot be stored", outage_id=outage_id, reason=error.message)
 
     def _with_channels(self, change: Change) -> OutageWrite:
         """The channels of a device that went are members of its outage."""

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
 from tests.support.databases import sqlite_url
 from tests.support.waiting import until
 from tests.vms.inventory.site import CAMERA, GATE, HOST, SECOND, Site, camera
@@ -13,10 +15,11 @@ from vms.diagnosis.explainer import ExplainedPlay
 from vms.diagnosis.outage_facts import OutageFacts
 from vms.diagnosis.outage_state import OutagePolicy
 from vms.diagnosis.outages import Outages
-from vms.errors import NotFoundError, UnavailableError
+from vms.errors import InvalidError, NotFoundError, UnavailableError
 from vms.events import (
     DevicesWentOffline,
     DeviceWentOffline,
+    DuplicateDevice,
     Event,
     OutageBegan,
     OutageChanged,
@@ -39,11 +42,16 @@ class Fallible(SqlOutageStore):
 
     is_away = False
     refused = 0
+    fault: Exception | None = None
+    """What is wrong with the next that is written."""
 
     async def write(self, change: OutageWrite) -> None:
         if self.is_away:
             self.refused += 1
             raise UnavailableError("away")
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
         await super().write(change)
 
 
@@ -280,6 +288,43 @@ async def test_what_the_database_cannot_take_is_written_and_told_later(tmp_path:
         [outage] = await watch.begun()
         assert outage.cause is OutageCause.KEEPALIVES_STOPPED
         assert len(await watch.told(OutageBegan)) == 1
+
+
+@pytest.mark.parametrize("fault", [InvalidError("no text for a database"), RuntimeError("ours")])
+async def test_an_outage_that_cannot_be_stored_keeps_no_other_waiting(
+    tmp_path: Path, fault: Exception
+) -> None:
+    async with watched(tmp_path) as watch:
+        await watch.place.register()
+        watch.store.fault = fault
+        lose(watch.place, [GATE])
+        await watch.pass_until(lambda: watch.store.fault is None)
+        [other] = await cameras(watch.place, ["192.0.2.7"])
+        lose(watch.place, [other])
+
+        await watch.begun(2)
+        found = {outage.scope["device_id"] for outage in await watch.on_file()}
+        assert str(other) in found
+
+
+async def test_others_have_their_turn_while_a_city_comes_and_goes(tmp_path: Path) -> None:
+    async with watched(tmp_path) as watch:
+        [device_id] = await cameras(watch.place, ["192.0.2.7"])
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while not watch.outages.suspicions:
+                turns += 1
+                await asyncio.sleep(0)
+
+        for _ in range(5_000):
+            lose(watch.place, [device_id])
+        watch.place.bus.publish(
+            DuplicateDevice(device_id, watch.place.clock.wall(), "192.0.2.7:5060", "192.0.2.9:5060")
+        )
+        await others()
+        assert turns >= 50
 
 
 async def test_an_absence_of_ours_has_no_members_and_takes_nobody_offline(tmp_path: Path) -> None:
