@@ -97,8 +97,10 @@ class Seconds:
     @property
     def coverage(self) -> float | None:
         """The share of the seconds that count in which somebody was observing; None: none count."""
-        counting_s = self.online_s + self.offline_s + self.unknown_s
-        return 1 - self.unknown_s / counting_s if counting_s else None
+        observed_s = self.online_s + self.offline_s
+        counting_s = observed_s + self.unknown_s
+        # Not 1 - unknown / counting: of 7 % unknown that leaves less than 0.93.
+        return observed_s / counting_s if counting_s else None
 
     def verdict(self, targets: Targets) -> Verdict:
         """Against the target, where the evidence allows one."""

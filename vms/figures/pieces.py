@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import structlog
 
-from vms.figures.borders import full_hours, windows
+from vms.figures.borders import day_of, full_hours, windows
 from vms.figures.columns import Columns, Ints, Piece, cut, joined
 from vms.figures.exclusion_model import Exclusion, ExclusionStore
 from vms.figures.model import Every, Window
@@ -27,6 +27,7 @@ class Pieces:
         self._exclusions = exclusions
         self._zone = zone
         self._places: dict[int, Place] = {}
+        self._began_s: int | None = None
 
     @property
     def places(self) -> Mapping[int, Place]:
@@ -40,10 +41,18 @@ class Pieces:
             self._places.update(await self._store.places(known))
         return self._places
 
+    async def began_s(self) -> int | None:
+        """When the ledger of channels begins; None: it has not. Found once, because nothing is
+        written before it later."""
+        if self._began_s is None:
+            self._began_s = await self._store.earliest_s()
+        return self._began_s
+
     async def of(
         self, window: Window, *, with_hours: bool, only: Sequence[int] | None = None
     ) -> AsyncIterator[Piece]:
-        """The window in pieces, cut at the midnights of the site, in order of time.
+        """The window in pieces, cut at the midnights of the site, in order of time; none of days
+        before the ledger begins, when nobody was on file.
 
         `only`: these channels alone, by key, from the ledger: a few channels are read faster than
         the stored days of a city.
@@ -55,10 +64,14 @@ class Pieces:
     async def _pieces(
         self, window: Window, *, with_hours: bool, only: Sequence[int] | None
     ) -> AsyncIterator[Piece]:
-        parts = windows(window, Every.DAY, self._zone)
+        began_s = await self.began_s()
+        if began_s is None or began_s >= window.end_s:
+            return
+        start_s = max(window.start_s, day_of(began_s, self._zone).start_s)
+        parts = windows(Window(start_s, window.end_s), Every.DAY, self._zone)
         stored: set[tuple[int, int]] = set()
         if only is None:
-            stored = set(await self._store.rolled_days(window.start_s, window.end_s))
+            stored = set(await self._store.rolled_days(start_s, window.end_s))
         starts_s = [part.start_s for part in parts if (part.start_s, part.end_s) in stored]
         days = self._store.days(starts_s, with_hours=with_hours)
         day = await anext(days, None)

@@ -186,7 +186,7 @@ class Figures:
             return
         number, fold = 0, Fold(cuts[0], self.zone)
         async for piece in pieces:
-            if piece.window.start_s >= cuts[number].end_s:
+            while piece.window.start_s >= cuts[number].end_s:
                 yield await asyncio.to_thread(fold.table)
                 number += 1
                 fold = Fold(cuts[number], self.zone)

@@ -75,7 +75,6 @@ class Upkeep:
         self._policy = policy
         self._pieces = Pieces(store, exclusions, zone)
         self._looked_at = 0
-        self._began_s: int | None = None
         self._next_check = 0.0
 
     async def run(self) -> None:
@@ -117,7 +116,7 @@ class Upkeep:
     async def _missing(self) -> list[Window]:
         """Finished days of the site's calendar that are not stored, in order; stored ones of
         another calendar go."""
-        earliest_s = await self._earliest_s()
+        earliest_s = await self._pieces.began_s()
         final_s = self._inventory.final_until()
         if earliest_s is None or earliest_s >= final_s:
             return []
@@ -131,12 +130,6 @@ class Upkeep:
             if day_of(start_s, self._zone) != Window(start_s, end_s):
                 await self._store.drop_days(start_s, end_s)
         return [day for day in days if (day.start_s, day.end_s) not in stored]
-
-    async def _earliest_s(self) -> int | None:
-        """When the ledger begins: found once, because nothing is written before it later."""
-        if self._began_s is None:
-            self._began_s = await self._store.earliest_s()
-        return self._began_s
 
     async def put_away(self, *, pause_s: float = 0.0) -> int:
         """Pack the ledger of months that are old enough; returns how many parts were made."""
@@ -165,7 +158,7 @@ class Upkeep:
         raise AssertionError("counting does not end")
 
     async def _old_months(self) -> list[Window]:
-        earliest_s = await self._earliest_s()
+        earliest_s = await self._pieces.began_s()
         if earliest_s is None:
             return []
         border = month_of(self._inventory.final_until(), self._zone)

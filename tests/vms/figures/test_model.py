@@ -16,7 +16,7 @@ def test_the_rate_leaves_out_what_nobody_saw_what_is_excused_and_what_never_came
 
     assert (seconds.online_s, seconds.total_s) == (1200, 3600)
     assert seconds.online_rate == 1200 / (3600 - 500 - 1000 - 600)
-    assert seconds.coverage == 1 - 1000 / (3600 - 500 - 600)
+    assert seconds.coverage == 1500 / (3600 - 500 - 600)
 
 
 def test_what_nobody_observed_has_no_rate() -> None:
@@ -42,6 +42,13 @@ def test_the_verdict_wants_coverage_first_and_then_the_target(
     online_s = 3600 - unknown_s - offline_s
 
     assert row(Seconds(0, online_s, offline_s, unknown_s)).verdict is verdict
+
+
+@pytest.mark.parametrize("percent", range(1, 100))
+def test_coverage_that_just_reaches_its_limit_is_enough(percent: int) -> None:
+    just = Seconds(signalled_s=36 * percent, unknown_s=3600 - 36 * percent)
+
+    assert just.verdict(Targets(coverage=percent / 100)) is Verdict.MET
 
 
 def test_the_targets_are_those_that_were_set() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -269,3 +270,22 @@ async def test_as_many_as_like_may_ask_at_once(town: Town) -> None:
     alone = await town.books.figures.online_rate(query)
     asked = (town.books.figures.online_rate(query) for _ in range(12))
     assert await asyncio.gather(*asked) == [alone] * 12
+
+
+async def test_who_asks_for_all_time_waits_no_longer_than_the_ledger_is_long(town: Town) -> None:
+    long_ago = FIRST_DAY.replace(year=1975)
+    before_s = int((FIRST_DAY - long_ago).total_seconds())
+    known = await town.books.rates(FIRST_DAY, END, Dimension.CHANNEL)
+
+    all_time = await town.books.rates(long_ago, END, Dimension.CHANNEL)
+    by_month = await town.books.rates(long_ago, END, Dimension.CHANNEL, every=Every.MONTH)
+
+    assert [(row.key, row.seconds) for row in all_time] == [
+        (
+            row.key,
+            replace(row.seconds, not_commissioned_s=row.seconds.not_commissioned_s + before_s),
+        )
+        for row in known
+    ]
+    assert {row.seconds.total_s for row in by_month} == {4 * DAY_S}
+    assert await town.books.rates(long_ago, FIRST_DAY) == []
