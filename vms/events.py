@@ -365,6 +365,10 @@ class Subscription:
         self._waiting.append(numbered)
         self._arrived.set()
 
+    def next_there(self) -> Numbered | None:
+        """The next event where one is there; waiting with a limit costs more than most events."""
+        return self._waiting.popleft() if self._waiting else None
+
     async def next(self) -> Numbered:
         """Waits for the next event."""
         while not self._waiting:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.manscdp.catalog import CatalogItem, CatalogResponse
 from vms.gb28181.manscdp.codec import Decoded, decode
+from vms.gb28181.manscdp.tolerances import Tolerance
 
 PART = (
     '<?xml version="1.0" encoding="GB2312"?>\r\n<Response>\r\n<CmdType>Catalog</CmdType>\r\n'
@@ -89,8 +90,10 @@ def test_an_item_that_was_changed_here_is_read_anew() -> None:
 def test_what_had_to_be_forgiven_is_noted_each_time() -> None:
     body = PART.format(1, CAMERA.replace("ON", "Status1")).encode("gb18030")
 
-    known = on_file(body)
+    known: dict[str, CatalogItem] = on_file(body)
 
     decoded = decode(body, known.get)
 
-    assert decoded.tolerances == decode(body).tolerances != ()
+    assert isinstance(decoded.message, CatalogResponse)
+    assert decoded.message.items[0] is known["64010000001310000001"]
+    assert decoded.tolerances == (Tolerance.PLACEHOLDER,)

@@ -141,14 +141,15 @@ class Outages:
         due_s = self.tracker.due_in_s(now)
         wait_s = max(0.0, self._next_look - now)
         wait_s = wait_s if due_s is None else min(wait_s, due_s)
-        event: Event | None = None
-        try:
-            async with asyncio.timeout(wait_s):
-                event = (await news.next()).event
-        except TimeoutError:
-            await self._pass(self._clock.monotonic())
-        if event is not None:
-            await self._take(event)
+        told = news.next_there()
+        if told is None:
+            try:
+                async with asyncio.timeout(wait_s):
+                    told = await news.next()
+            except TimeoutError:
+                await self._pass(self._clock.monotonic())
+        if told is not None:
+            await self._take(told.event)
             if due_s == 0.0 or now >= self._next_look:
                 await self._pass(now)
         if news.missed > self._missed:

@@ -178,10 +178,14 @@ class Reports(Vigilance):
                 thrifty = thrifty_item(item, record.device.device_id)
                 diff.saved.append(self._fresh_channel(record.device, thrifty))
                 continue
-            if item is not known.reported and item != known.reported:
+            on_file = known.reported
+            if item is not on_file and item != on_file:
                 reported = thrifty_item(item, record.device.device_id)
                 diff.keep(replace(known, reported=reported, absent_syncs=0), known)
-            elif known.absent_syncs:
+                continue
+            # After a restart nothing on file has a mark; what says the same gets it here.
+            on_file.bear(item.mark, item.forgiven)
+            if known.absent_syncs:
                 diff.keep(replace(known, absent_syncs=0), known)
         if not complete:
             return diff

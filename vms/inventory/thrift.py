@@ -46,7 +46,7 @@ def thrifty_item(item: ReportedChannel, device_id: str) -> ReportedChannel:
         _shared(item.status_text),
         extra or _NOTHING,
     )
-    shared.bear(item.mark)
+    shared.bear(item.mark, item.forgiven)
     return shared
 
 

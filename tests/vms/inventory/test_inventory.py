@@ -31,6 +31,7 @@ from vms.events import (
     DeviceWentOffline,
 )
 from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.manscdp.tolerances import Tolerance
 from vms.inventory.model import (
     Cause,
     DevicePatch,
@@ -498,6 +499,21 @@ class TestChannels:
 
         assert site.inventory.channel(GATE, CAMERA).state is State.ONLINE_SIGNALLED
         assert site.inventory.channel_counts(GATE) == (1, 1)
+
+    async def test_after_a_restart_an_item_is_known_by_its_text_once_it_was_told(
+        self, site: Site
+    ) -> None:
+        await site.register()
+        await site.report(camera())
+        await site.restart(absent_s=10)
+        told = camera()
+        told.bear(28181, frozenset({Tolerance.PLACEHOLDER}))
+
+        await site.report(told)
+
+        on_file = site.inventory.reported_by(GATE)(CAMERA)
+        assert on_file is not None
+        assert (on_file.mark, on_file.forgiven) == (28181, told.forgiven)
 
     async def test_two_devices_may_have_the_same_channel_id(self, site: Site) -> None:
         await site.register()

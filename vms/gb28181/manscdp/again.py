@@ -1,10 +1,11 @@
 """Parts of a catalogue that say what they said before: known by their text, not read again.
 
 Most catalogues are asked for to learn that nothing changed. An item that was read from a list of
-the usual shape, with nothing to forgive in it, bears the mark of its text: the hash by which Python
-tells strings apart, of 64 bits under a key that is another one in each process. Where all items of
-a part bear the marks of those on file, they are those on file, and nothing is looked at but the
-lines around them. A part with anything else in it is left to `document`.
+the usual shape bears the mark of its text, the hash by which Python tells strings apart: 64 bits
+under a key that is another one in each process; and what the text had to be forgiven, which is
+counted each time it comes. Where all items of a part bear the marks of those on file, they are
+those on file, and nothing is looked at but the lines around them. A part with anything else in it
+is left to `document`.
 """
 
 import re
@@ -37,8 +38,8 @@ def mark_of(item: str) -> int:
 
 
 def read_again(body: bytes, known: Known, notes: set[Tolerance]) -> CatalogResponse | None:
-    """The part where all its items are `known`, with what its characters had to be forgiven in
-    `notes`; None, and no notes, for any other."""
+    """The part where all its items are `known`, with what it had to be forgiven in `notes`; None,
+    and no notes, for any other."""
     if len(body) > LONGEST_BODY_BYTES:
         return None
     own: set[Tolerance] = set()
@@ -56,6 +57,7 @@ def read_again(body: bytes, known: Known, notes: set[Tolerance]) -> CatalogRespo
         item = None if named is None else known(named[1])
         if item is None or item.mark != hash(said):
             return None
+        own |= item.forgiven
         items.append(item)
     device_id = DeviceId(found[2])
     note_odd_id(device_id, own)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.common import Result
+from vms.gb28181.manscdp.tolerances import Tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,15 @@ class CatalogItem:
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
     mark: int | None = field(default=None, init=False, repr=False, compare=False)
     """Of the text it was read from (`again`). A copy that says something else has none."""
+    forgiven: frozenset[Tolerance] = field(
+        default=frozenset(), init=False, repr=False, compare=False
+    )
+    """What that text had to be forgiven."""
 
-    def bear(self, mark: int | None) -> None:
-        """Remember the text it was read from; for whoever made it, before anybody else has it."""
+    def bear(self, mark: int | None, forgiven: frozenset[Tolerance]) -> None:
+        """Remember the text it was read from. No part of what it says: it stays what it was."""
         object.__setattr__(self, "mark", mark)
+        object.__setattr__(self, "forgiven", forgiven)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,18 @@ T1 text, T2 repair of XML, T7 what is not known, T8 pairing and counting, T9 num
 T11 identifiers.
 """
 
+_known_notes: dict[frozenset[Tolerance], frozenset[Tolerance]] = {}
+MOST_KNOWN_NOTES = 1000
+
+
+def shared(notes: set[Tolerance]) -> frozenset[Tolerance]:
+    """The same, kept once for all that have it: the items of a recorder are wrong in one way."""
+    frozen = frozenset(notes)
+    if len(_known_notes) >= MOST_KNOWN_NOTES:
+        return _known_notes.get(frozen, frozen)
+    return _known_notes.setdefault(frozen, frozen)
+
+
 _ID_LENGTHS = frozenset({2, 4, 6, 8, 10, 20})
 
 

@@ -21,7 +21,7 @@ from vms.gb28181.manscdp.fields import read_integer
 from vms.gb28181.manscdp.forms.answers import ANSWERED
 from vms.gb28181.manscdp.items import read_item, write_item, write_item_info
 from vms.gb28181.manscdp.schema import Shape, block, leaf
-from vms.gb28181.manscdp.tolerances import Tolerance, note_odd_id
+from vms.gb28181.manscdp.tolerances import Tolerance, note_odd_id, shared
 from vms.gb28181.version import Edition
 
 _RECEIPT: Shape[Any] = Shape(CatalogReceipt, ANSWERED)
@@ -90,12 +90,10 @@ def _items(document: Document) -> Iterator[tuple[CatalogItem, Mapping[str, str]]
             document.notes.add(Tolerance.ITEM_DAMAGED)
             continue
         note_odd_id(item.channel_id, notes)
-        if notes:
-            # What had to be forgiven is counted each time it comes, so it has to be read.
-            document.notes |= notes
-            notes.clear()
-        elif "Event" not in leaves:
-            item.bear(mark)
+        if "Event" not in leaves:
+            item.bear(mark, shared(notes))
+        document.notes |= notes
+        notes.clear()
         yield item, leaves
 
 
