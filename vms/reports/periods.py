@@ -13,6 +13,9 @@ LATEST_CUT_OFF_DAY = 28
 
 LONGEST_DAYS = 366
 
+YEARS = range(1900, 3000)
+"""Of which anything is reported: the periods before one of 1971 are looked at, too."""
+
 _MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])", re.ASCII)
 
 
@@ -27,6 +30,8 @@ class Period:
     def __post_init__(self) -> None:
         if not timedelta() < self.after - self.first <= timedelta(days=LONGEST_DAYS):
             raise InvalidError(f"a period has 1 to {LONGEST_DAYS} days", field="to")
+        if self.first.year not in YEARS or self.after.year not in YEARS:
+            raise InvalidError(f"a year lies between {YEARS[0]} and {YEARS[-1]}", field="from")
 
     @classmethod
     def between(cls, start_s: int, end_s: int, zone: ZoneInfo) -> Self:
@@ -67,7 +72,7 @@ def month_of(text: str, cut_off_day: int, zone: ZoneInfo) -> Period:
     """`2026-11`: what is reported for November; with day 1 the calendar's month, else what ends
     when that day of November begins. Raises `InvalidError`."""
     found = _MONTH.fullmatch(text)
-    if found is None or int(found["year"]) < 1971:
+    if found is None or int(found["year"]) not in YEARS[71:]:
         raise InvalidError("a month is written 2026-11", field="month")
     first = date(int(found["year"]), int(found["month"]), cut_off_day)
     if cut_off_day == 1:

@@ -70,3 +70,9 @@ def test_the_latest_month_is_the_last_one_that_is_over(
     now: str, cut_off_day: int, month: str
 ) -> None:
     assert latest_month(datetime.fromisoformat(now), cut_off_day, SITE) == month
+
+
+@pytest.mark.parametrize("month", ["9999-12", "2999-12", "1970-12", "0001-01"])
+def test_months_of_which_nobody_reports_are_refused(month: str) -> None:
+    with pytest.raises(InvalidError):
+        month_of(month, 1, SITE)
