@@ -63,6 +63,7 @@ describe('the panels of the inventory', () => {
       [`GET ${API}/channels`]: empty,
     }
     setActivePinia(createPinia())
+    Element.prototype.scrollIntoView = () => undefined // jsdom lays nothing out
     vi.stubGlobal('fetch', async (request: Request) => {
       const url = new URL(request.url)
       const call = `${request.method} ${decodeURIComponent(url.pathname)}`
