@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,8 +15,8 @@ from vms.gb28181.ids import Kind, kind_of
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Channel, Device, Status
 from vms.inventory.outage_records import EvidenceValue, OutageKind, OutageMember
-from vms.inventory.placement import place_of, segment_of
-from vms.inventory.queries import LARGEST_PAGE, ChannelQuery, DeviceQuery, status_of
+from vms.inventory.placement import parent_of, segment_of
+from vms.inventory.queries import LARGEST_PAGE, DeviceQuery, status_of
 from vms.signalling.registration_history import FAILURES, Attempt
 from vms.signalling.registration_history import Cause as Came
 
@@ -172,26 +172,13 @@ class OutageFacts:
 
     def parent(self, device_id: str, parent_id: str) -> Parent:
         """What hangs in a recorder behind a device, and what of it is off."""
-        own = [
-            channel
-            for channel in self.channels(device_id)
-            if place_of(channel, None, "").parent_id == parent_id
-        ]
+        own = [channel for channel in self.channels(device_id) if parent_of(channel) == parent_id]
         off = sum(status_of(channel.state) is Status.OFFLINE for channel in own)
         return Parent(len(own), off)
 
-    def channels(self, device_id: str) -> Iterator[Channel]:
+    def channels(self, device_id: str) -> Sequence[Channel]:
         """All channels of a device; none of one that is not on file."""
-        if self._inventory.on_file(device_id) is None:
-            return
-        cursor: str | None = None
-        while True:
-            query = ChannelQuery(device_id=device_id, cursor=cursor, limit=LARGEST_PAGE)
-            page = self._inventory.channels(query)
-            yield from page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._inventory.channels_of(device_id)
 
     async def alive(self, places: set[str], now: datetime) -> Mapping[str, int]:
         """Devices that are heard in these segments and divisions; a device whose keepalive is
@@ -260,7 +247,7 @@ class OutageFacts:
             loss,
             key=channel.key,
             channel_id=channel.channel_id,
-            parent_id=place_of(channel, device).parent_id,
+            parent_id=parent_of(channel),
             facts={**loss.facts, **facts},
         )
 
@@ -270,7 +257,7 @@ class OutageFacts:
             return Role.PLATFORM
         if channels < 2 or (kind is Kind.CAMERA and channels <= LENSES):
             return Role.CAMERA
-        parents = {place_of(channel, None, "").parent_id for channel in self.channels(device_id)}
+        parents = set(map(parent_of, self.channels(device_id)))
         has_recorders = any(
             parent != device_id and kind_of(parent) is Kind.MAIN_DEVICE for parent in parents
         )

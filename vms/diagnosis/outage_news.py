@@ -1,7 +1,6 @@
 """What is told of outages, how they are written in steps, and the record of our own absence."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from vms.diagnosis.outage_causes import instant
@@ -21,10 +20,16 @@ MEMBERS_AT_ONCE = 2_000
 
 def parts_of(write: OutageWrite) -> Iterator[OutageWrite]:
     """A city's worth of members goes in steps: registrations wait for the same database."""
-    members = write.members
-    yield replace(write, members=members[:MEMBERS_AT_ONCE])
-    for start in range(MEMBERS_AT_ONCE, len(members), MEMBERS_AT_ONCE):
-        yield OutageWrite(write.outage, members[start : start + MEMBERS_AT_ONCE])
+    most = max(len(write.members), len(write.returned_devices), len(write.left_again), 1)
+    for start in range(0, most, MEMBERS_AT_ONCE):
+        some = slice(start, start + MEMBERS_AT_ONCE)
+        yield OutageWrite(
+            write.outage,
+            write.members[some],
+            write.returned_devices[some],
+            write.left_again[some],
+            write.merged if start == 0 else (),
+        )
 
 
 def absence_of(event: ServerWasAbsent, outage_id: str) -> Outage:

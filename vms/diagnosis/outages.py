@@ -70,7 +70,7 @@ MANY = 2_000
 """Losses that take long enough to look at that others would notice."""
 
 TURN = 100
-"""Events that are taken in one go; then others have their turn."""
+"""Events, or channels, that are looked at in one go; then others have their turn."""
 
 _LOST = frozenset({Cause.SILENT, Cause.CONNECTION_LOST})
 
@@ -154,7 +154,7 @@ class Outages:
                 await self._pass(now)
         if news.missed > self._missed:
             self._missed = news.missed
-            self._look_at_everything()
+            await self._look_at_everything()
 
     # For the API and the metrics
 
@@ -201,14 +201,14 @@ class Outages:
             case ChannelStateChanged():
                 self._channel_changed(event)
             case _:
-                self._take_of_device(event)
+                await self._take_of_device(event)
 
-    def _take_of_device(self, event: Event) -> None:
+    async def _take_of_device(self, event: Event) -> None:
         match event:
             case DeviceWentOffline():
                 self._device_went(event)
             case DeviceCameOnline(device_id=device_id, at=at):
-                self._device_came(device_id, at)
+                await self._device_came(device_id, at)
             case RegistrationFailed(device_id=device_id, at=at):
                 self._refused(device_id, at)
             case ClockDrifted():
@@ -229,11 +229,13 @@ class Outages:
         if event.cause in _LOST and device is not None and device.binding is not None:
             self._ground.add(device_id, device.binding.host)
 
-    def _device_came(self, device_id: str, at: datetime) -> None:
+    async def _device_came(self, device_id: str, at: datetime) -> None:
         """Its channels follow it without events of their own: some are back, some never were."""
         self._back((OutageKind.GONE, device_id, ""), at)
-        for channel in self._facts.channels(device_id):
+        for number, channel in enumerate(self._facts.channels(device_id), 1):
             self._channel_is(device_id, channel.channel_id, channel.state, at)
+            if number % TURN == 0:
+                await asyncio.sleep(0)
         for identity in self.tracker.lost_channels(device_id):
             if not self._inventory.has_channel(device_id, identity[2]):
                 self._back(identity, at)
@@ -299,15 +301,17 @@ class Outages:
         if loss is not None and len(self._suspected) < MOST_SUSPICIONS:
             self._suspected[loss.identity] = loss
 
-    def _look_at_everything(self) -> None:
+    async def _look_at_everything(self) -> None:
         """Events were missed: what is offline is lost, what is online is back."""
         at = self._clock.wall()
         for identity in self.tracker.lost_of(OutageKind.GONE):
             if self._facts.is_there(identity[1]):
-                self._device_came(identity[1], at)
-        for device_id in self._facts.offline():
+                await self._device_came(identity[1], at)
+        for number, device_id in enumerate(self._facts.offline(), 1):
             if not self.tracker.is_lost((OutageKind.GONE, device_id, "")):
                 self._lost(self._facts.gone(device_id, str(Cause.SILENT), at))
+            if number % TURN == 0:
+                await asyncio.sleep(0)
 
     # As time passes
 

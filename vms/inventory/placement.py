@@ -115,14 +115,7 @@ def place_of(channel: Channel, device: Device | None, segment: str | None = None
     if segment is None:
         binding = None if device is None else device.binding
         segment = "" if binding is None else segment_of(binding.host)
-    group_id, parent_id = "", ""
-    for above in reported.parent_ids:
-        kind = kind_of(above)
-        if kind in _GROUPS:
-            group_id = group_id or above
-        elif not parent_id and len(above) == MAX_DIGITS and above != channel.channel_id:
-            parent_id = above
-    parent_id = parent_id or channel.device_id
+    group_id, parent_id = _above(channel)
     is_behind = parent_id != channel.device_id
     # By position, in the order of the fields: names would cost as much again.
     return _shared_place(
@@ -140,6 +133,23 @@ def place_of(channel: Channel, device: Device | None, segment: str | None = None
         channel.device_id if is_behind or kind_of(channel.device_id) in _PLATFORMS else "",
         segment,
     )
+
+
+def parent_of(channel: Channel) -> str:
+    """`Place.parent_id` alone."""
+    return _above(channel)[1]
+
+
+def _above(channel: Channel) -> tuple[str, str]:
+    """The group among the parents it names, and its `parent_id`."""
+    group_id, parent_id = "", ""
+    for above in channel.reported.parent_ids:
+        kind = kind_of(above)
+        if kind in _GROUPS:
+            group_id = group_id or above
+        elif not parent_id and len(above) == MAX_DIGITS and above != channel.channel_id:
+            parent_id = above
+    return group_id, parent_id or channel.device_id
 
 
 def steps_of_channels(

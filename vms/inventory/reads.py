@@ -74,6 +74,11 @@ class InventoryReads(Vigilance):
             raise NotFoundError(f"no channel {channel_id} on device {device_id}")
         return channel
 
+    def channels_of(self, device_id: str) -> Sequence[Channel]:
+        """All channels of a device, in order of ID; none of one that is not on file."""
+        record = self._roster.records.get(device_id)
+        return () if record is None else list(channels_of(record, None))
+
     def has_channel(self, device_id: str, channel_id: str) -> bool:
         """Whether a device on file has it."""
         record = self._roster.records.get(device_id)

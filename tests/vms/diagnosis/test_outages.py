@@ -13,6 +13,7 @@ from tests.support.waiting import until
 from tests.vms.inventory.site import CAMERA, GATE, HOST, SECOND, Site, camera
 from vms.diagnosis.explainer import ExplainedPlay
 from vms.diagnosis.outage_facts import OutageFacts
+from vms.diagnosis.outage_news import parts_of
 from vms.diagnosis.outage_state import OutagePolicy
 from vms.diagnosis.outages import Outages
 from vms.errors import InvalidError, NotFoundError, UnavailableError
@@ -28,7 +29,14 @@ from vms.events import (
 )
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import Cause, WaitingVerdict
-from vms.inventory.outage_records import Outage, OutageCause, OutageQuery, OutageWrite
+from vms.inventory.outage_records import (
+    Outage,
+    OutageCause,
+    OutageKind,
+    OutageMember,
+    OutageQuery,
+    OutageWrite,
+)
 from vms.persistence.database import Database
 from vms.persistence.outage_store import SqlOutageStore
 from vms.signalling.registration_history import Cause as Came
@@ -325,6 +333,23 @@ async def test_others_have_their_turn_while_a_city_comes_and_goes(tmp_path: Path
         )
         await others()
         assert turns >= 50
+
+
+def test_what_a_city_comes_to_is_written_in_steps_others_can_wait_for() -> None:
+    outage = Outage("1", OutageKind.GONE, OutageCause.SEGMENT_SILENT, 100)
+    members = [OutageMember(f"{number}", "", number, 100) for number in range(4_001)]
+    back = [(f"{number}", 160) for number in range(5_000)]
+
+    parts = list(parts_of(OutageWrite(outage, members, back, ["7"], ["0"])))
+
+    assert [len(part.members) for part in parts] == [2_000, 2_000, 1]
+    assert [len(part.returned_devices) for part in parts] == [2_000, 2_000, 1_000]
+    assert [(part.left_again, part.merged) for part in parts] == [
+        (["7"], ["0"]),
+        ([], ()),
+        ([], ()),
+    ]
+    assert list(parts_of(OutageWrite(outage))) == [OutageWrite(outage)]
 
 
 async def test_an_absence_of_ours_has_no_members_and_takes_nobody_offline(tmp_path: Path) -> None:
