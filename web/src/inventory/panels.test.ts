@@ -170,6 +170,24 @@ describe('the panels of the inventory', () => {
     expect(document.body.textContent).toContain('3 channels hang in this group. Put them elsewhere first.')
   })
 
+  it('moves a group by the keyboard: cut here, pasted there', async () => {
+    const bridges = { ...SCHOOLS, group_id: 'g2', name: 'Bridges', position: 1 }
+    answers[`GET ${API}/groups/own`] = { items: [SCHOOLS, bridges] }
+    answers[`PATCH ${API}/groups/own/g2`] = bridges
+    await shown(OwnGroups)
+    const press = (key: string): void => {
+      const init = { key, ctrlKey: true, bubbles: true, cancelable: true }
+      one('own-group-Schools').dispatchEvent(new KeyboardEvent('keydown', init))
+    }
+    await click('own-group-Bridges')
+    press('x')
+    await click('own-group-Schools')
+    press('v')
+    await flushPromises()
+
+    expect(asked).toEqual([[`PATCH ${API}/groups/own/g2`, { parent_id: 'g1', position: 0 }]])
+  })
+
   it('lets nobody change groups who may only read', async () => {
     await shown(OwnGroups, {}, ['read'])
     await click('own-group-Schools')

@@ -169,7 +169,7 @@ export function useAnomalyCounts() {
 }
 
 /** Findings of one kind, page by page. */
-export function useAnomalies(kind: Ref<AnomalyKind>) {
+export function useAnomalies(kind: Ref<AnomalyKind | null>) {
   const query = useInfiniteQuery({
     queryKey: ['anomalies', 'list', kind],
     initialPageParam: null as string | null,
@@ -178,7 +178,7 @@ export function useAnomalies(kind: Ref<AnomalyKind>) {
         api.GET('/api/v1/anomalies', {
           params: {
             query: {
-              kind: [kind.value],
+              kind: kind.value === null ? [] : [kind.value],
               limit: PER_PAGE,
               ...(pageParam === null ? {} : { cursor: pageParam }),
             },
@@ -187,6 +187,7 @@ export function useAnomalies(kind: Ref<AnomalyKind>) {
         }),
       ),
     getNextPageParam: (page) => page.next_cursor,
+    enabled: () => kind.value !== null,
   })
   const found = computed(() => query.data.value?.pages.flatMap((page) => page.items) ?? [])
   return { ...query, found }
