@@ -78,7 +78,8 @@ async def list_anomalies(
     """By device and channel. Each goes when its reason goes; nobody has to clear it."""
     _ = caller
     kinds = frozenset(kind or KEPT)
-    page = server.inventory.anomalies(device_id, decode_cursor(cursor), limit, kinds)
+    after = decode_cursor(cursor)
+    page = await server.inventory.anomalies_looked_up(device_id, after, limit, kinds)
     next_cursor = encode_cursor(page.next_cursor) if page.next_cursor else None
     link_next(request, response, next_cursor)
     return PageOf(

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from vms.gb28181.ids import Kind, kind_of
@@ -32,28 +33,30 @@ class Governance(ChannelFiling):
         kinds: Collection[AnomalyKind] = KEPT,
     ) -> Page[Anomaly]:
         """What is odd, by device and channel; of one device, or of all."""
-        names = self.names()
+        files = self._files_from(device_id, cursor)
+        return _page_of(files, kinds, self.names(), cursor, limit)
 
-        def matching() -> Iterator[Anomaly]:
-            for record in self._records_from(device_id, cursor):
-                own = self._odd_of(record, kinds, names)
-                for anomaly in sorted(own, key=lambda each: each.cursor):
-                    if cursor is None or anomaly.cursor > cursor:
-                        yield anomaly
-
-        return page(matching(), limit, lambda anomaly: anomaly.cursor, None)
+    async def anomalies_looked_up(
+        self,
+        device_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        kinds: Collection[AnomalyKind] = KEPT,
+    ) -> Page[Anomaly]:
+        """The same in a thread: for kinds of which few or none may be found in a whole city."""
+        if DERIVED.isdisjoint(kinds):
+            return self.anomalies(device_id, cursor, limit, kinds)
+        files = list(self._files_from(device_id, cursor))
+        return await asyncio.to_thread(_page_of, files, kinds, self.names(), cursor, limit)
 
     async def anomaly_counts(self) -> Counter[AnomalyKind]:
         """How much is odd, by kind; those that found no room are not among them."""
         counts = self._anomalies.counts()
         names = self.names()
-        looked_at = [
-            (list((record.nodes or {}).values()), list(record.channels.values()), record.device)
-            for record in self._roster.records.values()
-        ]
+        files = list(self._files_from(None, None))
 
         def count() -> Counter[AnomalyKind]:
-            found = (derived(*each, names) for each in looked_at)
+            found = (derived(each.nodes, each.channels, each.device, names) for each in files)
             return Counter(anomaly.kind for anomaly in chain.from_iterable(found))
 
         return counts + await asyncio.to_thread(count)
@@ -84,17 +87,47 @@ class Governance(ChannelFiling):
         reached = None if first is None else self._roster.records.get(first)
         return chain([] if reached is None else [reached], self._roster.records_after(first))
 
-    def _odd_of(
-        self, record: Record, kinds: Collection[AnomalyKind], names: Names
-    ) -> Iterator[Anomaly]:
-        for anomaly in self._anomalies.of_device(record.device.device_id):
-            if anomaly.kind in kinds:
-                yield anomaly
-        if not DERIVED.isdisjoint(kinds):
-            nodes = (record.nodes or {}).values()
-            for anomaly in derived(nodes, record.channels.values(), record.device, names):
-                if anomaly.kind in kinds:
+    def _files_from(self, device_id: str | None, cursor: str | None) -> Iterator["_File"]:
+        for record in self._records_from(device_id, cursor):
+            yield _File(
+                record.device,
+                list((record.nodes or {}).values()),
+                list(record.channels.values()),
+                list(self._anomalies.of_device(record.device.device_id)),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is on file of a device, as it was when somebody asked."""
+
+    device: Device
+    nodes: Sequence[TreeNode]
+    channels: Sequence[Channel]
+    kept: Sequence[Anomaly]
+
+
+def _page_of(
+    files: Iterable[_File],
+    kinds: Collection[AnomalyKind],
+    names: Names,
+    cursor: str | None,
+    limit: int,
+) -> Page[Anomaly]:
+    def matching() -> Iterator[Anomaly]:
+        for file in files:
+            for anomaly in sorted(_odd_of(file, kinds, names), key=lambda each: each.cursor):
+                if cursor is None or anomaly.cursor > cursor:
                     yield anomaly
+
+    return page(matching(), limit, lambda anomaly: anomaly.cursor, None)
+
+
+def _odd_of(file: _File, kinds: Collection[AnomalyKind], names: Names) -> Iterator[Anomaly]:
+    found = iter(file.kept)
+    if not DERIVED.isdisjoint(kinds):
+        found = chain(found, derived(file.nodes, file.channels, file.device, names))
+    return (anomaly for anomaly in found if anomaly.kind in kinds)
 
 
 def derived(

@@ -1,10 +1,11 @@
 """Puts a circular together out of the figures, the outages and the exclusions of its period."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vms.errors import InvalidError
+from vms.errors import ConflictError, InvalidError
 from vms.figures.dimensions import Dimension
 from vms.figures.model import Every, RateQuery, RateRow, Targets, Verdict
 from vms.reports.model import (
@@ -33,6 +34,9 @@ PERIODS_BACK = 12
 
 MOST_OUTAGES = 1_000
 MOST_CAMERAS = 200_000
+TRIES = 3
+TURN = 1_000
+"""Cameras that are told in one go; then others have their turn."""
 
 
 class FigureSource(Protocol):
@@ -58,8 +62,12 @@ class Facts(Protocol):
         """Approved ones that overlap the period."""
         ...
 
+    async def inputs_sha256(self, period: Period) -> str:
+        """The hash over what the figures of the period are made from."""
+        ...
+
     async def proof(self, period: Period) -> Proof:
-        """The self-check, and the hash over what the figures of the period are made from."""
+        """The self-check, and that hash."""
         ...
 
     def department(self, device_id: str, channel_id: str) -> str:
@@ -90,9 +98,20 @@ class Composer:
     ) -> Circular:
         """The circular of a period that is over. `level` is one of `LEVELS`.
 
-        Raises `InvalidError` where the ledger does not reach its end, `UnavailableError` when the
-        database cannot serve.
+        Raises `InvalidError` where the ledger does not reach its end, `ConflictError` where what it
+        is made from changes all the time, `UnavailableError` when the database cannot serve.
         """
+        for _ in range(TRIES):
+            inputs_sha256 = await self.facts.inputs_sha256(period)
+            circular = await self._composed(period, level, on_stage)
+            # Somebody may approve an exclusion meanwhile: half of it would know, half would not.
+            if circular.proof.inputs_sha256 == inputs_sha256:
+                return circular
+        raise ConflictError("the figures changed while the report was made; make it again")
+
+    async def _composed(
+        self, period: Period, level: int, on_stage: Callable[[str], None]
+    ) -> Circular:
         by = LEVELS[level]
         on_stage("total")
         whole = await self._rates(period)
@@ -135,7 +154,7 @@ class Composer:
                 for row in now
             ),
             days=tuple(Day(row.window.start_s, Figure.of(row)) for row in days),
-            cameras=tuple(map(self._camera, cameras[:MOST_CAMERAS])),
+            cameras=await self._cameras(cameras[:MOST_CAMERAS]),
             outages=tuple(outages[:MOST_OUTAGES]),
             exclusions=tuple(exclusions),
             proof=await self.facts.proof(period),
@@ -172,6 +191,13 @@ class Composer:
 
     def _is_missed(self, row: RateRow) -> bool:
         return row.seconds.verdict(self.targets) is Verdict.MISSED
+
+    async def _cameras(self, rows: Sequence[RateRow]) -> tuple[CameraLine, ...]:
+        lines: list[CameraLine] = []
+        for first in range(0, len(rows), TURN):
+            lines += map(self._camera, rows[first : first + TURN])
+            await asyncio.sleep(0)
+        return tuple(lines)
 
     def _camera(self, row: RateRow) -> CameraLine:
         device_id, _, channel_id = row.key.partition("/")

@@ -86,15 +86,16 @@ class SiteFacts:
             exclusion.decided_by,
         )
 
+    async def inputs_sha256(self, period: Period) -> str:
+        """The hash over what the figures of the period are made from."""
+        window = Window(period.start_s, period.end_s)
+        pieces = Pieces(self.store, self.approved, self.zone)
+        return await fingerprint(self.store, pieces, window, self.zone)
+
     async def proof(self, period: Period) -> Proof:
-        """The self-check, and the hash over what the figures of the period are made from."""
+        """The self-check, and that hash."""
         checked = await self.check()
-        inputs_sha256 = await fingerprint(
-            self.store,
-            Pieces(self.store, self.approved, self.zone),
-            Window(period.start_s, period.end_s),
-            self.zone,
-        )
+        inputs_sha256 = await self.inputs_sha256(period)
         checked_at = checked.checked_at
         return Proof(
             checked.ok and checked_at is not None,

@@ -146,7 +146,7 @@ async def test_what_is_looked_up_is_listed_page_by_page_with_what_is_kept(site: 
     found: list[str] = []
     cursor: str | None = None
     for _ in range(5):
-        page = site.inventory.anomalies(cursor=cursor, limit=1, kinds=set(AnomalyKind))
+        page = await site.inventory.anomalies_looked_up(None, cursor, 1, set(AnomalyKind))
         found += [f"{each.kind} {(each.channel_id or '')[-1:]}" for each in page.items]
         cursor = page.next_cursor
         if cursor is None:

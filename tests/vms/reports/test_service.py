@@ -96,6 +96,8 @@ class Around:
     """What a circular tells beside the figures."""
 
     inputs: str = "ab" * 32
+    changes: int = 0
+    """So often somebody will approve something while a report is made."""
 
     async def outages(self, period: Period, most: int) -> Sequence[OutageLine]:
         _ = most
@@ -108,6 +110,11 @@ class Around:
     async def exclusions(self, period: Period) -> Sequence[ExclusionLine]:
         _ = period
         return []
+
+    async def inputs_sha256(self, period: Period) -> str:
+        _ = period
+        self.changes -= 1
+        return self.inputs if self.changes < 0 else f"{self.changes:064}"
 
     async def proof(self, period: Period) -> Proof:
         return Proof(True, period.end_s, 20, 0, self.inputs)
@@ -342,3 +349,16 @@ async def test_nothing_is_frozen_that_the_ledger_does_not_reach(office: Office) 
 
     assert failed.status is Status.FAILED
     assert "does not reach" in failed.problem
+
+
+async def test_a_report_is_of_one_moment_though_somebody_approves_an_exclusion_meanwhile(
+    office: Office,
+) -> None:
+    office.around.changes = 2
+    made = await office.made(await office.reports.make_month("2026-11", None, "admin"))
+    assert made.status is Status.FROZEN
+
+    office.around.changes = 3
+    day = Period(date(2026, 11, 1), date(2026, 11, 2), SITE)
+    never = await office.made(await office.reports.make(day, None, "admin"))
+    assert (never.status, "changed while" in never.problem) == (Status.FAILED, True)
