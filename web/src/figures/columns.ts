@@ -70,7 +70,7 @@ export function rateColumns<R extends OnlineRate>(t: Words, { target, coverageLi
     {
       key: 'rate',
       title: t('figures.rate'),
-      width: 108,
+      width: 116,
       cell: (row) => percent(row.online_rate),
       shown: (row) => h('strong', { class: 'number', 'data-testid': `rate-of-${row.key}` }, percent(row.online_rate)),
       sortedBy: (row) => row.online_rate ?? -1,
@@ -85,7 +85,7 @@ export function rateColumns<R extends OnlineRate>(t: Words, { target, coverageLi
     {
       key: 'coverage',
       title: t('figures.coverage'),
-      width: 100,
+      width: 116,
       cell: (row) => percent(row.coverage),
       sortedBy: (row) => row.coverage ?? -1,
     },
@@ -97,7 +97,7 @@ export function channelsColumn<R extends OnlineRate>(t: Words): Column<R> {
   return {
     key: 'channels',
     title: t('field.channels'),
-    width: 84,
+    width: 104,
     cell: (row) => row.channels,
     sortedBy: (row) => row.channels,
   }
@@ -116,7 +116,7 @@ export function outageColumns<R extends OnlineRate>(t: Words): Column<R>[] {
     {
       key: 'outages',
       title: t('figures.outages'),
-      width: 90,
+      width: 108,
       cell: (row) => row.outages,
       sortedBy: (row) => row.outages ?? -1,
     },

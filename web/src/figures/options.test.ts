@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { OnlineRate } from '@/api/client'
 import type { Line, Ranked } from '@/figures/model'
-import { barsOption, floorOf, startsOf, trendOption, type ChartWords, type Colours } from '@/figures/options'
+import { barsOption, scaleOf, startsOf, trendOption, type ChartWords, type Colours } from '@/figures/options'
 
 const COLOURS: Colours = {
-  text: 'text', faint: 'faint', line: 'line', panel: 'panel', good: 'good', bad: 'bad', doubt: 'doubt',
+  font: 'font', text: 'text', faint: 'faint', line: 'line', panel: 'panel', good: 'good', bad: 'bad', doubt: 'doubt',
 }
 const WORDS: ChartWords = {
   target: 'Target',
@@ -76,8 +76,8 @@ describe('bars of a ranking', () => {
 
 describe('an axis', () => {
   it('begins under everything that is shown, the target too', () => {
-    expect(floorOf([0.97, null], 0.9)).toBe(85)
-    expect(floorOf([0.01], 0.9)).toBe(0)
-    expect(floorOf([], 0.9)).toBe(85)
+    expect(scaleOf([0.97, null], 0.9)).toEqual({ min: 85, max: 100, interval: 5 })
+    expect(scaleOf([0.6], 0.9)).toEqual({ min: 50, max: 100, interval: 10 })
+    expect(scaleOf([0.01], 0.9)).toEqual({ min: 0, max: 100, interval: 20 })
   })
 })

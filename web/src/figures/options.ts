@@ -13,8 +13,9 @@ export type ChartOption = ComposeOption<
   | TooltipComponentOption
 >
 
-/** Colours of the page's theme. */
+/** Font and colours of the page's theme. */
 export interface Colours {
+  font: string
   text: string
   faint: string
   line: string
@@ -38,21 +39,27 @@ export interface ChartWords {
 const PALETTE = ['#2b79d2', '#e08a2e', '#2f9e6b', '#9a63c9', '#c9a227', '#d2566a', '#2aa5a5', '#8a7a66', '#7d8794']
 
 const HUNDRED = 100
+const STEPS = [5, 10] as const
+const MOST_STEPS = 5
 
 /** Per cent for an axis; cut like every rate. */
 export const points = (rate: number | null): number | null =>
   rate === null ? null : Math.floor(rate * 10_000 + 1e-6) / HUNDRED
 
-/** Where an axis begins so that differences are seen: a whole number under all that is shown. */
-export function floorOf(rates: readonly (number | null)[], target: number): number {
-  const lowest = Math.min(target, ...rates.filter((rate): rate is number => rate !== null))
-  const below = Math.floor((lowest * HUNDRED - 2) / 5) * 5
-  return Math.max(0, below)
+/** Where an axis begins, and its steps, so that differences are seen: under all that is shown. */
+export function scaleOf(
+  rates: readonly (number | null)[],
+  target: number,
+): { min: number; max: number; interval: number } {
+  const lowest = Math.min(target, ...rates.filter((rate): rate is number => rate !== null)) * HUNDRED
+  const interval = STEPS.find((step) => HUNDRED - lowest < step * MOST_STEPS - 1) ?? 20
+  const min = Math.max(0, Math.floor((lowest - 1) / interval) * interval)
+  return { min, max: HUNDRED, interval }
 }
 
 function frame(colours: Colours, size: number) {
   return {
-    textStyle: { color: colours.text, fontSize: size, fontFamily: 'inherit' },
+    textStyle: { color: colours.text, fontSize: size, fontFamily: colours.font },
     color: PALETTE,
     animation: false,
     aria: { enabled: true },
@@ -77,7 +84,7 @@ function targetLine(target: number, colours: Colours, words: ChartWords, size: n
       color: colours.bad,
       fontSize: size,
       formatter: `${words.target} ${percent(target)}`,
-      position: axis === 'y' ? ('insideEndTop' as const) : ('end' as const),
+      position: axis === 'y' ? ('insideEndTop' as const) : ('start' as const),
     },
     data: [axis === 'y' ? { yAxis: at } : { xAxis: at }],
   }
@@ -134,8 +141,7 @@ export function trendOption(input: TrendInput): ChartOption {
     },
     yAxis: {
       type: 'value',
-      min: floorOf(all.map((row) => row.online_rate), target),
-      max: HUNDRED,
+      ...scaleOf(all.map((row) => row.online_rate), target),
       axisLabel: { color: colours.faint, fontSize: size, formatter: '{value} %' },
       splitLine: { lineStyle: { color: colours.line } },
     },
@@ -184,8 +190,7 @@ export function barsOption({ rows, target, coverageLimit, colours, words, size =
     },
     xAxis: {
       type: 'value',
-      min: floorOf(rows.map((row) => row.online_rate), target),
-      max: HUNDRED,
+      ...scaleOf(rows.map((row) => row.online_rate), target),
       axisLabel: { color: colours.faint, fontSize: size, formatter: '{value} %' },
       splitLine: { lineStyle: { color: colours.line } },
     },

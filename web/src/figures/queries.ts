@@ -62,8 +62,9 @@ export function useRates(wishes: Ref<RateWishes | null>) {
   return { ...found, rows }
 }
 
-/** The channels behind a figure, worst first, page by page. */
-export function useChannelsBehind(wishes: Ref<Selection>) {
+/** The channels behind a figure, page by page: those that were offline, worst first, or all of them
+ * by ID. */
+export function useChannelsBehind(wishes: Ref<Selection & { isWorstFirst: boolean }>) {
   const { zone, query } = useAsked()
   const found = useInfiniteQuery({
     queryKey: ['channels-behind', wishes, zone],
@@ -74,8 +75,8 @@ export function useChannelsBehind(wishes: Ref<Selection>) {
           params: {
             query: {
               ...query(wishes.value),
-              by: 'offline_s',
               limit: PER_PAGE,
+              ...(wishes.value.isWorstFirst ? { by: 'offline_s' as const } : {}),
               ...(pageParam === null ? {} : { cursor: pageParam }),
             },
           },

@@ -1,7 +1,7 @@
 import { onScopeDispose, ref } from 'vue'
 import type { Colours } from '@/figures/options'
 
-const NAMES = ['text', 'faint', 'line', 'panel', 'good', 'bad', 'doubt'] as const
+const NAMES = ['font', 'text', 'faint', 'line', 'panel', 'good', 'bad', 'doubt'] as const
 
 function read(): Colours {
   const style = getComputedStyle(document.documentElement)
@@ -10,7 +10,7 @@ function read(): Colours {
   ) as Record<(typeof NAMES)[number], string>
 }
 
-/** The theme's colours, for what is drawn and cannot read them from the style sheet. */
+/** The theme's font and colours, for what is drawn and cannot read them from the style sheet. */
 export function useColours() {
   const colours = ref(read())
   const observer = new MutationObserver(() => (colours.value = read()))

@@ -26,7 +26,9 @@ export function useFigureWords() {
     const now = new Date()
     const [start, end] = [shown(from), shown(to < now ? to : now)]
     const isWhole = start.endsWith('00:00:00') && end.endsWith('00:00:00')
-    return isWhole ? `${start.slice(0, 10)} \u2013 ${end.slice(0, 10)}` : `${start.slice(0, 16)} \u2013 ${end.slice(0, 16)}`
+    if (!isWhole) return `${start.slice(0, 16)} \u2013 ${end.slice(0, 16)}`
+    const lastDay = shown(new Date(to.getTime() - 1)).slice(0, 10)
+    return start.startsWith(lastDay) ? lastDay : `${start.slice(0, 10)} \u2013 ${lastDay}`
   }
 
   function chartWords(dimension: Dimension): ChartWords {
