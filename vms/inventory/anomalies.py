@@ -93,6 +93,8 @@ def of_channel(channel: Channel, parents: "Parents") -> Iterator[Odd]:
     if kind_of(channel_id) is Kind.MAIN_DEVICE and str(channel_id) != str(channel.device_id):
         yield AnomalyKind.CAMERA_TYPED_AS_RECORDER, channel_id[10:13]
     named = channel.reported.parent_ids
+    if len(named) == 1 and channel_id != named[0] and parents.is_just_the_device(named[0]):
+        return  # below its recorder, as nearly all are
     if channel_id in named:
         yield AnomalyKind.SELF_PARENT, channel_id
     unknown = next((each for each in named if not parents.knows(each)), None)
@@ -134,6 +136,10 @@ class Parents:
         if kind in {Kind.BUSINESS_GROUP, Kind.VIRTUAL_ORGANISATION} and not self._nodes:
             return True
         return parent_id in self._channels or parent_id in self._nodes
+
+    def is_just_the_device(self, parent_id: str) -> bool:
+        """It is the device, and no channel: nothing can be wrong above it."""
+        return parent_id == self._device_id and parent_id not in self._channels
 
     def cycle_of(self, channel_id: str) -> list[str]:
         """The way from a channel over its parents back to itself; empty where there is none."""
@@ -188,7 +194,10 @@ class Anomalies:
         Shared channel IDs are kept by `share` and `unshare`.
         """
         wanted = dict(odd)
-        own = self._found.get(device_id, {})
+        own = self._found.get(device_id)
+        if not own and not wanted:
+            return []
+        own = own or {}
         name = channel_id or ""
         for kind in [kind for held, kind in own if held == name and kind not in wanted]:
             if kind is not AnomalyKind.DUPLICATE_CHANNEL:

@@ -204,7 +204,7 @@ class Reports(Vigilance):
     def _fresh_channel(self, device: Device, item: ReportedChannel) -> Channel:
         key = ChannelKey(self._next_channel_key)
         self._next_channel_key += 1
-        return Channel(key=key, device_key=device.key, device_id=device.device_id, reported=item)
+        return Channel(key, device.key, device.device_id, item)
 
     async def record_alarm(self, device_id: str, reported: ReportedAlarm) -> bool:
         """Store an alarm once; False when it is there already. Returns after the commit (N1)."""

@@ -68,7 +68,11 @@ async def _write_round(connection: AsyncConnection, steps: Sequence[Transition])
     dropped: list[Row] = []
     opened: list[Row] = []
     for step in steps:
-        if step.closes_s is not None and step.closes_s > step.at_s:
+        if step.opens and step.closes_s != step.at_s:
+            opened.append(_opening(step))
+        if step.closes_s is None:
+            continue
+        if step.closes_s > step.at_s:
             raise ConflictError(f"the ledger cannot go back: {step}")
         row: Row = {
             "b_kind": step.subject.kind.value,
@@ -80,11 +84,8 @@ async def _write_round(connection: AsyncConnection, steps: Sequence[Transition])
         }
         if step.closes_s == step.at_s:
             (replaced if step.opens else dropped).append(row)
-            continue
-        if step.closes_s is not None:
+        else:
             ended.append(row)
-        if step.opens:
-            opened.append(_opening(step))
     if ended:
         await _change_open_rows(connection, update(ledger), ("end_s",), ended)
     if replaced:
