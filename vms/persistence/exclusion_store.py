@@ -1,16 +1,28 @@
 """`ExclusionStore` in SQL: planned absences, and the channels they lie over."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vms.errors import ConflictError
 from vms.figures.exclusion_model import Exclusion, ExclusionStatus, Reason, Scope
 from vms.figures.model import Window
-from vms.persistence.bulk import Bulk
 from vms.persistence.database import Database
 from vms.persistence.figure_store import forget_days
 from vms.persistence.figure_tables import exclusion_channels, exclusions
@@ -30,15 +42,11 @@ class SqlExclusionStore:
 
     async def add_exclusion(self, exclusion: Exclusion, channel_keys: Sequence[int]) -> None:
         """A new request with the channels it lies over."""
-        rows: list[Row] = [
-            {"exclusion_id": exclusion.exclusion_id, "channel_key": key} for key in channel_keys
-        ]
+        keys = list(channel_keys)
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(insert(exclusions), [_row_of(exclusion)])
-            if rows:
-                lying = Bulk(insert(exclusion_channels), rows[0], connection.dialect)
-                await lying.write(connection, rows)
+            await _lay_over(connection, exclusion.exclusion_id, keys)
 
         await self._database.transact(work)
 
@@ -120,6 +128,19 @@ class SqlExclusionStore:
                 for exclusion_id, key in await connection.execute(query):
                     found.setdefault(exclusion_id, []).append(key)
         return [(each, found[each.exclusion_id]) for each in approved if each.exclusion_id in found]
+
+
+async def _lay_over(connection: AsyncConnection, exclusion_id: str, keys: list[int]) -> None:
+    """One statement for a whole city: devices that register wait for the same writer."""
+    listed = bindparam("keys", type_=Text)
+    if connection.dialect.name == "postgresql":
+        each = func.json_array_elements_text(cast(listed, JSON)).table_valued("value")
+    else:
+        each = func.json_each(listed).table_valued("value")
+    rows = select(literal(exclusion_id, Text), cast(each.c.value, BigInteger))
+    names = [exclusion_channels.c.exclusion_id, exclusion_channels.c.channel_key]
+    lying = insert(exclusion_channels).from_select(names, rows)
+    await connection.execute(lying, {"keys": json.dumps(keys)})
 
 
 _DECISION = ("status", "decided_by", "decided_at", "decision_note")
