@@ -87,7 +87,7 @@ class OwnGroupPatch(Strict):
 async def list_groups(server: TheServer, caller: Reader) -> Groups:
     """The trees of business groups and virtual organisations; each counts those below it."""
     _ = caller
-    return Groups(items=[Group.model_validate(node) for node in server.inventory.groups()])
+    return Groups(items=[Group.model_validate(node) for node in await server.inventory.groups()])
 
 
 @router.get(

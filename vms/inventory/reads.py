@@ -120,13 +120,12 @@ class InventoryReads(Vigilance):
             for device_id, refused in grouped(rows).items()
         ]
 
-    def groups(self) -> list[GroupNode]:
+    async def groups(self) -> list[GroupNode]:
         """The trees of business groups and virtual organisations with live counts."""
         records = self._roster.records.values()
-        return group_tree(
-            (node for record in records for node in (record.nodes or {}).values()),
-            self._roster.channels_after(None),
-        )
+        nodes = [node for record in records for node in (record.nodes or {}).values()]
+        on_file = list(self._roster.channels_after(None))
+        return await asyncio.to_thread(group_tree, nodes, on_file)
 
     def profile(self, device_id: str) -> Profile:
         """How a device is to be spoken to: the profile set for it, else the one chosen for its

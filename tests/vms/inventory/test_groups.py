@@ -33,20 +33,20 @@ async def test_channels_count_once_in_each_group_above_them() -> None:
 
     sub_org = GroupNode(SUB_ORG, "Sub org", 1, 1)
     org = GroupNode(ORG, "Org", 1, 1, [sub_org])
-    assert site.inventory.groups() == [GroupNode(GROUP, "Group", 2, 1, [org])]
+    assert await site.inventory.groups() == [GroupNode(GROUP, "Group", 2, 1, [org])]
 
 
 async def test_the_tree_outlives_us_and_the_next_catalogue_replaces_it() -> None:
     site = await reported()
-    before = site.inventory.groups()
+    before = await site.inventory.groups()
     await site.restart(1)
     site.inventory.keepalive(GATE, "127.0.0.9", 5060)
-    assert site.inventory.groups() == before
+    assert await site.inventory.groups() == before
 
     channels = channels_of(GATE, ITEMS[3:])
     await site.inventory.replace_channels(GATE, channels, complete=True)
 
-    assert [(group.group_id, group.name) for group in site.inventory.groups()] == [
+    assert [(group.group_id, group.name) for group in await site.inventory.groups()] == [
         (GROUP, ""),
         (ORG, ""),
         (SUB_ORG, ""),
@@ -63,5 +63,5 @@ async def test_organisations_that_hang_in_each_other_are_shown_all_the_same() ->
 
     await site.inventory.replace_channels(YARD, [], complete=True, nodes=circle)
 
-    [root] = site.inventory.groups()
+    [root] = await site.inventory.groups()
     assert (root.group_id, [child.group_id for child in root.children]) == (ORG, [SUB_ORG])
