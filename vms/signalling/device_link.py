@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from sys import intern
 
 from media.door import Transport
 from sip.errors import TransactionTimeoutError, TransportError
@@ -175,12 +176,14 @@ class DeviceLink:
         """A SUBSCRIBE outside any dialog (9.11). A `RejectedError` has the device's Min-Expires as
         the fact `min_expires_s`, where it told one; otherwise raises as a query does."""
         flow = self._messenger.flow(device_id)
+        local_host = self._endpoint.local_address(flow.remote.host)
         request = self._endpoint.new_request(
             "SUBSCRIBE",
             self._messenger.uri(device_id, flow),
             from_=self._messenger.own_address,
             to=self._messenger.address_of(device_id),
-            contact=f"<sip:{self._identity.server_id}@{self._endpoint.local_address(flow.remote.host)}>",
+            # Every dialog keeps it for its refreshes; a city's are all the same.
+            contact=intern(f"<sip:{self._identity.server_id}@{local_host}>"),
             headers=[("Event", event), ("Expires", str(expires_s))],
             body=self.body(device_id, query),
             content_type=MANSCDP,

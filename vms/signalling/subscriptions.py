@@ -72,6 +72,33 @@ NEWS_CAPACITY = 120_000
 TROUBLE = frozenset({SubscriptionState.FAILED, SubscriptionState.REFUSED})
 
 
+class _Ear:
+    """Tells what comes in a dialog, and whose it is. A city has two dialogs a device, and two
+    closures for each would take three times the memory."""
+
+    __slots__ = ("_dialog", "_entry", "_on_ended", "_on_notify")
+
+    def __init__(
+        self,
+        entry: Entry,
+        dialog: Subscription,
+        on_ended: Callable[[Entry, Subscription, str], None],
+        on_notify: Callable[[DeviceId, IncomingRequest], None],
+    ) -> None:
+        self._entry = entry
+        self._dialog = dialog
+        self._on_ended = on_ended
+        self._on_notify = on_notify
+
+    def ended(self, reason: str) -> None:
+        """By the device, or by time."""
+        self._on_ended(self._entry, self._dialog, reason)
+
+    def notified(self, incoming: IncomingRequest) -> None:
+        """A NOTIFY."""
+        self._on_notify(self._entry.device_id, incoming)
+
+
 class Subscriptions:
     """The one owner of what is subscribed at devices; `run` in the server's task group."""
 
@@ -98,6 +125,7 @@ class Subscriptions:
         self._expires_s = expires_s
         self._dice = dice
         self._on_notify = on_notify
+        self._on_ended = self._ended
         self._entries: dict[DeviceId, dict[SubscriptionKind, Entry]] = {}
         self._timetable: Timetable[Entry] = Timetable()
         self._queue: deque[tuple[Entry, Effect]] = deque()
@@ -365,10 +393,11 @@ class Subscriptions:
             return
         self._forget(entry)
         entry.dialog = dialog
-        dialog.on_ended = lambda reason: self._ended(entry, dialog, reason)
+        ear = _Ear(entry, dialog, self._on_ended, self._on_notify)
+        dialog.on_ended = ear.ended
         now = self._clock.monotonic()
         self._do(entry, entry.machine.accepted(attempt, dialog.granted_s, now))
-        dialog.on_notify = lambda incoming: self._on_notify(entry.device_id, incoming)
+        dialog.on_notify = ear.notified
 
     async def _refresh(self, entry: Entry, attempt: int, expires_s: int) -> None:
         dialog, device_id = entry.dialog, entry.device_id
