@@ -213,9 +213,10 @@ class Reports:
 
     async def file(self, report_id: str, kind: FileKind, language: Language) -> bytes:
         """The frozen figures as a file: the same bytes each time. Raises as `circular`."""
-        circular = await self.circular(report_id)
         words = Wording(language, self.zone)
+        # Read in its turn as well: of a city it takes a hundred megabytes.
         async with self._drawing:
+            circular = await self.circular(report_id)
             return await asyncio.to_thread(drawn, circular, words, kind)
 
     async def verify(self, report_id: str) -> Verification:

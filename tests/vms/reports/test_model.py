@@ -4,17 +4,26 @@ import zlib
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 
 from tests.vms.reports.circulars import a_circular, figure
 from vms.errors import InvalidError
 from vms.figures.model import OutageFigures, Seconds
-from vms.reports.model import Figure, figures_sha256, freeze, thaw
+from vms.reports.model import Circular, Figure, canonical, figures_sha256, freeze, thaw
 
 
 def test_a_frozen_circular_is_read_back_as_it_was() -> None:
     circular = a_circular()
 
     assert thaw(freeze(circular)) == circular
+
+
+def test_names_that_look_like_the_file_they_are_kept_in_change_nothing() -> None:
+    hostile = a_circular(hostile_name='"cameras":[],]}')
+
+    for circular in (hostile, replace(hostile, issuer='"cameras":[', cameras=())):
+        assert thaw(freeze(circular)) == circular
+        assert canonical(circular) == TypeAdapter(Circular).dump_json(circular)
 
 
 def test_the_hash_is_of_the_figures_and_not_of_the_names() -> None:
@@ -33,6 +42,9 @@ def test_the_hash_is_of_the_figures_and_not_of_the_names() -> None:
         b"not compressed",
         freeze(a_circular())[:-9],
         zlib.compress(b"{}"),
+        zlib.compress(b'{"cameras":[' + b"[" * 100_000),
+        zlib.compress(b'{"cameras":[1'),
+        zlib.compress(b"\xff"),
         zlib.compress(b'{"issuer": 1}'),
     ],
 )
