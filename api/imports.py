@@ -195,7 +195,10 @@ async def download_import_errors(
 ) -> Response:
     """Under the headings they came with, and a column that says what is wrong with each; it may
     stay when the file is sent again. 409 while the import runs."""
-    _ = caller
+    server.spreadsheets.job(job_id)
+    # Rows come as they were sent, perhaps with passwords.
+    detail = {"format": file_format.value}
+    await server.accounts.record(caller.actor, "export import errors", job_id, detail=detail)
     file = TemporaryFile(server.spreadsheets.file())
     async with file.writing() as path:
         language = language_of(accept_language)

@@ -195,8 +195,9 @@ async def get_report_file(
     language: Annotated[Language, Query(description="Of the words in it.")] = "zh",
 ) -> Response:
     """A workbook with every camera and charts of its own, or a PDF to print."""
-    _ = caller
     report = await server.reports.report(report_id)
+    detail = {"format": kind.value}
+    await server.accounts.record(caller.actor, "export report", report_id, detail=detail)
     content = await server.reports.file(report_id, kind, language)
     name = f"{report.title.replace(' ', '')}-{language}.{kind}"
     return Response(

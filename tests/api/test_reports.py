@@ -70,11 +70,16 @@ async def test_a_report_of_a_day_is_frozen_and_had_as_workbook_and_pdf(
     assert "Online rate" in PdfReader(io.BytesIO(paper.content)).pages[0].extract_text()
 
 
-async def test_the_same_file_comes_each_time(auditor: httpx.AsyncClient) -> None:
+async def test_the_same_file_comes_each_time_and_the_audit_knows_who_had_it(
+    auditor: httpx.AsyncClient,
+) -> None:
     report = await made(auditor, DAY)
     file = f"{REPORTS}/{report['report_id']}/file"
 
     assert (await auditor.get(file)).content == (await auditor.get(file)).content
+
+    [row, *_] = (await auditor.get("/api/v1/audit")).json()["items"]
+    assert (row["action"], row["subject"]) == ("export report", report["report_id"])
 
 
 async def test_a_report_made_again_is_the_same_until_an_exclusion_is_approved(
