@@ -137,7 +137,7 @@ export function trendOption(input: TrendInput): ChartOption {
       data: starts.map(label),
       boundaryGap: false,
       axisLine: { lineStyle: { color: colours.line } },
-      axisLabel: { color: colours.faint, fontSize: size, hideOverlap: true },
+      axisLabel: { color: colours.faint, fontSize: size, margin: size, hideOverlap: true },
     },
     yAxis: {
       type: 'value',
