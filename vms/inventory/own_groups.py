@@ -1,6 +1,6 @@
 """A tree of our own beside what devices report: who hangs what where decides nobody but us."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from vms.errors import ConflictError, InvalidError, NotFoundError
@@ -41,7 +41,11 @@ class OwnGroups:
     asks commits what comes back, then calls `put` or `drop`."""
 
     def __init__(self, groups: Iterable[OwnGroup] = ()) -> None:
-        self._groups = {group.group_id: group for group in groups}
+        self._groups: dict[str, OwnGroup] = {}
+        self._below: dict[str, dict[str, OwnGroup]] = {}
+        """By parent: twenty thousand may be imported, and each looks above, below and beside."""
+        for group in groups:
+            self.put(group)
 
     def __contains__(self, group_id: str) -> bool:
         return group_id in self._groups
@@ -73,11 +77,7 @@ class OwnGroups:
 
     def within(self, *group_ids: str) -> frozenset[str]:
         """These nodes and all below them."""
-        found = set(group_ids)
-        for group in self.listed():
-            if group.parent_id in found:
-                found.add(group.group_id)
-        return frozenset(found)
+        return frozenset(each for row in self._rows_down(group_ids) for each in row)
 
     def added(self, group_id: str, name: str, parent_id: str = "") -> OwnGroup:
         """A new node, last below its parent; raises `InvalidError`, `ConflictError`."""
@@ -112,7 +112,7 @@ class OwnGroups:
     def may_go(self, group_id: str) -> None:
         """Raises `ConflictError` where other nodes hang below it, `NotFoundError`."""
         self.get(group_id)
-        below = sum(group.parent_id == group_id for group in self._groups.values())
+        below = len(self._below.get(group_id, ()))
         if below:
             raise ConflictError(
                 f"there are {below} groups below; move or delete them", groups=below
@@ -120,11 +120,18 @@ class OwnGroups:
 
     def put(self, group: OwnGroup) -> None:
         """It is committed."""
+        self.drop(group.group_id)
         self._groups[group.group_id] = group
+        self._below.setdefault(group.parent_id, {})[group.group_id] = group
 
     def drop(self, group_id: str) -> None:
         """It is committed that it is gone."""
-        self._groups.pop(group_id, None)
+        known = self._groups.pop(group_id, None)
+        if known is not None:
+            beside = self._below[known.parent_id]
+            del beside[group_id]
+            if not beside:
+                del self._below[known.parent_id]
 
     def tree(self, counts: Mapping[tuple[str, bool], int]) -> list[OwnGroupNode]:
         """The tree with counts; `counts` are channels by node, and whether they are online."""
@@ -162,8 +169,7 @@ class OwnGroups:
             raise InvalidError(f"the tree has at most {DEEPEST} levels")
         if any(
             other.name == group.name and other.group_id != group.group_id
-            for other in self._groups.values()
-            if other.parent_id == group.parent_id
+            for other in self._below.get(group.parent_id, {}).values()
         ):
             raise ConflictError(f"there is a group {group.name!r} at this place already")
         return group
@@ -180,13 +186,20 @@ class OwnGroups:
 
     def _height(self, group_id: str) -> int:
         """Levels from a node down, itself counted."""
-        base = len(self._way_up(group_id)) - 1
-        within = self.within(group_id) if group_id in self._groups else ()
-        return max((len(self._way_up(each)) - base for each in within), default=1)
+        return sum(1 for _ in self._rows_down([group_id]))
+
+    def _rows_down(self, group_ids: Iterable[str]) -> Iterator[Collection[str]]:
+        """Nodes, then those right below them, and so on; each once."""
+        seen: set[str] = set()
+        row = set(group_ids)
+        while row:
+            yield row
+            seen |= row
+            row = {below for each in row for below in self._below.get(each, ())} - seen
 
     def _next_position(self, parent_id: str) -> int:
-        beside = (g.position for g in self._groups.values() if g.parent_id == parent_id)
-        return max(beside, default=-1) + 1
+        beside = self._below.get(parent_id, {}).values()
+        return max((group.position for group in beside), default=-1) + 1
 
 
 def _order(group: OwnGroup) -> tuple[int, str]:
