@@ -1,14 +1,18 @@
 """How full the files of cameras are, by any dimension."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from api.authentication import Reader, TheServer
+from api.figure_forms import as_json
 from api.schemas import PROBLEMS
 from vms.figures.dimensions import DIVISIONS, KEY_OF, Dimension
+from vms.inventory.completeness import CompletenessRow
 from vms.inventory.model import Channel
 from vms.inventory.naming import Names
 from vms.inventory.placement import Place
@@ -60,30 +64,30 @@ class FileCompletenessRows(BaseModel):
     "/metrics/file-completeness",
     operation_id="getFileCompleteness",
     summary="How full the files are",
+    response_model=FileCompletenessRows,
     responses=PROBLEMS,
 )
 async def get_file_completeness(
     server: TheServer, caller: Reader, wanted: Annotated[CompletenessFilter, Query()]
-) -> FileCompletenessRows:
+) -> Response:
     """Required fields by class (GB/T 28181-2022); a field is filled when it was reported or set
     here. Sums of rows are those of the whole."""
     _ = caller
     rows = await server.inventory.file_completeness(_key_of(wanted.group_by), wanted.fits)
     name_of = _naming(wanted.group_by, server.inventory.names())
-    return FileCompletenessRows(
-        items=[
-            FileCompleteness(
-                key=row.key,
-                name=name_of(row.key),
-                channels=row.channels,
-                complete_channels=row.complete,
-                required_fields=row.required,
-                filled_fields=row.filled,
-                file_completeness=row.rate,
-                missing=dict(row.missing),
-            )
-            for row in rows
-        ]
+    return await asyncio.to_thread(as_json, (_shown(row, name_of(row.key)) for row in rows))
+
+
+def _shown(row: CompletenessRow, name: str) -> FileCompleteness:
+    return FileCompleteness(
+        key=row.key,
+        name=name,
+        channels=row.channels,
+        complete_channels=row.complete,
+        required_fields=row.required,
+        filled_fields=row.filled,
+        file_completeness=row.rate,
+        missing=dict(row.missing),
     )
 
 
