@@ -138,7 +138,7 @@ class FigureStore(Protocol):
         self, kind: SubjectKind, start_s: int, end_s: int, after_key: int
     ) -> Intervals | None:
         """Raw intervals that ended in (start, end], of subjects with keys above `after_key`: the
-        next part of about `SPANS_AT_ONCE`, whole subjects; None when there are no more."""
+        next part, whole subjects, so few that they are put away at once; None: no more."""
         ...
 
     async def put_away(self, part: ArchivePart) -> None:

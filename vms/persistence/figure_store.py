@@ -35,6 +35,9 @@ ROWS_AT_ONCE = 20_000
 
 KEYS_AT_ONCE = 500
 
+ENDED_AT_ONCE = 50_000
+"""Intervals that are put away in one transaction: whoever registers waits for the same writer."""
+
 SCANS_AT_ONCE = READERS // 2
 """Walks over the ledger. Each holds its connection until its last part was taken, and whoever takes
 it asks for placements meanwhile: with all connections held, everybody would wait for everybody."""
@@ -161,11 +164,11 @@ class SqlFigureStore:
             ledger.c.end_s + 0 > start_s, ledger.c.end_s + 0 <= end_s
         )
         async with self._database.reading(one_moment=True) as connection:
-            above = query.where(ledger.c.subject_key > after_key).limit(SPANS_AT_ONCE + 1)
+            above = query.where(ledger.c.subject_key > after_key).limit(ENDED_AT_ONCE + 1)
             table = await _all_of(connection, above)
             if not len(table):
                 return None
-            if len(table) > SPANS_AT_ONCE:
+            if len(table) > ENDED_AT_ONCE:
                 last_key = int(table[-1, 0])
                 whole = table[table[:, 0] < last_key]
                 if not len(whole):

@@ -134,6 +134,7 @@ async def test_reading_does_not_show_what_was_put_away(
     of_one = await inventory.intervals(of_channel(1), 950, 1100)
     before = [await states(store, *window) for window in windows]
     monkeypatch.setattr(figure_store, "SPANS_AT_ONCE", at_once)
+    monkeypatch.setattr(figure_store, "ENDED_AT_ONCE", at_once)
 
     assert await put_away(store) > 0
     assert await put_away(store, Window(1000, 2000)) > 0
