@@ -137,6 +137,8 @@ class BulkFiling(Filing, Reports):
                 # In order, so that two who file many never wait for each other.
                 for device_id in sorted({wish.device_id for wish in wishes}):
                     await turns.enter_async_context(self._alone(device_id))
+                patches = [wish.patch for wish in wishes]
+                await turns.enter_async_context(self._groups_stay(*patches))
             for number, wish in enumerate(wishes, 1):
                 outcomes.append(self._draft(drafts, wish))
                 if number % TURN == 0:

@@ -104,7 +104,7 @@ class Filing(Grouping):
         return await self._to_the_end(self._patch_channel(device_id, channel_id, patch))
 
     async def _patch_channel(self, device_id: str, channel_id: str, patch: ChannelPatch) -> Channel:
-        async with self._alone(device_id):
+        async with self._alone(device_id), self._groups_stay(patch):
             known = self.channel(device_id, channel_id)
             channel = self._patched_channel(known, patch)
             record = self._record(device_id)

@@ -1,7 +1,8 @@
 """Writes to the tree of our own, and the local names of divisions: committed before they return."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from vms.clock import Clock
 from vms.errors import ConflictError, InvalidError, NotFoundError
@@ -44,6 +45,15 @@ class Grouping(InventoryReads):
         if group_id and str(group_id) not in self._own_groups:
             raise InvalidError(f"no such group: {str(group_id)[:40]}")
         return patched_channel(channel, patch)
+
+    @asynccontextmanager
+    async def _groups_stay(self, *patches: ChannelPatch) -> AsyncGenerator[None]:
+        """Inside, no group goes that one of these puts a channel into. Always behind the turn of
+        a device, never ahead of one."""
+        async with AsyncExitStack() as stack:
+            if any(patch.get("overrides", {}).get("own_group_id") for patch in patches):
+                await stack.enter_async_context(self._groups_lock)
+            yield
 
     def names(self) -> Names:
         """What divisions, groups and devices are called now."""

@@ -1,12 +1,22 @@
 """Our own tree: made, moved, emptied, and who hangs in it."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from tests.support.clock import FakeClock
+from tests.support.databases import sqlite_url
 from tests.vms.inventory.site import CAMERA, GATE, SECOND, Site, camera
 from vms.errors import ConflictError, InvalidError, NotFoundError, VmsError
+from vms.events import EventBus
 from vms.gb28181.ids import ChannelId
-from vms.inventory.model import State
+from vms.inventory.inventory import Inventory
+from vms.inventory.model import ChannelPatch, NewDevice, State
 from vms.inventory.own_groups import DEEPEST, OwnGroup, OwnGroups
+from vms.inventory.policy import InventoryPolicy
+from vms.persistence.database import Database
+from vms.persistence.device_store import SqlDeviceStore
 
 
 async def opened() -> Site:
@@ -90,6 +100,30 @@ async def test_a_node_goes_only_when_nothing_hangs_in_it() -> None:
     assert inventory.own_groups() == []
     await site.restart(1)
     assert site.inventory.own_groups() == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_no_node_goes_while_somebody_hangs_a_channel_into_it(
+    tmp_path: Path, *, many: bool
+) -> None:
+    async with Database.open(sqlite_url(tmp_path)) as database:
+        inventory = Inventory(SqlDeviceStore(database), FakeClock(), EventBus(), InventoryPolicy())
+        await inventory.start()
+        await inventory.add_device(NewDevice(GATE))
+        await inventory.add_channel(GATE, CAMERA, ChannelPatch())
+        town = (await inventory.add_own_group("Town")).group_id
+        patch = ChannelPatch(overrides={"own_group_id": town})
+        hanging = (
+            inventory.change_channels([(GATE, CAMERA)], patch)
+            if many
+            else inventory.patch_channel(GATE, CAMERA, patch)
+        )
+
+        await asyncio.gather(hanging, inventory.remove_own_group(town), return_exceptions=True)
+
+        is_there = [group.group_id for group in inventory.own_group_list()] == [town]
+        assert is_there is (inventory.channel(GATE, CAMERA).own_group_id == town)
+        await inventory.stop()
 
 
 async def test_nothing_hangs_below_itself_or_twice_by_one_name() -> None:
