@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
 from vms.inventory.model import (
     Binding,
@@ -36,25 +37,26 @@ async def write_history(store: DeviceStore, plans: Sequence[DevicePlan]) -> None
     began = datetime.fromtimestamp(now_s, UTC) - PAST
     channel_key = 1
     for number, plan in enumerate(plans, 1):
-        device = _device(number, plan, began)
+        device = known_since(DeviceKey(number), plan.device_id, began)
         channels = [
             _channel(ChannelKey(channel_key + offset), device, plan, offset, number)
             for offset in range(len(plan.channel_ids))
         ]
         channel_key += len(channels)
         steps = list(_week(dice, int(began.timestamp()), now_s, number % UNRELIABLE_EVERY == 0))
-        of_device = _transitions(Subject(SubjectKind.DEVICE, device.key), steps)
+        of_device = transitions_of(Subject(SubjectKind.DEVICE, device.key), steps)
         await store.save_device(device, of_device)
         of_channels = [
             transition
             for channel in channels
-            for transition in _transitions(Subject(SubjectKind.CHANNEL, channel.key), steps)
+            for transition in transitions_of(Subject(SubjectKind.CHANNEL, channel.key), steps)
         ]
         await store.save_channels(channels, (), of_channels)
     await store.life_mark(now_s)
 
 
 Step = tuple[int, State, Cause]
+"""From this second on, in this state, for this cause."""
 
 
 def _week(dice: random.Random, began_s: int, now_s: int, is_unreliable: bool) -> Iterator[Step]:
@@ -71,7 +73,8 @@ def _week(dice: random.Random, began_s: int, now_s: int, is_unreliable: bool) ->
         at_s = back_s
 
 
-def _transitions(subject: Subject, steps: Sequence[Step]) -> list[Transition]:
+def transitions_of(subject: Subject, steps: Sequence[Step]) -> list[Transition]:
+    """The steps as the ledger takes them, the last one open."""
     closes: list[int | None] = [None, *(at_s for at_s, _, _ in steps)]
     return [
         Transition(subject, at_s, closed, state, cause)
@@ -79,10 +82,11 @@ def _transitions(subject: Subject, steps: Sequence[Step]) -> list[Transition]:
     ]
 
 
-def _device(number: int, plan: DevicePlan, began: datetime) -> Device:
+def known_since(key: DeviceKey, device_id: DeviceId, began: datetime) -> Device:
+    """A device that registered then, at an address where nobody answers."""
     return Device(
-        key=DeviceKey(number),
-        device_id=plan.device_id,
+        key=key,
+        device_id=device_id,
         edition=Edition.E2016,
         binding=Binding(
             transport="UDP",

@@ -11,7 +11,8 @@ from vms.inventory.overriding import OVERRIDABLE
 
 def words(locale: str) -> dict[str, dict[str, str]]:
     text = (ROOT / "web" / "src" / "i18n" / f"{locale}.json").read_text(encoding="utf-8")
-    return json.loads(text)
+    sections: dict[str, dict[str, str]] = json.loads(text)
+    return sections
 
 
 def test_the_page_names_every_kind_of_surroundings_of_annex_o() -> None:

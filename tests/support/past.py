@@ -1,24 +1,21 @@
 """A past that is known to the second, for pages and reports that show it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from config.settings import Settings
+from vms.demo_history import Step, known_since, transitions_of
 from vms.gb28181.ids import ChannelId, DeviceId
-from vms.gb28181.version import Edition
 from vms.inventory.model import (
-    Binding,
     Cause,
     Channel,
     ChannelKey,
-    Device,
     DeviceKey,
     ReportedChannel,
     State,
     Subject,
     SubjectKind,
-    Transition,
 )
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
@@ -39,52 +36,25 @@ async def live(settings: Settings, began: datetime, cameras: Sequence[Lived]) ->
     async with Database.open(settings.database.url) as database:
         store = SqlDeviceStore(database)
         for key, camera in enumerate(cameras, 1):
-            device, channel = _device(key, camera, began), _channel(key, camera, began)
+            device, channel = (
+                known_since(DeviceKey(key), camera.device_id, began),
+                _channel(key, camera, began),
+            )
             steps = _steps(camera, began)
-            await store.save_device(device, _of(Subject(SubjectKind.DEVICE, device.key), steps))
-            past = _of(Subject(SubjectKind.CHANNEL, channel.key), steps)
+            await store.save_device(
+                device, transitions_of(Subject(SubjectKind.DEVICE, device.key), steps)
+            )
+            past = transitions_of(Subject(SubjectKind.CHANNEL, channel.key), steps)
             await store.save_channels([channel], (), past)
         await store.life_mark(int(datetime.now(UTC).timestamp()))
 
 
-_Step = tuple[int, State, Cause]
-
-
-def _steps(camera: Lived, began: datetime) -> list[_Step]:
+def _steps(camera: Lived, began: datetime) -> list[Step]:
     steps = [(int(began.timestamp()), State.ONLINE_SIGNALLED, Cause.REGISTERED)]
     for left, back in camera.away:
         steps.append((int(left.timestamp()), State.OFFLINE, Cause.SILENT))
         steps.append((int(back.timestamp()), State.ONLINE_SIGNALLED, Cause.KEEPALIVE))
     return steps
-
-
-def _of(subject: Subject, steps: Sequence[_Step]) -> list[Transition]:
-    closes = [None, *(at_s for at_s, _, _ in steps)]
-    return [
-        Transition(subject, at_s, closed, state, cause)
-        for (at_s, state, cause), closed in zip(steps, closes, strict=False)
-    ]
-
-
-def _device(key: int, camera: Lived, began: datetime) -> Device:
-    return Device(
-        key=DeviceKey(key),
-        device_id=camera.device_id,
-        edition=Edition.E2016,
-        binding=Binding(
-            transport="UDP",
-            host="127.0.0.1",
-            port=9,
-            contact="",
-            local_host="127.0.0.1",
-            call_id="",
-            registered_at=began,
-            expires_at=began + timedelta(days=365),
-        ),
-        state=State.ONLINE_SIGNALLED,
-        state_since=began,
-        created_at=began,
-    )
 
 
 def _channel(key: int, camera: Lived, began: datetime) -> Channel:
