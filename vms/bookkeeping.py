@@ -8,14 +8,12 @@ from zoneinfo import ZoneInfo
 from config.settings import Settings
 from vms.clock import Clock
 from vms.diagnosis.outage_causes import told
-from vms.errors import NotFoundError
 from vms.figures.exclusions import ExclusionLimits, Exclusions
 from vms.figures.freshness import Freshness
 from vms.figures.model import Targets
 from vms.figures.service import Figures
 from vms.figures.upkeep import Upkeep, UpkeepPolicy
 from vms.inventory.inventory import Inventory
-from vms.inventory.model import Channel
 from vms.inventory.outage_records import Outage
 from vms.persistence.circular_store import SqlCircularStore
 from vms.persistence.database import Database
@@ -61,14 +59,14 @@ def open_books(
         store, kept, inventory, clock, zone, freshness, UpkeepPolicy(wanted.keep_raw_months)
     )
 
-    def channel(device_id: str, channel_id: str) -> Channel | None:
-        try:
-            return inventory.channel(device_id, channel_id)
-        except NotFoundError:
-            return None
-
     facts = SiteFacts(
-        store, kept, upkeep.check, SqlOutageStore(database), _sentences, channel, zone
+        store,
+        kept,
+        upkeep.check,
+        SqlOutageStore(database),
+        _sentences,
+        inventory.find_channel,
+        zone,
     )
     composer = Composer(figures, facts, targets, settings.site.time_zone, reporting.issuer)
     policy = ReportPolicy(

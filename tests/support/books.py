@@ -18,7 +18,6 @@ from vms.figures.store import FigureStore
 from vms.figures.upkeep import Upkeep, UpkeepPolicy
 from vms.inventory.identifiers import Identifiers
 from vms.inventory.inventory import Inventory
-from vms.inventory.model import Channel
 from vms.persistence.circular_store import SqlCircularStore
 from vms.persistence.database import Database
 from vms.persistence.exclusion_store import SqlExclusionStore
@@ -96,17 +95,13 @@ def reports_in(database: Database, books: Books, inventory: Inventory, clock: Fa
     """Circulars of an inventory, kept in a database."""
     identifiers = Identifiers()
 
-    def channel(device_id: str, channel_id: str) -> Channel | None:
-        known = inventory.has_channel(device_id, channel_id)
-        return inventory.channel(device_id, channel_id) if known else None
-
     facts = SiteFacts(
         books.store,
         books.kept,
         books.upkeep.check,
         SqlOutageStore(database),
         lambda outage: (outage.cause.value, outage.cause.value),
-        channel,
+        inventory.find_channel,
         SHANGHAI,
     )
     return Reports(

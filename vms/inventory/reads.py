@@ -79,10 +79,14 @@ class InventoryReads(Vigilance):
         record = self._roster.records.get(device_id)
         return () if record is None else list(channels_of(record, None))
 
+    def find_channel(self, device_id: str, channel_id: str) -> Channel | None:
+        """A channel on file, or None."""
+        record = self._roster.records.get(device_id)
+        return None if record is None else record.channels.get(channel_id)
+
     def has_channel(self, device_id: str, channel_id: str) -> bool:
         """Whether a device on file has it."""
-        record = self._roster.records.get(device_id)
-        return record is not None and channel_id in record.channels
+        return self.find_channel(device_id, channel_id) is not None
 
     def channels(self, query: ChannelQuery) -> Page[Channel]:
         """Channels in order of device and channel ID."""
