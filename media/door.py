@@ -3,7 +3,7 @@
 Hubs, sockets and readers never pass this door; identifiers, addresses, text and numbers do.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -16,16 +16,69 @@ class Transport(StrEnum):
     """How RTP travels from the device; the values are those of the API."""
 
     UDP = "udp"
+    """To a port of its own."""
+    UDP_SHARED = "udp_shared"
+    """To one port for many streams, told apart by SSRC and sender."""
     TCP_PASSIVE = "tcp_passive"
+    """The device connects to us."""
+    TCP_ACTIVE = "tcp_active"
+    """We connect to the device."""
+
+    @property
+    def is_udp(self) -> bool:
+        """Datagrams, on either kind of port."""
+        return self in {Transport.UDP, Transport.UDP_SHARED}
+
+
+class Form(StrEnum):
+    """In what form viewers get a stream; the values are those of the API."""
+
+    WHEP = "whep"
+    FMP4 = "fmp4"
+    """Fragmented MP4 over a WebSocket."""
+    FLV = "flv"
+    """FLV as one endless HTTP answer."""
+    WS_FLV = "ws_flv"
+    HLS = "hls"
+    RTSP = "rtsp"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamAddress:
-    """Where the device shall send: told to it in the SDP."""
+    """Where the device shall send: told to it in the SDP. `worker`: the process it lives in.
+
+    With `Transport.TCP_ACTIVE` nothing listens there: the port is the discard port, 9 (RFC 4145).
+    """
 
     stream_id: StreamId
     host: str
     port: int
+    worker: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPorts:
+    """Where one process of the media plane serves viewers."""
+
+    worker: int
+    webrtc: int
+    http: int
+    rtsp: int
+    is_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who holds a media URL's token may watch this stream as this viewer.
+
+    `place`: the worker the stream lives in, when it is another one than that which asked: the
+    viewer is sent there, with `token`, which is good for that.
+    """
+
+    stream_id: StreamId
+    viewer_id: ViewerId
+    place: WorkerPorts | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +93,12 @@ class ViewerFigures:
     bytes_sent: int
     lost_percent: float
     pictures_dropped: int
+    bitrate_bps: int = 0
+    """Over the last seconds."""
+    delivery: str = "passed"
+    """`passed` as it came, `transcoded`, or `key_pictures` only."""
+    resent: int = 0
+    """Packets sent again because the viewer lacked them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +199,22 @@ class MediaSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaResumed:
+    """Packets flow again after `MediaSilent` or `MediaEnded`."""
+
+    stream_id: StreamId
+
+
+@dataclass(frozen=True, slots=True)
 class MediaEnded:
-    """The device closed its media connection (TCP)."""
+    """The media connection is closed (TCP): by the device, or it could not be made."""
+
+    stream_id: StreamId
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLost:
+    """The process the stream lived in is gone, with its port and its viewers."""
 
     stream_id: StreamId
 
@@ -177,7 +250,9 @@ MediaEvent = (
     | ContainerParsed
     | FirstPicture
     | MediaSilent
+    | MediaResumed
     | MediaEnded
+    | StreamLost
     | KeyPictureWanted
     | ViewerJoined
     | ViewerLeft
@@ -192,6 +267,10 @@ class MediaError(Exception):
     NO_PICTURE = "no_picture"
     BAD_OFFER = "bad_offer"
     TOO_MANY = "too_many"
+    NO_WORKER = "no_worker"
+    """The process asked is gone or does not answer; another one may serve."""
+    NOT_ADMITTED = "not_admitted"
+    """The token of a media URL is unknown, used up, or for something else."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -204,20 +283,44 @@ class RelayDoor(Protocol):
     Raises `MediaError` and nothing else. `close` and `leave` are idempotent.
     """
 
-    async def open(self, transport: Transport, ssrc: int, host: str) -> StreamAddress:
-        """Lend a port on `host` and await RTP with `ssrc` there."""
+    def place(self) -> int:
+        """The worker that has the least to do; a new stream goes there."""
         ...
 
-    async def expect(self, stream_id: StreamId, ssrc: int, remote_host: str | None) -> None:
-        """The device answered: its SSRC, and the one host whose packets count (None: the first)."""
+    def ports(self, worker: int) -> WorkerPorts:
+        """Where that worker serves viewers; `MediaError` with `NO_WORKER` while it is gone."""
+        ...
+
+    async def open(
+        self, transport: Transport, ssrc: int, host: str, worker: int = 0
+    ) -> StreamAddress:
+        """Lend a port on `host` in that worker and await RTP with `ssrc` there."""
+        ...
+
+    async def expect(
+        self,
+        stream_id: StreamId,
+        ssrc: int,
+        remote_host: str | None,
+        remote_port: int | None = None,
+    ) -> None:
+        """The device answered: its SSRC, and the one host whose packets count (None: the first).
+
+        With `Transport.TCP_ACTIVE` both are needed: `remote_host` is connected to. Called again for
+        a later INVITE of the same stream it begins anew, and viewers stay.
+        """
         ...
 
     async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:
         """A WHEP viewer's SDP offer -> our SDP answer."""
         ...
 
+    async def patch(self, viewer_id: ViewerId, fragment: str) -> str:
+        """A WHEP viewer's trickle or ICE restart (RFC 8840 fragment) -> ours; "" when none."""
+        ...
+
     async def leave(self, viewer_id: ViewerId) -> None:
-        """A viewer ends."""
+        """A viewer ends, whatever its form."""
         ...
 
     async def snapshot(self, stream_id: StreamId) -> bytes:
@@ -235,3 +338,10 @@ class RelayDoor(Protocol):
 
 OnMediaEvent = Callable[[MediaEvent], None]
 """How the relay tells its owner; never blocks, never raises."""
+
+Admit = Callable[[str, Form], Awaitable[Admission]]
+"""How a worker asks its owner about the token of a media URL.
+
+It may take as long as a first picture takes. Raises `MediaError`: `NOT_ADMITTED`, `TOO_MANY` or
+`NO_PICTURE`.
+"""

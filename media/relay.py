@@ -12,6 +12,7 @@ from media.door import (
     StreamId,
     Transport,
     ViewerId,
+    WorkerPorts,
 )
 from media.errors import ProtocolError
 from media.hub import Hub
@@ -22,6 +23,7 @@ from media.outputs.webrtc_stream import WebRtcStream
 from media.rtp.ports import NoPortError, PortLender
 from media.transcode import TranscoderPool
 from media.unit import AccessUnit
+from media.variants import Variants
 
 SNAPSHOTS_AT_ONCE = 2
 """Pictures decoded for snapshots at a time; the others wait their turn."""
@@ -42,6 +44,7 @@ class _Stream:
     hub: Hub
     receiver: Receiver
     webrtc: WebRtcStream
+    variants: Variants
     jpeg_of: AccessUnit | None = None
     jpeg: bytes = b""
 
@@ -117,11 +120,25 @@ class Relay:
         await self._webrtc.stop()
         await self._pool.close()
 
+    def place(self) -> int:
+        """This process is the only one."""
+        return 0
+
+    def ports(self, worker: int) -> WorkerPorts:
+        """Where it serves viewers."""
+        return WorkerPorts(worker, webrtc=self.webrtc_port, http=0, rtsp=0)
+
     def hub(self, stream_id: StreamId) -> Hub:
         """The stream's hub, for outputs inside `media`: it does not pass the door."""
         return self._stream(stream_id).hub
 
-    async def open(self, transport: Transport, ssrc: int, host: str) -> StreamAddress:
+    def variants(self, stream_id: StreamId) -> Variants:
+        """The stream as it came and as it can be had, for outputs."""
+        return self._stream(stream_id).variants
+
+    async def open(
+        self, transport: Transport, ssrc: int, host: str, worker: int = 0
+    ) -> StreamAddress:
         """Lend a port on `host` and await RTP with `ssrc` there."""
         if len(self._streams) >= self._limits.streams:
             raise MediaError(MediaError.TOO_MANY, f"{len(self._streams)} streams are open")
@@ -149,16 +166,28 @@ class Relay:
             on_event=self._on_event,
             on_quota=lambda: self._webrtc.leave_all(webrtc, "no_transcoder"),
         )
-        self._streams[stream_id] = _Stream(hub, receiver, webrtc)
-        return StreamAddress(stream_id, host, receiver.port)
+        self._streams[stream_id] = _Stream(hub, receiver, webrtc, Variants(hub))
+        return StreamAddress(stream_id, host, receiver.port, worker)
 
-    async def expect(self, stream_id: StreamId, ssrc: int, remote_host: str | None) -> None:
+    async def expect(
+        self,
+        stream_id: StreamId,
+        ssrc: int,
+        remote_host: str | None,
+        remote_port: int | None = None,
+    ) -> None:
         """The device answered: its SSRC, and the only host whose packets count."""
+        _ = remote_port
         self._stream(stream_id).receiver.expect(ssrc, remote_host)
 
     async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:
         """A WHEP viewer's SDP offer -> our SDP answer."""
         return self._webrtc.answer(self._stream(stream_id).webrtc, viewer_id, offer)
+
+    async def patch(self, viewer_id: ViewerId, fragment: str) -> str:
+        """A WHEP viewer's trickle; its candidates are not needed, it is told none."""
+        _ = (viewer_id, fragment)
+        return ""
 
     async def leave(self, viewer_id: ViewerId) -> None:
         """A viewer ends. Idempotent."""

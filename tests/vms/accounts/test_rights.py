@@ -6,10 +6,10 @@ from vms.accounts.model import Role
 from vms.accounts.rights import Action, covers, may
 
 ALLOWED = {
-    Role.ADMIN: "read watch control configure administer audit",
-    Role.OPERATOR: "read watch control configure",
+    Role.ADMIN: "read watch control configure administer audit report",
+    Role.OPERATOR: "read watch control configure report",
     Role.VIEWER: "read watch",
-    Role.AUDITOR: "read audit",
+    Role.AUDITOR: "read audit report",
 }
 
 

@@ -16,6 +16,7 @@ from media.door import (
     StreamId,
     Transport,
     ViewerId,
+    WorkerPorts,
 )
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.ssrc import Ssrc
@@ -93,7 +94,15 @@ class ScriptedRelay:
         self.is_full = False
         self.tolerated: tuple[tuple[str, int], ...] = ()
 
-    async def open(self, transport: Transport, ssrc: int, host: str) -> StreamAddress:
+    def place(self) -> int:
+        return 0
+
+    def ports(self, worker: int) -> WorkerPorts:
+        return WorkerPorts(worker, webrtc=8189, http=8090, rtsp=8554)
+
+    async def open(
+        self, transport: Transport, ssrc: int, host: str, worker: int = 0
+    ) -> StreamAddress:
         if self.is_full:
             raise MediaError(MediaError.NO_PORT, "no port left")
         self.opened += 1
@@ -101,12 +110,21 @@ class ScriptedRelay:
         self.open_streams[address.stream_id] = address
         return address
 
-    async def expect(self, stream_id: StreamId, ssrc: int, remote_host: str | None) -> None:
+    async def expect(
+        self,
+        stream_id: StreamId,
+        ssrc: int,
+        remote_host: str | None,
+        remote_port: int | None = None,
+    ) -> None:
         self.expected[stream_id] = ssrc
 
     async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:
         self.viewers[viewer_id] = stream_id
         return "answer"
+
+    async def patch(self, viewer_id: ViewerId, fragment: str) -> str:
+        return ""
 
     async def leave(self, viewer_id: ViewerId) -> None:
         self.viewers.pop(viewer_id, None)
