@@ -2,13 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from media.unit import AccessUnit, AudioFormat, VideoFormat
 
 AUDIO_CAPACITY = 64
 """Sound units a reader holds at most: 2.5 s of G.711 in 40 ms units; the oldest give way."""
+
+GROUP_LIMIT_UNITS = 300
+GROUP_LIMIT_BYTES = 8 * 2**20
+"""Pictures kept since the last key picture, so that who comes late starts at once."""
 
 _by_arrival = attrgetter("received_s")
 
@@ -45,7 +49,7 @@ class Reader:
         hub: "Hub",
         capacity: int,
         wake: Callable[[], None] | None,
-        first: AccessUnit | None,
+        first: Iterable[AccessUnit],
         awaits_key: bool,
     ) -> None:
         if capacity < 1:
@@ -57,7 +61,7 @@ class Reader:
         self._hub = hub
         self._capacity = capacity
         self._wake = wake
-        self._video: deque[AccessUnit] = deque(() if first is None else (first,))
+        self._video: deque[AccessUnit] = deque(first)
         self._audio: deque[AccessUnit] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
@@ -145,7 +149,10 @@ class Hub:
         self.video: VideoFormat | None = None
         self.audio: AudioFormat | None = None
         self.key_picture: AccessUnit | None = None
+        self.group: list[AccessUnit] = []
+        """The last key picture and those since; empty when they are too many to keep."""
         self.closed = False
+        self._group_bytes = 0
         self._now = now
         self._key_picture_s: float | None = None
         self._key_picture_is_last = False
@@ -170,21 +177,39 @@ class Hub:
             if self._key_picture_is_last:
                 self.key_picture = unit
                 self._key_picture_s = self._now()
+            self._keep(unit)
         for reader in tuple(self._readers):
             reader.offer(unit)
 
-    def subscribe(self, capacity: int, wake: Callable[[], None] | None = None) -> Reader:
+    def subscribe(
+        self, capacity: int, wake: Callable[[], None] | None = None, *, with_group: bool = False
+    ) -> Reader:
         """A new reader of at most `capacity` waiting pictures, beginning with the key picture.
 
+        `with_group`: and with all pictures since, however many, so that the next one can follow.
         `wake` is called when something begins to wait and when the stream ends; it must not raise.
-        It is not called for the key picture the reader begins with.
+        It is not called for what the reader begins with.
         """
-        reader = Reader(self, capacity, wake, self.key_picture, not self._key_picture_is_last)
+        if with_group and self.group:
+            reader = Reader(self, capacity, wake, self.group, awaits_key=False)
+        else:
+            first = () if self.key_picture is None else (self.key_picture,)
+            reader = Reader(self, capacity, wake, first, awaits_key=not self._key_picture_is_last)
         if self.closed:
             reader.end()
         else:
             self._readers.append(reader)
         return reader
+
+    def _keep(self, unit: AccessUnit) -> None:
+        if self._key_picture_is_last:
+            self.group, self._group_bytes = [], 0
+        elif not self.group:
+            return
+        self.group.append(unit)
+        self._group_bytes += len(unit.data)
+        if len(self.group) > GROUP_LIMIT_UNITS or self._group_bytes > GROUP_LIMIT_BYTES:
+            self.group = []
 
     def forget(self, reader: Reader) -> None:
         """`Reader.close` calls this."""

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from media.hub import AUDIO_CAPACITY, Hub, HubClosedError
+from media.hub import AUDIO_CAPACITY, GROUP_LIMIT_UNITS, Hub, HubClosedError
 from media.unit import AccessUnit, Codec
 
 SLICE = b"\x00\x00\x00\x01\x41"
@@ -44,6 +44,30 @@ def test_pictures_before_the_first_key_picture_are_withheld() -> None:
 
     assert reader.take() == [picture(1, key=True)]
     assert reader.dropped == 1
+
+
+def test_a_late_reader_that_asks_for_the_group_can_go_on_with_the_next_picture() -> None:
+    hub = hub_at()
+    units = [picture(number, key=number == 0) for number in range(4)]
+    for unit in units[:3]:
+        hub.publish(unit)
+
+    reader = hub.subscribe(1, with_group=True)
+
+    assert reader.take() == units[:3]
+    hub.publish(units[3])
+    assert reader.take() == [units[3]]
+
+
+def test_a_group_too_long_to_keep_is_not_begun_with_its_middle_missing() -> None:
+    hub = hub_at()
+    for number in range(GROUP_LIMIT_UNITS + 1):
+        hub.publish(picture(number, key=number == 0))
+
+    reader = hub.subscribe(8, with_group=True)
+
+    assert reader.take() == [picture(0, key=True)]
+    assert reader.awaits_key
 
 
 def test_a_late_reader_begins_with_the_last_key_picture_and_goes_on_at_the_next() -> None:
