@@ -1,5 +1,6 @@
 """One stream's way from packets to its hub: latch, order, container, pictures. No sockets."""
 
+import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
@@ -84,7 +85,7 @@ class Intake:
         self._now = now
         self._latch = SourceLatch(ssrc)
         self._reception = Reception()
-        self._reorder = ReorderBuffer() if transport is Transport.UDP else None
+        self._reorder = ReorderBuffer() if transport.is_udp else None
         self._assembler = Assembler(hub, self._tell_first_picture)
         self._depacketiser: PsDemuxer | ElementaryDepacketiser | None = None
         self._payload_type: int | None = None
@@ -103,13 +104,31 @@ class Intake:
 
     # -- what the owner says and asks
 
-    def expect(self, ssrc: int, remote_host: str | None) -> None:
+    def expect(self, ssrc: int, remote_host: str | None) -> Address | None:
         """The device answered: its SSRC, and the only host whose packets count from now on.
 
-        None: the first host that sends this SSRC.
+        None: the first host that sends this SSRC. A source that was held and is not the one any
+        more is returned; the stream begins anew then.
         """
-        if not self._latch.expect(ssrc, remote_host, self._now()):
+        let_go = self._latch.expect(ssrc, remote_host, self._now())
+        if let_go is not None:
             self._begin_anew()
+        return let_go
+
+    @property
+    def expected_ssrc(self) -> int:
+        """The SSRC awaited; `ssrc` may be another, learnt one."""
+        return self._latch.expected_ssrc
+
+    @property
+    def host(self) -> str | None:
+        """The device's host, as far as it is known."""
+        return self._latch.host
+
+    @property
+    def source(self) -> Address | None:
+        """Where the packets taken come from."""
+        return self._latch.source
 
     @property
     def ssrc(self) -> int | None:
@@ -245,8 +264,19 @@ class Intake:
         """Is this the source whose packets are taken?"""
         return self._latch.source == source
 
+    def awaits(self, now: float) -> bool:
+        """Would it follow another source: none is held, or the one that is fell silent?"""
+        return self._latch.awaits(now)
+
+    def overhear(self, data: bytes, source: Address) -> None:
+        """The device sent a packet that may be another stream's: shown, and not taken."""
+        self._note_first(source)
+        self.foreign += 1
+        with contextlib.suppress(ProtocolError):
+            self._count_other(parse(data, self._now()), source)
+
     def end(self) -> None:
-        """The device closed its connection."""
+        """The device closed its connection, or none could be made."""
         self._begin_anew()
         self._latch.release()
         self._on_event(MediaEnded(self.stream_id))

@@ -176,9 +176,8 @@ class Relay:
         remote_host: str | None,
         remote_port: int | None = None,
     ) -> None:
-        """The device answered: its SSRC, and the only host whose packets count."""
-        _ = remote_port
-        self._stream(stream_id).receiver.expect(ssrc, remote_host)
+        """The device answered: its SSRC, the only host whose packets count, where it listens."""
+        self._stream(stream_id).receiver.expect(ssrc, remote_host, remote_port)
 
     async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:
         """A WHEP viewer's SDP offer -> our SDP answer."""

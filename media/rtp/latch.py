@@ -12,6 +12,9 @@ GRACE_S = 1.0
 SILENCE_S = 3.0
 """After this long without packets a new port or a new SSRC of the same device is followed."""
 
+FRESH_S = 1.0
+"""A source heard so lately is running: an answer that names it changes nothing."""
+
 _HELD_BYTES = 1024 * 1024
 _CANDIDATES = 4
 
@@ -57,23 +60,42 @@ class SourceLatch:
         self._candidates: dict[tuple[int, Address], _Candidate] = {}
         self._released: list[RtpPacket] = []
 
-    def expect(self, ssrc: int, host: str | None, now: float) -> bool:
-        """The device answered. False when the source held so far is not its own and was let go."""
+    @property
+    def host(self) -> str | None:
+        """The device's host: named by an answer, or else that of the source held."""
+        return self.source[0] if self._host is None and self.source is not None else self._host
+
+    def expect(self, ssrc: int, host: str | None, now: float) -> Address | None:
+        """The device answered. The source held so far, if it is not the one and was let go.
+
+        The first answer keeps a source of the right host that came before it; a later one only a
+        source that is running with the very SSRC.
+        """
+        is_first = self._may_learn_s is None
         self.expected_ssrc = ssrc
         self._host = host
         self._may_learn_s = now
-        if self.source is not None and host is not None and self.source[0] != host:
-            self.release()
-            return False
-        return True
+        source = self.source
+        if source is None:
+            return None
+        is_running = self.ssrc == ssrc and now - self.heard_s < FRESH_S
+        if host in {None, source[0]} and (is_first or is_running):
+            return None
+        self.release()
+        return source
+
+    def awaits(self, now: float) -> bool:
+        """Would another source be followed: none is held, or the one that is fell silent?"""
+        return self.source is None or now - self.heard_s >= SILENCE_S
 
     def admits_host(self, host: str) -> bool:
         """Whether packets of `host` can count at all."""
         return self._host in {None, host}
 
     def release(self) -> None:
-        """The source held is gone for certain: its connection was closed."""
+        """The source held is gone for certain: its connection was closed, or another is awaited."""
         self.ssrc = self.source = None
+        self._candidates.clear()
 
     def judge(self, packet: RtpPacket, source: Address, now: float) -> Verdict:
         """A packet whose SSRC or source is not the one held."""

@@ -3,81 +3,18 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 
 import pytest
 
-from media.door import FirstPacket, MediaEnded, MediaEvent, StreamId, Transport
-from media.hub import Hub, Reader
-from media.ingest import Receiver, open_receiver
-from media.ps.mux import PsMuxer
+from media.door import FirstPacket, MediaEnded, StreamId, Transport
+from media.hub import Hub
+from media.ingest import open_receiver
 from media.rtp.framing import frame
-from media.rtp.packet import packetise
 from media.rtp.ports import NoPortError, PortLender
-from media.unit import Codec
+from tests.media.lines import HOST, LIMIT_S, PORTS, SSRC, bind_pair, line, packets
 from tests.media.ps.streams import KEY, SLICE
 from tests.support.waiting import until
-
-SSRC = 200_000_001
-HOST = "127.0.0.1"
-PORTS = (42_000, 42_999)
-LIMIT_S = 10
-
-
-@dataclass
-class Line:
-    """An open receiver, and what came of it."""
-
-    receiver: Receiver
-    hub: Hub
-    reader: Reader
-    events: list[MediaEvent]
-    ports: PortLender
-
-    async def pictures(self, count: int) -> list[bytes]:
-        taken: list[bytes] = []
-        async with asyncio.timeout(LIMIT_S):
-            while len(taken) < count:
-                unit = await self.reader.next()
-                if unit.codec.is_video:
-                    taken.append(unit.data)
-        return taken
-
-
-@asynccontextmanager
-async def line(
-    transport: Transport, *, now: Callable[[], float] = time.monotonic
-) -> AsyncGenerator[Line]:
-    hub = Hub(now)
-    events: list[MediaEvent] = []
-    ports = PortLender(*PORTS, now)
-    receiver = await open_receiver(
-        StreamId("stream"), transport, SSRC, HOST, ports, hub, events.append, now
-    )
-    try:
-        yield Line(receiver, hub, hub.subscribe(100), events, ports)
-    finally:
-        await receiver.close()
-        hub.close()
-
-
-def packets(count: int = 4, *, payload_limit: int = 60) -> list[bytes]:
-    muxer = PsMuxer(Codec.H264)
-    out: list[bytes] = []
-    for number in range(count):
-        data = SLICE if number else KEY
-        pack = muxer.picture(data, number * 3600, is_key=not number)
-        out += packetise(
-            pack,
-            payload_type=96,
-            sequence=len(out),
-            timestamp=number * 3600,
-            ssrc=SSRC,
-            payload_limit=payload_limit,
-        )
-    return out
 
 
 async def test_pictures_arrive_by_udp() -> None:
@@ -184,13 +121,13 @@ async def test_a_connection_that_lost_its_step_goes_on_and_is_named() -> None:
         await writer.wait_closed()
 
 
-@pytest.mark.parametrize("transport", list(Transport))
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.UDP_SHARED, Transport.TCP_PASSIVE])
 async def test_receiver_reports_reach_the_device(transport: Transport) -> None:
     seconds = [0.0]
     async with line(transport, now=lambda: seconds[0]) as it:
         it.receiver.expect(SSRC, HOST)
         loop = asyncio.get_running_loop()
-        if transport is Transport.UDP:
+        if transport.is_udp:
             with (
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtp,
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtcp,
@@ -215,18 +152,6 @@ async def test_receiver_reports_reach_the_device(transport: Transport) -> None:
             writer.close()
         assert report[:2] == b"\x81\xc9"
         assert report[8:12] == SSRC.to_bytes(4, "big")
-
-
-def bind_pair(rtp: socket.socket, rtcp: socket.socket) -> int:
-    """Two ports, one above the other, that nobody has."""
-    for port in range(43_000, 44_000, 2):
-        try:
-            rtp.bind((HOST, port))
-        except OSError:
-            continue
-        rtcp.bind((HOST, port + 1))
-        return port
-    raise AssertionError("no two free ports")
 
 
 async def test_a_port_another_process_has_is_left_to_it() -> None:
@@ -268,7 +193,7 @@ async def test_a_host_that_is_not_ours_is_refused() -> None:
     assert ports.lent == 0
 
 
-@pytest.mark.parametrize("transport", list(Transport))
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.UDP_SHARED, Transport.TCP_PASSIVE])
 async def test_a_closed_receiver_gives_back_its_port(transport: Transport) -> None:
     async with line(transport) as it:
         assert it.ports.lent == 1
