@@ -51,7 +51,6 @@ from api import (
 from api.authentication import signed_in
 from api.errors import Problem, add_error_handlers
 from api.guard import Guard
-from api.media_tokens import MediaTokens
 from api.ports import Server
 
 PREFIX = "/api/v1"
@@ -71,7 +70,6 @@ def create_app(server: Server, *, web: Path = pages.WEB) -> FastAPI:
     app = _routes()
     http_figures = figures.HttpFigures()
     app.state.server = server
-    app.state.media_tokens = MediaTokens(server.clock.monotonic)
     app.state.run_id = secrets.token_hex(4)
     app.state.event_streams = Counter[str]()
     app.state.uploads = uploads.Uploads()

@@ -14,11 +14,11 @@ from starlette.requests import Request
 
 from api.errors import ForeignOriginError, UnauthenticatedError
 from api.guard import SAFE_METHODS, is_same_origin
-from api.media_tokens import MediaTokens
 from api.ports import Server
 from vms.accounts.model import Actor, Principal
 from vms.accounts.rights import Action, may
 from vms.errors import ForbiddenError
+from vms.sessions.tokens import MediaTokens
 
 SESSION_COOKIE = "vms_session"
 
@@ -53,7 +53,7 @@ def server_of(request: Request) -> Server:
 
 def media_tokens_of(request: Request) -> MediaTokens:
     """The tokens of media URLs."""
-    return cast("MediaTokens", request.app.state.media_tokens)
+    return server_of(request).media_tokens
 
 
 def source_of(request: Request) -> str:

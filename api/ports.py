@@ -17,6 +17,8 @@ from vms.inventory.inventory import Inventory
 from vms.inventory.subscriptions import SubscriptionKind
 from vms.metrics.collector import VmsCollector
 from vms.reports.service import Reports
+from vms.sessions.admission import Watcher
+from vms.sessions.tokens import MediaTokens
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_queries import WHOLE, CatalogScope
 from vms.signalling.subscription_entry import SubscriptionView
@@ -198,7 +200,15 @@ class Viewing(Protocol):
         wait_s: float = 0.0,
     ) -> SessionView: ...
     async def webrtc(
-        self, device_id: str, channel_id: str, offer: str, user_id: str, stream: str = "main"
+        self,
+        device_id: str,
+        channel_id: str,
+        offer: str,
+        watcher: Watcher,
+        *,
+        stream: str = "main",
+        source: str = "",
+        credential: str = "",
     ) -> WebRtcAnswer: ...
     async def leave(self, viewer_id: str, user_id: str) -> None: ...
     async def snapshot(self, device_id: str, channel_id: str) -> bytes: ...
@@ -328,6 +338,8 @@ class Server(Protocol):
     def reports(self) -> Reports: ...
     @property
     def viewing(self) -> Viewing: ...
+    @property
+    def media_tokens(self) -> MediaTokens: ...
     @property
     def link(self) -> DeviceLink: ...
     @property

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.authentication import Operator, Reader, TheServer, Watcher, media_tokens_of
-from api.media_tokens import OPEN_LIMIT_S
 from api.pagination import Cursor, Limit, PageOf, cut, link_next
 from api.ports import SessionView
 from api.schemas import JPEG, PROBLEMS, ChannelIdPath, DeviceIdPath, StreamName
@@ -17,6 +16,7 @@ from vms.diagnosis.causes import Cause
 from vms.diagnosis.explainer import ExplainedPlay
 from vms.errors import NotFoundError
 from vms.sessions.calling import Stage
+from vms.sessions.tokens import OPEN_LIMIT_S
 
 MAX_WAIT_S = 15.0
 

@@ -17,10 +17,11 @@ from api.authentication import (
     source_of,
 )
 from api.errors import UnauthenticatedError
-from api.media_tokens import LEAVE_LIMIT_S
 from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath, StreamName
 from vms.accounts.rights import Action
 from vms.errors import InvalidError
+from vms.sessions.admission import Watcher
+from vms.sessions.tokens import LEAVE_LIMIT_S
 
 SDP_TYPE = "application/sdp"
 MAX_OFFER_BYTES = 65_536
@@ -104,7 +105,13 @@ async def whep_start(
         raise InvalidError("the offer is no text") from error
     await server.accounts.record(caller.actor, "watch", f"{device_id}/{channel_id}")
     answer = await server.viewing.webrtc(
-        device_id, channel_id, offer, caller.principal.user_id, stream=stream
+        device_id,
+        channel_id,
+        offer,
+        Watcher(caller.principal.user_id, caller.principal.name),
+        stream=stream,
+        source=caller.source,
+        credential=caller.credential,
     )
     leave_token = media_tokens_of(request).lend(
         caller.credential, "leave", (answer.viewer_id,), LEAVE_LIMIT_S

@@ -19,6 +19,7 @@ from sip.bans import Ban
 from sip.digest import Nonces
 from sip.net.endpoint import Endpoint, PeerPolicy
 from vms.accounts.service import Accounts
+from vms.accounts.watchers import Watchers
 from vms.bookkeeping import open_books
 from vms.clock import Clock, SystemClock
 from vms.diagnosis.causes import Identity as OurIdentity
@@ -53,6 +54,7 @@ from vms.persistence.outage_store import SqlOutageStore
 from vms.persistence.secret_store import SecretStore
 from vms.sessions.broker import BrokerPolicy, SessionBroker
 from vms.sessions.ssrc_pool import SsrcPool
+from vms.sessions.tokens import MediaTokens
 from vms.sessions.viewing import Viewing
 from vms.signalling.addresses import AddressBook
 from vms.signalling.authentication import Authenticator
@@ -112,6 +114,7 @@ class Server:
         self.events = EventBus()
         self.collector = VmsCollector([build_source(product_version())])
         self.setup_code: str | None = None
+        self.media_tokens = MediaTokens(self.clock.monotonic)
         self.inventory: Inventory
         self.figures: Figures
         self.exclusions: Exclusions
@@ -323,7 +326,15 @@ class Server:
             policy=self._limits,
             new_id=new_id,
         )
-        self.viewing = Viewing(self.broker, self.relay, self.inventory, new_id)
+        self.viewing = Viewing(
+            self.broker,
+            self.relay,
+            self.inventory,
+            tokens=self.media_tokens,
+            credentials=Watchers(self.accounts),
+            clock=self.clock,
+            unguessable=lambda: secrets.token_urlsafe(24),
+        )
 
         nonces = Nonces(nonce_key, settings.sip.domain, self.clock.wall().timestamp())
         authenticator = Authenticator(nonces, self._secrets, settings.sip.domain, self.clock)

@@ -50,7 +50,9 @@ from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.outage_store import SqlOutageStore
 from vms.reports.service import Reports
+from vms.sessions.admission import Watcher
 from vms.sessions.session import TraceEntry
+from vms.sessions.tokens import MediaTokens
 from vms.sessions.viewing import SessionView
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_queries import WHOLE, CatalogScope
@@ -168,12 +170,21 @@ class Viewing:
         return session
 
     async def webrtc(
-        self, device_id: str, channel_id: str, offer: str, user_id: str, stream: str = "main"
+        self,
+        device_id: str,
+        channel_id: str,
+        offer: str,
+        watcher: Watcher,
+        *,
+        stream: str = "main",
+        source: str = "",
+        credential: str = "",
     ) -> Answer:
+        _ = (source, credential)
         session = await self.live(device_id, channel_id, stream=stream, wait_s=1)
         self.offers.append(offer)
         viewer_id = f"viewer-{len(self.offers)}"
-        self.viewers[viewer_id] = (user_id, session.session_id)
+        self.viewers[viewer_id] = (watcher.user_id, session.session_id)
         return Answer(viewer_id, session.session_id, "v=0\r\n")
 
     async def leave(self, viewer_id: str, user_id: str) -> None:
@@ -286,6 +297,7 @@ class House:
     reports: Reports
     spreadsheets: Spreadsheets
     outages: Outages
+    media_tokens: MediaTokens
     wrong: dict[str, str] = field(default_factory=dict[str, str])
 
     def site(self) -> Site:
@@ -418,6 +430,7 @@ async def open_house(folder: Path) -> AsyncGenerator[House]:
                         OutageFacts(inventory, RegistrationHistory().of),
                         explainer.play,
                     ),
+                    MediaTokens(clock.monotonic),
                 )
         finally:
             await reports.close()

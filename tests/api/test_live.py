@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from fastapi import FastAPI
 
-from api.media_tokens import MediaTokens
 from tests.api.house import CAMERA, CHANNEL, GATE, JPEG, SECOND, YARD, House, client_of
 from vms.accounts.model import Actor, Role
+from vms.sessions.tokens import MediaTokens
 
 SDP = {"Content-Type": "application/sdp"}
 OTHER_CHANNEL = f"/api/v1/devices/{GATE}/channels/{SECOND}"

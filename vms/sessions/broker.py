@@ -18,11 +18,13 @@ from media.door import (
     MediaEnded,
     MediaError,
     MediaEvent,
+    MediaResumed,
     MediaSilent,
     RelayDoor,
     SsrcMatched,
     StreamAddress,
     StreamId,
+    StreamLost,
     Transport,
     ViewerId,
     ViewerJoined,
@@ -40,9 +42,10 @@ from vms.errors import (
 )
 from vms.events import DeviceWentOffline, EventBus, SessionChanged
 from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.ssrc import Ssrc
 from vms.sessions.calling import Call, Caller, Invitation, Stage
 from vms.sessions.machine import Input, State, follow, is_possible
-from vms.sessions.session import Picture, Session, TraceEntry
+from vms.sessions.session import Picture, Session, TraceEntry, Viewer
 from vms.sessions.ssrc_pool import SsrcPool
 
 log = structlog.get_logger(__name__)
@@ -173,6 +176,11 @@ class SessionBroker:
 
     # Joining and leaving
 
+    def is_running(self, device_id: DeviceId, channel_id: ChannelId, stream: str) -> bool:
+        """Whether who joins it now needs no new one."""
+        session = self._running.get((device_id, channel_id, stream))
+        return session is not None and not session.is_over
+
     def join(
         self,
         device_id: DeviceId,
@@ -190,6 +198,7 @@ class SessionBroker:
         session = Session(self._new_id(), device_id, channel_id, stream)
         session.started_at = self._clock.wall()
         session.clicked_s = self._clock.monotonic()
+        session.worker = self._relay.place()
         self._running[key] = session
         wanted = transport or self._policy.default_transport
         if transport is None and device_id in self._udp_only:
@@ -197,11 +206,11 @@ class SessionBroker:
         self._spawn(self._drive(key, session, wanted, may_fall_back=transport is None))
         return session
 
-    def add_viewer(self, session: Session, viewer_id: ViewerId, user_id: str) -> None:
+    def add_viewer(self, session: Session, viewer: Viewer) -> None:
         """A viewer of that session; it stays up while it has one."""
-        session.viewers[viewer_id] = user_id
+        session.viewers[viewer.viewer_id] = viewer
         session.idle_since = None
-        self._by_viewer[viewer_id] = session
+        self._by_viewer[viewer.viewer_id] = session
         self._tell(session)
 
     def remove_viewer(self, viewer_id: ViewerId) -> None:
@@ -252,10 +261,21 @@ class SessionBroker:
                 self._fail(session, Input.MEDIA_LOST, NoMediaError(closed))
             case KeyPictureWanted():
                 self._spawn(self._request_key_picture(session))
-            case ViewerJoined():
-                self._tell(session)
-            case ViewerLeft(viewer_id=viewer_id):
-                self.remove_viewer(viewer_id)
+            case ViewerJoined() | ViewerLeft():
+                self._viewer_event(session, event)
+            case StreamLost():
+                gone = f"the media process of {session.channel_id} is gone"
+                self._fail(session, Input.MEDIA_LOST, NoMediaError(gone))
+            case MediaResumed():
+                pass
+
+    def _viewer_event(self, session: Session, event: ViewerJoined | ViewerLeft) -> None:
+        if isinstance(event, ViewerLeft):
+            self.remove_viewer(event.viewer_id)
+            return
+        if event.viewer_id in session.viewers:
+            session.viewers[event.viewer_id].joined = True
+        self._tell(session)
 
     def _stage_reached(
         self, session: Session, event: FirstPacket | SsrcMatched | ContainerParsed | FirstPicture
@@ -338,7 +358,7 @@ class SessionBroker:
         session.sip_status = None
         session.call_ids.append(f"{session.session_id}-{session.attempt}")
         host = self._caller.media_host(session.device_id)
-        address = await self._relay.open(transport, session.ssrc, host)
+        address = await self._open(session, transport, session.ssrc, host)
         session.address = session.told = address
         self._by_stream[address.stream_id] = session
         self._serial += 1
@@ -369,6 +389,18 @@ class SessionBroker:
         self._apply(session, Input.ANSWERED, "")
         self._listen(session, call)
         await self._await_picture(session, address)
+
+    async def _open(
+        self, session: Session, transport: Transport, ssrc: Ssrc, host: str
+    ) -> StreamAddress:
+        """Where the session was placed, or where there is room when that process is gone."""
+        try:
+            return await self._relay.open(transport, ssrc, host, session.worker)
+        except MediaError as error:
+            if error.code != MediaError.NO_WORKER:
+                raise
+            session.worker = self._relay.place()
+            return await self._relay.open(transport, ssrc, host, session.worker)
 
     async def _await_picture(self, session: Session, address: StreamAddress) -> None:
         limits = self._policy

@@ -1,15 +1,16 @@
 """One session as its owner keeps it and others read it."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from media.door import Form, ViewerId
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.sessions.machine import State
 
 if TYPE_CHECKING:
-    from media.door import StreamAddress, StreamFigures, Transport, ViewerId
+    from media.door import StreamAddress, StreamFigures, Transport
     from vms.errors import VmsError
     from vms.gb28181.ssrc import Ssrc
     from vms.sessions.calling import Call
@@ -38,8 +39,29 @@ class Picture:
     height: int
 
 
+@dataclass(slots=True)
+class Viewer:
+    """One who watches, or was let in to. `credential` is judged again while they do.
+
+    `since` is when they were let in, `joined` whether pictures have begun to flow.
+    """
+
+    viewer_id: ViewerId
+    user_id: str
+    form: Form
+    since: datetime
+    since_s: float
+    user: str = ""
+    source: str = ""
+    credential: str = field(default="", repr=False)
+    joined: bool = False
+
+
 class Session:
     """One live stream of one channel. Only its `SessionBroker` changes it; others read.
+
+    `worker` is the process of the media plane it was placed in. `bitrate_bps` and `outgoing_bps`
+    are those last measured, of the stream and of all its viewers.
 
     `attempt` counts INVITEs, `call_ids` are theirs. `told` is the address in the last of them,
     `sip_status` the refusal of the last one. `fallback` says why a second was needed, `ended_by`
@@ -59,7 +81,10 @@ class Session:
         self.address: StreamAddress | None = None
         self.picture: Picture | None = None
         self.trace: list[TraceEntry] = []
-        self.viewers: dict[ViewerId, str] = {}
+        self.viewers: dict[ViewerId, Viewer] = {}
+        self.worker = 0
+        self.bitrate_bps = 0
+        self.outgoing_bps = 0
         self.attempt = 0
         self.call_ids: list[str] = []
         self.told: StreamAddress | None = None

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from media.door import (
+    Admission,
+    Form,
     MediaError,
     RelayDoor,
     StreamAddress,
@@ -12,7 +14,9 @@ from media.door import (
     StreamId,
     Transport,
     ViewerId,
+    WorkerPorts,
 )
+from vms.clock import Clock
 from vms.errors import (
     DeviceOfflineError,
     ExhaustedError,
@@ -25,9 +29,18 @@ from vms.errors import (
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Status
+from vms.sessions.admission import (
+    Credentials,
+    NodeLimits,
+    NodeLoad,
+    Watcher,
+    check_stream,
+    check_viewer,
+)
 from vms.sessions.broker import SessionBroker
 from vms.sessions.machine import State
-from vms.sessions.session import Session, TraceEntry
+from vms.sessions.session import Session, TraceEntry, Viewer
+from vms.sessions.tokens import Grant, MediaTokens
 
 PICTURE_LIMIT_S = 40.0
 """The longest a viewer waits for a picture: two tries of INVITE, first byte, first picture."""
@@ -87,12 +100,22 @@ class Viewing:
         broker: SessionBroker,
         relay: RelayDoor,
         inventory: Inventory,
-        new_id: Callable[[], str],
+        *,
+        tokens: MediaTokens,
+        credentials: Credentials,
+        clock: Clock,
+        unguessable: Callable[[], str],
+        limits: NodeLimits = NodeLimits(),  # noqa: B008  frozen
     ) -> None:
+        """`unguessable` gives 128 random bits or more as text: a viewer's identifier."""
         self._broker = broker
         self._relay = relay
         self._inventory = inventory
-        self._new_id = new_id
+        self._tokens = tokens
+        self._credentials = credentials
+        self._clock = clock
+        self._unguessable = unguessable
+        self.limits = limits
 
     async def live(
         self,
@@ -112,28 +135,119 @@ class Viewing:
         return await self._view(session)
 
     async def webrtc(
-        self, device_id: str, channel_id: str, offer: str, user_id: str, stream: str = "main"
+        self,
+        device_id: str,
+        channel_id: str,
+        offer: str,
+        watcher: Watcher,
+        *,
+        stream: str = "main",
+        source: str = "",
+        credential: str = "",
     ) -> WebRtcAnswer:
         """A WHEP offer: answered when there is a picture to show, refused with the cause if not."""
         session = self._join(device_id, channel_id, stream, None)
-        viewer_id = ViewerId(self._new_id())
-        self._broker.add_viewer(session, viewer_id, user_id)
+        viewer = self._let_in(session, Form.WHEP, watcher, source, credential)
         try:
             stream_id = await self._await_picture(session)
-            sdp = await self._relay.answer(stream_id, viewer_id, offer)
+            sdp = await self._relay.answer(stream_id, viewer.viewer_id, offer)
         except MediaError as error:
-            self._broker.remove_viewer(viewer_id)
+            self._broker.remove_viewer(viewer.viewer_id)
             raise _as_vms_error(error) from error
         except BaseException:
-            self._broker.remove_viewer(viewer_id)
+            self._broker.remove_viewer(viewer.viewer_id)
             raise
-        return WebRtcAnswer(viewer_id, session.session_id, sdp)
+        return WebRtcAnswer(viewer.viewer_id, session.session_id, sdp)
+
+    async def admit(self, token: str, form: Form, worker: int | None = None) -> Admission:
+        """A worker's question about the token of a media URL (`media.door.Admit`).
+
+        Answers when there is a picture to show. `worker` is who asks (None: the only one); where
+        the stream lives in another one, the viewer is sent there with a token that is good for it.
+        A token opens once; where nothing came of it, it can be used again. Raises `MediaError`:
+        `NOT_ADMITTED`, `TOO_MANY` or `NO_PICTURE`.
+        """
+        grant = self._tokens.take(token, form.value)
+        if grant is None:
+            raise MediaError(
+                MediaError.NOT_ADMITTED, "this media URL is no longer good; ask for another"
+            )
+        try:
+            return await self._admit(grant, form, worker)
+        except VmsError as error:
+            self._tokens.give_back(token, grant)
+            raise _as_media_error(error) from error
+        except BaseException:
+            self._tokens.give_back(token, grant)
+            raise
+
+    async def _admit(self, grant: Grant, form: Form, worker: int | None) -> Admission:
+        watcher = await self._credentials.watcher(grant.credential)
+        if watcher is None:
+            raise MediaError(
+                MediaError.NOT_ADMITTED, "whoever asked for this media URL may watch no longer"
+            )
+        device_id, channel_id, stream = grant.resource
+        session = self._join(device_id, channel_id, stream, None)
+        if worker is not None and session.worker != worker:
+            return self._sent_on(session, grant)
+        viewer = self._let_in(session, form, watcher, grant.source, grant.credential)
+        try:
+            stream_id = await self._await_picture(session)
+            if worker is not None and session.worker != worker:
+                self._broker.remove_viewer(viewer.viewer_id)
+                return self._sent_on(session, grant)
+            await self._credentials.record_watch(watcher, grant.source, device_id, channel_id)
+        except BaseException:
+            self._broker.remove_viewer(viewer.viewer_id)
+            raise
+        return Admission(stream_id, viewer.viewer_id)
+
+    def _sent_on(self, session: Session, grant: Grant) -> Admission:
+        """To the process its stream lives in."""
+        place = self._relay.ports(session.worker)
+        token = self._tokens.lend(
+            grant.credential, grant.protocol, grant.resource, source=grant.source
+        )
+        return Admission(StreamId(""), ViewerId(""), place, token)
+
+    def _let_in(
+        self, session: Session, form: Form, watcher: Watcher, source: str, credential: str
+    ) -> Viewer:
+        check_viewer(self.limits, self._load(), session)
+        viewer = Viewer(
+            ViewerId(self._unguessable()),
+            watcher.user_id,
+            form,
+            self._clock.wall(),
+            self._clock.monotonic(),
+            user=watcher.name,
+            source=source,
+            credential=credential,
+        )
+        self._broker.add_viewer(session, viewer)
+        return viewer
+
+    def _load(self) -> NodeLoad:
+        sessions = self._broker.sessions()
+        return NodeLoad(
+            viewers=self._broker.viewer_count,
+            streams=len(sessions),
+            outgoing_bps=sum(session.outgoing_bps for session in sessions),
+        )
+
+    def ports(self, session_id: str) -> WorkerPorts | None:
+        """Where the viewers of a session are served; None while that process is being replaced."""
+        try:
+            return self._relay.ports(self._broker.session(session_id).worker)
+        except MediaError:
+            return None
 
     async def leave(self, viewer_id: str, user_id: str) -> None:
         """A viewer ends; raises `NotFoundError` when it is not this user's."""
         viewer = ViewerId(viewer_id)
         session = self._broker.session_of_viewer(viewer)
-        if session.viewers.get(viewer) != user_id:
+        if session.viewers[viewer].user_id != user_id:
             raise NotFoundError(f"no viewer {viewer_id}")
         self._broker.remove_viewer(viewer)
         await self._relay.leave(viewer)
@@ -189,7 +303,10 @@ class Viewing:
             wanted = Transport(device.media_transport)
         if device.binding is None or self._inventory.status(device) is Status.OFFLINE:
             raise DeviceOfflineError(f"{device_id} is offline", device_id=device_id)
-        return self._broker.join(DeviceId(device_id), ChannelId(channel_id), stream, wanted)
+        key = (DeviceId(device_id), ChannelId(channel_id), stream)
+        if not self._broker.is_running(*key):
+            check_stream(self.limits, self._load())
+        return self._broker.join(*key, wanted)
 
     async def _await_picture(self, session: Session) -> StreamId:
         await self._broker.wait_past(session, STARTING, PICTURE_LIMIT_S)
@@ -256,6 +373,15 @@ def _why(session: Session) -> VmsError:
         f"the session of {session.channel_id} ended ({session.reason or session.state})",
         session_id=session.session_id,
     )
+
+
+def _as_media_error(error: VmsError) -> MediaError:
+    """As a worker can tell it to a viewer."""
+    match error:
+        case ExhaustedError():
+            return MediaError(MediaError.TOO_MANY, error.message)
+        case _:
+            return MediaError(MediaError.NO_PICTURE, error.message)
 
 
 def _as_vms_error(error: MediaError) -> VmsError:

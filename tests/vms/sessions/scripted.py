@@ -92,10 +92,11 @@ class ScriptedRelay:
         self.expected: dict[StreamId, int] = {}
         self.opened = 0
         self.is_full = False
+        self.worker = 0
         self.tolerated: tuple[tuple[str, int], ...] = ()
 
     def place(self) -> int:
-        return 0
+        return self.worker
 
     def ports(self, worker: int) -> WorkerPorts:
         return WorkerPorts(worker, webrtc=8189, http=8090, rtsp=8554)
@@ -106,7 +107,9 @@ class ScriptedRelay:
         if self.is_full:
             raise MediaError(MediaError.NO_PORT, "no port left")
         self.opened += 1
-        address = StreamAddress(StreamId(f"stream-{self.opened}"), host, 30_000 + self.opened)
+        address = StreamAddress(
+            StreamId(f"stream-{self.opened}"), host, 30_000 + self.opened, worker
+        )
         self.open_streams[address.stream_id] = address
         return address
 

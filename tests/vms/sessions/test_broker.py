@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 
 import pytest
@@ -8,7 +9,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.door import MediaEnded, Transport, ViewerId
+from media.door import Form, MediaEnded, Transport, ViewerId
 from tests.support.waiting import until
 from tests.vms.sessions.scripted import Proofs, ScriptedCamera, ScriptedRelay
 from vms.clock import SystemClock
@@ -18,7 +19,7 @@ from vms.gb28181.ids import ChannelId, DeviceId
 from vms.sessions.broker import BrokerPolicy, SessionBroker
 from vms.sessions.calling import Invitation
 from vms.sessions.machine import State
-from vms.sessions.session import Session
+from vms.sessions.session import Session, Viewer
 from vms.sessions.ssrc_pool import SsrcPool
 
 DEVICE = DeviceId("34020000001180000001")
@@ -26,6 +27,10 @@ CHANNEL = ChannelId("34020000001320000001")
 STARTING = frozenset({State.INVITING, State.AWAITING_MEDIA})
 OPEN = frozenset(set(State) - {State.CLOSED})
 LIMIT_S = 5.0
+
+
+def viewer(name: str) -> Viewer:
+    return Viewer(ViewerId(name), "user", Form.WHEP, datetime(2026, 3, 1, tzinfo=UTC), 0.0)
 
 
 @dataclass
@@ -191,7 +196,7 @@ async def test_whoever_asked_is_told_the_cause_however_short_the_idle_limit(stag
 async def test_a_session_that_is_watched_stays(stage: Stage) -> None:
     session = await streaming(stage)
     other = stage.broker.join(DEVICE, ChannelId("2"))
-    stage.broker.add_viewer(session, ViewerId("viewer"), "user")
+    stage.broker.add_viewer(session, viewer("viewer"))
     housekeeping = asyncio.create_task(stage.broker.run())
 
     await closed(stage, other)
@@ -239,7 +244,7 @@ def _leave(stage: Stage) -> None:
 
 def _watch(stage: Stage) -> None:
     session = stage.broker.join(DEVICE, CHANNEL)
-    stage.broker.add_viewer(session, ViewerId(f"viewer-{len(session.viewers)}"), "user")
+    stage.broker.add_viewer(session, viewer(f"viewer-{len(session.viewers)}"))
 
 
 def _refuse(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""The `?token=` of media URLs: opaque, short-lived, bound to user, channel and protocol.
+"""The `?token=` of media URLs: opaque, short-lived, bound to user, channel, stream and form.
 
 A token stands for the credential it was made with, which is judged again when the token is used:
 whoever signed out or lost a role loses its tokens with it.
@@ -20,12 +20,16 @@ TOKENS_KEPT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows: `protocol` (`whep`, or `leave` for a viewer) on `resource`."""
+    """What a token allows: `protocol` (a form of output, or `leave` for a viewer) on `resource`.
+
+    `source` is the address of whoever it was lent to.
+    """
 
     credential: str = field(repr=False)
     protocol: str
     resource: tuple[str, ...]
     until: float
+    source: str = ""
 
 
 class MediaTokens:
@@ -42,6 +46,7 @@ class MediaTokens:
         protocol: str,
         resource: tuple[str, ...],
         life_s: float = OPEN_LIMIT_S,
+        source: str = "",
     ) -> str:
         """A token for one protocol on one resource."""
         while self._grants and self._is_spent(next(iter(self._grants.values()))):
@@ -49,7 +54,7 @@ class MediaTokens:
         if len(self._grants) >= self._kept:
             self._grants.popitem(last=False)
         token = secrets.token_urlsafe(32)
-        self._grants[token] = Grant(credential, protocol, resource, self._now() + life_s)
+        self._grants[token] = Grant(credential, protocol, resource, self._now() + life_s, source)
         return token
 
     def credential_of(self, token: str, protocol: str, resource: tuple[str, ...]) -> str | None:
@@ -60,6 +65,23 @@ class MediaTokens:
         if (grant.protocol, grant.resource) != (protocol, resource):
             return None
         return grant.credential
+
+    def take(self, token: str, protocol: str) -> Grant | None:
+        """What it allows, and it is used up; None where it is unknown, too old, or for another."""
+        grant = self._grants.get(token)
+        if grant is None or grant.protocol != protocol or self._is_spent(grant):
+            return None
+        del self._grants[token]
+        return grant
+
+    def give_back(self, token: str, grant: Grant) -> None:
+        """Nothing came of it: it can be used again for the rest of its time."""
+        self._grants[token] = grant
+        self._grants.move_to_end(token, last=False)
+
+    def forget(self, token: str) -> None:
+        """It has been used. Idempotent."""
+        self._grants.pop(token, None)
 
     def _is_spent(self, grant: Grant) -> bool:
         return grant.until <= self._now()

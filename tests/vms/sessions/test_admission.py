@@ -1,0 +1,185 @@
+"""Who holds the token of a media URL may watch: once, in its form, while their sign-in counts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from media.door import Form, MediaError, WorkerPorts
+from tests.support.clock import FakeClock
+from tests.support.stores import InMemoryDeviceStore
+from tests.support.waiting import until
+from tests.vms.sessions.scripted import Proofs, ScriptedCamera, ScriptedRelay
+from vms.errors import ExhaustedError
+from vms.events import EventBus
+from vms.gb28181.ids import ChannelId, DeviceId
+from vms.gb28181.version import Edition
+from vms.inventory.inventory import Inventory
+from vms.inventory.model import Binding, NewDevice, ReportedChannel
+from vms.inventory.policy import InventoryPolicy
+from vms.sessions.admission import NodeLimits, Watcher
+from vms.sessions.broker import BrokerPolicy, SessionBroker
+from vms.sessions.calling import Invitation
+from vms.sessions.ssrc_pool import SsrcPool
+from vms.sessions.tokens import MediaTokens
+from vms.sessions.viewing import Viewing
+
+DEVICE = DeviceId("34020000001180000001")
+CHANNEL = ChannelId("34020000001320000001")
+OTHER = ChannelId("34020000001320000002")
+
+
+@dataclass
+class Desk:
+    """Who is signed in, and what was written down."""
+
+    watchers: dict[str, Watcher] = field(default_factory=dict[str, Watcher])
+    rows: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+
+    async def watcher(self, credential: str) -> Watcher | None:
+        return self.watchers.get(credential)
+
+    async def record_watch(
+        self, watcher: Watcher, source: str, device_id: str, channel_id: str
+    ) -> None:
+        self.rows.append((watcher.name, source, f"{device_id}/{channel_id}"))
+
+
+@dataclass
+class House:
+    """Viewing over a scripted camera and a scripted media plane, the inventory being real."""
+
+    viewing: Viewing
+    broker: SessionBroker
+    tokens: MediaTokens
+    desk: Desk
+    relay: ScriptedRelay
+    camera: ScriptedCamera
+    clock: FakeClock
+
+    def token(self, form: Form = Form.FLV, channel_id: ChannelId = CHANNEL) -> str:
+        return self.tokens.lend(
+            "credential", form.value, (DEVICE, channel_id, "main"), source="192.0.2.7"
+        )
+
+    def is_limited_to(self, limits: NodeLimits) -> None:
+        self.viewing.limits = limits
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    clock, events, relay, camera = FakeClock(), EventBus(), ScriptedRelay(), ScriptedCamera()
+    inventory = Inventory(InMemoryDeviceStore(), clock, events, InventoryPolicy())
+    await inventory.start()
+    await inventory.add_device(NewDevice(DEVICE))
+    now = clock.wall()
+    here = Binding("UDP", "127.0.0.9", 5060, "", "127.0.0.1", "call", now, now.replace(hour=23))
+    await inventory.register(DEVICE, here, user_agent="NVR", edition=Edition.E2016)
+    reported = [ReportedChannel(CHANNEL, name="one"), ReportedChannel(OTHER, name="two")]
+    await inventory.replace_channels(DEVICE, reported, complete=True)
+    broker = SessionBroker(
+        camera, relay, Proofs(), events, clock, SsrcPool("34020000002000000001"),
+        BrokerPolicy(), new_id=iter(f"session-{number}" for number in range(9)).__next__,
+    )  # fmt: skip
+    relay.on_event = broker.media_event
+
+    def play() -> None:
+        for stream_id in relay.open_streams:
+            relay.play(stream_id)
+
+    def plays(_invitation: Invitation) -> None:
+        asyncio.get_running_loop().call_soon(play)
+
+    camera.on_answer = plays
+    tokens, desk = MediaTokens(clock.monotonic), Desk({"credential": Watcher("7", "anna")})
+    names = iter(f"viewer-{number}" for number in range(9))
+    viewing = Viewing(
+        broker, relay, inventory,
+        tokens=tokens, credentials=desk, clock=clock, unguessable=names.__next__,
+    )  # fmt: skip
+    yield House(viewing, broker, tokens, desk, relay, camera, clock)
+    await broker.close()
+    await inventory.stop()
+
+
+async def _refusal(house: House, token: str, form: Form = Form.FLV) -> MediaError:
+    with pytest.raises(MediaError) as refused:
+        await house.viewing.admit(token, form)
+    return refused.value
+
+
+async def test_a_token_opens_once_as_its_user_and_leaves_a_row(house: House) -> None:
+    token = house.token()
+
+    admission = await house.viewing.admit(token, Form.FLV)
+
+    session = house.broker.sessions()[0]
+    assert session.address is not None
+    assert admission.stream_id == session.address.stream_id
+    assert admission.place is None
+    assert session.viewers[admission.viewer_id].user == "anna"
+    assert house.desk.rows == [("anna", "192.0.2.7", f"{DEVICE}/{CHANNEL}")]
+    assert (await _refusal(house, token)).code == MediaError.NOT_ADMITTED
+
+
+async def test_a_token_is_for_its_form_and_sixty_seconds(house: House) -> None:
+    token = house.token(Form.HLS)
+
+    assert (await _refusal(house, token, Form.FLV)).code == MediaError.NOT_ADMITTED
+    house.clock.advance(60.0)
+    assert (await _refusal(house, token, Form.HLS)).code == MediaError.NOT_ADMITTED
+    assert house.camera.invitations == []
+
+
+async def test_a_token_ends_with_the_right_to_watch(house: House) -> None:
+    token = house.token()
+    house.desk.watchers.clear()
+
+    assert (await _refusal(house, token)).code == MediaError.NOT_ADMITTED
+    assert house.broker.sessions() == []
+
+
+async def test_what_failed_can_be_tried_again_with_the_same_token(house: House) -> None:
+    token = house.token()
+    house.relay.is_full = True
+    refused = await _refusal(house, token)
+    house.relay.is_full = False
+    await until(lambda: house.broker.sessions() == [])
+
+    assert (refused.code, str(refused)) == (MediaError.TOO_MANY, "no port left")
+    assert (await house.viewing.admit(token, Form.FLV)).viewer_id in house.broker.sessions()[
+        0
+    ].viewers
+
+
+async def test_who_asks_in_another_process_is_sent_to_that_of_the_stream(house: House) -> None:
+    house.relay.worker = 1
+    admission = await house.viewing.admit(house.token(), Form.FLV, worker=0)
+
+    assert admission.place == WorkerPorts(1, webrtc=8189, http=8090, rtsp=8554)
+    assert house.desk.rows == []
+    there = await house.viewing.admit(admission.token, Form.FLV, worker=1)
+    assert (there.place, there.viewer_id) == (None, "viewer-0")
+
+
+async def test_limits_of_the_node_are_told_with_their_numbers(house: House) -> None:
+    await house.viewing.admit(house.token(), Form.FLV)
+
+    house.is_limited_to(NodeLimits(viewers=1))
+    refused = await _refusal(house, house.token())
+    assert refused.code == MediaError.TOO_MANY
+    assert str(refused).startswith("1 viewers watch on this node, and 1 is its limit")
+
+    house.is_limited_to(NodeLimits(streams=1))
+    assert (await house.viewing.admit(house.token(), Form.FLV)).place is None
+    with pytest.raises(ExhaustedError) as full:
+        await house.viewing.live(DEVICE, OTHER)
+    assert full.value.facts == {"what": "streams", "used": 1, "limit": 1}
+
+    session = house.broker.sessions()[0]
+    session.outgoing_bps, session.bitrate_bps = 9_000_000, 2_000_000
+    house.is_limited_to(NodeLimits(outgoing_bps=10_000_000))
+    refused = await _refusal(house, house.token())
+    assert "sends 9.0 Mbit/s" in str(refused)
+    assert "its limit of 10.0:" in str(refused)
