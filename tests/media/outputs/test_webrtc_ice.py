@@ -138,6 +138,7 @@ async def test_datagrams_reach_the_viewer_whose_checks_came_from_there(port: Ice
 @pytest.mark.parametrize(
     "data",
     [check(key="wrong"), check("nobody"), check()[:-4], b"\x80junk", b"", b"\x00\x01"],
+    ids=["wrong key", "unknown", "cut short", "junk", "nothing", "two bytes"],
 )
 async def test_who_does_not_know_the_password_gets_nothing(port: IcePort, data: bytes) -> None:
     received: list[bytes] = []
