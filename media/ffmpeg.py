@@ -18,7 +18,17 @@ PIXELS_LIMIT = 8192 * 8192
 
 UNIT_LIMIT_BYTES = 8 * 2**20
 
-_DECODERS = {Codec.H264: "h264", Codec.H265: "hevc", Codec.AAC: "aac"}
+TELEPHONY_HZ = 8_000
+
+_DECODERS = {
+    Codec.H264: "h264",
+    Codec.H265: "hevc",
+    Codec.AAC: "aac",
+    Codec.PCMA: "pcm_alaw",
+    Codec.PCMU: "pcm_mulaw",
+    Codec.G729: "g729",
+}
+_TELEPHONY = frozenset({Codec.PCMA, Codec.PCMU, Codec.G729})
 
 
 class Encoded(NamedTuple):
@@ -38,8 +48,14 @@ def open_video_decoder(codec: Codec) -> VideoCodecContext:
 
 
 def open_audio_decoder(codec: Codec) -> AudioCodecContext:
-    """A decoder of compressed sound."""
-    return cast("AudioCodecContext", AudioCodecContext.create(_DECODERS[codec], "r"))
+    """A decoder of sound. `ProtocolError` for a coding that FFmpeg does not decode for us."""
+    if codec not in _DECODERS or codec.is_video:
+        raise ProtocolError(f"no decoder of {codec}")
+    context = cast("AudioCodecContext", AudioCodecContext.create(_DECODERS[codec], "r"))
+    if codec in _TELEPHONY:
+        # It has no header that would say so.
+        context.sample_rate, context.layout = TELEPHONY_HZ, "mono"
+    return context
 
 
 def decode_picture(decoder: VideoCodecContext, unit: AccessUnit | None) -> list[VideoFrame]:

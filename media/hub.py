@@ -142,7 +142,7 @@ class Hub:
     """One stream's units to any number of readers. One writer: `ingest`, or a test.
 
     The writer sets `video` and `audio` when it has learnt them. `key_picture` is the last undamaged
-    key picture, with its parameter sets.
+    key picture, with its parameter sets; `now` gives monotonic seconds.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -153,7 +153,7 @@ class Hub:
         """The last key picture and those since; empty when they are too many to keep."""
         self.closed = False
         self._group_bytes = 0
-        self._now = now
+        self.now = now
         self._key_picture_s: float | None = None
         self._key_picture_is_last = False
         self._readers: list[Reader] = []
@@ -161,7 +161,7 @@ class Hub:
     @property
     def key_picture_age_s(self) -> float | None:
         """Seconds since the last key picture was published; None before the first."""
-        return None if self._key_picture_s is None else self._now() - self._key_picture_s
+        return None if self._key_picture_s is None else self.now() - self._key_picture_s
 
     @property
     def reader_count(self) -> int:
@@ -176,7 +176,7 @@ class Hub:
             self._key_picture_is_last = unit.is_key and not unit.is_damaged
             if self._key_picture_is_last:
                 self.key_picture = unit
-                self._key_picture_s = self._now()
+                self._key_picture_s = self.now()
             self._keep(unit)
         for reader in tuple(self._readers):
             reader.offer(unit)

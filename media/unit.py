@@ -19,6 +19,7 @@ class Codec(StrEnum):
     PCMU = "pcmu"
     AAC = "aac"
     OPUS = "opus"
+    G729 = "g729"
 
     @property
     def is_video(self) -> bool:
@@ -34,8 +35,9 @@ class AccessUnit:
     """One coded picture, or the sound of one packet. Not frozen: thousands are built a second.
 
     `data` is an Annex B byte stream for video (a key picture carries its parameter sets), bare
-    samples for G.711, ADTS frames for AAC, one packet for Opus. `pts` counts 90 kHz ticks,
-    continuous over the 33-bit wrap. `received_s` is monotonic seconds at the last packet.
+    samples for G.711, ADTS frames for AAC, one packet for Opus, whole frames for G.729. `pts`
+    counts 90 kHz ticks, continuous over the 33-bit wrap. `received_s` is monotonic seconds at the
+    last packet.
     """
 
     codec: Codec

@@ -6,7 +6,7 @@ from media.errors import ProtocolError
 
 SAMPLES_PER_FRAME = 1024
 
-_SAMPLE_RATES_HZ = (
+SAMPLE_RATES_HZ = (
     96_000,
     88_200,
     64_000,
@@ -46,11 +46,11 @@ def parse_header(data: bytes) -> AdtsHeader:
     rate = data[2] >> 2 & 0x0F
     header_length = 7 if data[1] & 1 else 9
     length = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
-    if rate >= len(_SAMPLE_RATES_HZ) or length < header_length:
+    if rate >= len(SAMPLE_RATES_HZ) or length < header_length:
         raise ProtocolError("bad-adts")
     return AdtsHeader(
         object_type=(data[2] >> 6) + 1,
-        sample_rate_hz=_SAMPLE_RATES_HZ[rate],
+        sample_rate_hz=SAMPLE_RATES_HZ[rate],
         channels=(data[2] & 1) << 2 | data[3] >> 6,
         header_length=header_length,
         length=length,
@@ -69,3 +69,17 @@ def whole_frames(data: bytes) -> tuple[bytes, bytes]:
             break
         at = following
     return data[:at], data[at:]
+
+
+def header(sample_rate_hz: int, channels: int, payload_bytes: int) -> bytes:
+    """The seven bytes before a frame of AAC low complexity, without CRC (6.2)."""
+    rate = SAMPLE_RATES_HZ.index(sample_rate_hz)
+    return (
+        0xFFF << 44
+        | 1 << 40
+        | 1 << 38
+        | rate << 34
+        | channels << 30
+        | (payload_bytes + 7) << 13
+        | 0x7FF << 2
+    ).to_bytes(7)
