@@ -1,5 +1,6 @@
 """What every request passes: a trace ID, security headers, and our own count of it."""
 
+import re
 import secrets
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -16,14 +17,26 @@ from vms.spreadsheets.unpacking import MOST_FILE_BYTES
 log = structlog.get_logger(__name__)
 
 
-def content_security_policy(style_nonce: str | None = None) -> str:
-    """Everything from here and nothing inline, but for style elements that carry the nonce."""
+HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+
+
+def content_security_policy(style_nonce: str | None = None, media_host: str | None = None) -> str:
+    """Everything from here and nothing inline, but for style elements that carry the nonce.
+
+    `media_host`: the host the page came from, whose other ports serve pictures by WebSocket; an
+    IPv6 address cannot be named there, so with one WebSockets are allowed anywhere.
+    """
     nonce = f" 'nonce-{style_nonce}'" if style_nonce else ""
+    sockets = ""
+    if media_host is not None:
+        is_name = HOST_NAME.fullmatch(media_host) is not None
+        sockets = f" ws://{media_host}:* wss://{media_host}:*" if is_name else " ws: wss:"
     return "; ".join(
         [
             "default-src 'self'",
             "script-src 'self'",
             f"style-src 'self'{nonce}",
+            f"connect-src 'self'{sockets}",
             "img-src 'self' data: blob:",
             "media-src 'self' blob:",
             "object-src 'none'",

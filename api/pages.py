@@ -79,14 +79,14 @@ def pages(web: Path = WEB) -> APIRouter:
         index = _inside(root, INDEX)
         if index is None:
             return HTMLResponse(NOT_BUILT)
-        return _index_page(index)
+        return _index_page(index, request.url.hostname)
 
     # The router keeps them by the decorator; the names serve the reader.
     _ = (docs, docs_start, page)
     return router
 
 
-def _index_page(index: Path) -> Response:
+def _index_page(index: Path, host: str | None) -> Response:
     """The page with a fresh nonce, so that its own style elements pass a strict policy."""
     nonce = secrets.token_urlsafe(16)
     text = index.read_text(encoding="utf-8").replace(NONCE_PLACEHOLDER, nonce)
@@ -94,7 +94,7 @@ def _index_page(index: Path) -> Response:
         text,
         headers={
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": content_security_policy(nonce),
+            "Content-Security-Policy": content_security_policy(nonce, host),
         },
     )
 

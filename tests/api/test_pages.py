@@ -52,6 +52,30 @@ async def test_every_answer_carries_the_security_headers(
 
 
 @pytest.mark.parametrize(
+    ("host", "sockets"),
+    [
+        ("vms.example:8080", "connect-src 'self' ws://vms.example:* wss://vms.example:*;"),
+        ("[::1]:8080", "connect-src 'self' ws: wss:;"),
+    ],
+)
+async def test_the_page_may_open_web_sockets_to_the_host_it_came_from(
+    stranger: httpx.AsyncClient, host: str, sockets: str
+) -> None:
+    answer = await stranger.get("/", headers={"Host": host})
+
+    policy = answer.headers["content-security-policy"]
+    assert sockets in policy
+
+
+async def test_a_host_that_is_no_name_writes_nothing_into_the_policy(
+    stranger: httpx.AsyncClient,
+) -> None:
+    answer = await stranger.get("/", headers={"Host": "a;script-src *"})
+
+    assert answer.headers["content-security-policy"].count("script-src") == 1
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/../outside.txt",
