@@ -8,30 +8,71 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.authentication import Operator, Reader, TheServer, Watcher, media_tokens_of
+from api.authentication import Operator, Reader, TheServer, Watcher
+from api.media_urls import MediaUrls, media_urls
 from api.pagination import Cursor, Limit, PageOf, cut, link_next
 from api.ports import SessionView
-from api.schemas import JPEG, PROBLEMS, ChannelIdPath, DeviceIdPath, StreamName
+from api.schemas import JPEG, PROBLEMS, ChannelIdPath, DeviceIdPath, Strict
 from vms.diagnosis.causes import Cause
 from vms.diagnosis.explainer import ExplainedPlay
 from vms.errors import NotFoundError
 from vms.sessions.calling import Stage
+from vms.sessions.ladder import REASONS, Player, Reason, Rung
 from vms.sessions.tokens import OPEN_LIMIT_S
 
 MAX_WAIT_S = 15.0
 
 router = APIRouter(tags=["live"])
 
-TransportName = Annotated[
-    Literal["udp", "tcp_passive", "tcp_active"] | None,
-    Query(description="How RTP shall travel; by default TCP passive, UDP where that is refused."),
-]
+VideoCodec = Literal["h264", "h265"]
 
 
-class MediaUrls(BaseModel):
-    """Where the picture can be had, by protocol; only those that are served now."""
+class LiveQuery(BaseModel):
+    """How a picture is wanted."""
 
-    whep: str = Field(description="POST an SDP offer here.")
+    model_config = ConfigDict(frozen=True)
+
+    stream: Literal["main", "sub"] = Field(
+        default="main", description="Main or sub-stream of the camera."
+    )
+    transport: Literal["udp", "udp_shared", "tcp_passive", "tcp_active"] | None = Field(
+        default=None,
+        description="How RTP shall travel. By default as the device is set, else TCP passive, and "
+        "UDP where that does not work.",
+    )
+    wait_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=MAX_WAIT_S,
+        description="Wait so long for the first picture or its cause.",
+    )
+
+
+class PlayerIn(Strict):
+    """What the asking player can show; without it: H.264 by WebRTC."""
+
+    webrtc: list[VideoCodec] = Field(
+        default=["h264"], max_length=2, description="What it takes by WebRTC."
+    )
+    media_source: list[VideoCodec] = Field(
+        default=[], max_length=2, description="What it takes as fMP4 by MediaSource."
+    )
+
+
+class Recommendation(BaseModel):
+    """One way to show the picture, and why it is this one."""
+
+    form: str = Field(
+        description="A key of `urls`; `snapshot`: JPEG by `GET …/snapshot`; `none`: nothing serves."
+    )
+    video: str | None = Field(description="The codec that arrives; null where it is not known yet.")
+    delivery: str = Field(
+        description="`passed` as it comes, `transcoded`, or `key_pictures`: those alone."
+    )
+    stream: str = Field(description="`main` or `sub`; ask for the other one by `stream=sub`.")
+    reason_code: Reason
+    reason_en: str
+    reason_zh: str
 
 
 class LiveSession(BaseModel):
@@ -43,11 +84,34 @@ class LiveSession(BaseModel):
                 {
                     "session_id": "0193a1f0-5b7c-7e6a-9a43-2f1d4c7b8e90",
                     "state": "inviting",
+                    "stream": "main",
                     "codec": None,
+                    "transport": "tcp_passive",
+                    "fallback": "",
                     "urls": {
                         "whep": "http://127.0.0.1:8080/api/v1/devices/34020000001320000001"
-                        "/channels/34020000001310000001/whep?stream=main&token=..."
+                        "/channels/34020000001310000001/whep?stream=main&token=...",
+                        "fmp4": "ws://127.0.0.1:8090/live/34020000001320000001"
+                        "/34020000001310000001.mp4?token=...",
+                        "flv": "http://127.0.0.1:8090/live/34020000001320000001"
+                        "/34020000001310000001.flv?token=...",
+                        "ws_flv": "ws://127.0.0.1:8090/live/34020000001320000001"
+                        "/34020000001310000001.ws.flv?token=...",
+                        "hls": "http://127.0.0.1:8090/live/34020000001320000001"
+                        "/34020000001310000001/index.m3u8?token=...",
+                        "rtsp": "rtsp://127.0.0.1:8554/live/34020000001320000001"
+                        "/34020000001310000001?token=...",
                     },
+                    "recommended": {
+                        "form": "whep",
+                        "video": None,
+                        "delivery": "passed",
+                        "stream": "main",
+                        "reason_code": "codec_unknown",
+                        "reason_en": REASONS[Reason.CODEC_UNKNOWN][0],
+                        "reason_zh": REASONS[Reason.CODEC_UNKNOWN][1],
+                    },
+                    "otherwise": [],
                     "expires_at": "2026-03-01T08:01:00+00:00",
                 }
             ]
@@ -56,10 +120,18 @@ class LiveSession(BaseModel):
 
     session_id: str = Field(description="For `/sessions/{session_id}`.")
     state: str = Field(
-        description="`inviting`, `awaiting_media`, `streaming`, `closing` or `closed`."
+        description="`inviting`, `awaiting_media`, `streaming`, `recovering`, `closing` or "
+        "`closed`."
     )
+    stream: str = Field(description="`main` or `sub`.")
     codec: str | None = Field(description="`h264` or `h265`; null until the first picture.")
+    transport: str | None = Field(description="How RTP travels; null until the camera is asked.")
+    fallback: str = Field(description="Why it is not the first choice; empty where it is.")
     urls: MediaUrls
+    recommended: Recommendation
+    otherwise: list[Recommendation] = Field(
+        description="What to do where the recommended way fails, in this order."
+    )
     expires_at: datetime = Field(description="Until when the URLs can be opened.")
 
 
@@ -246,25 +318,46 @@ async def start_live(
     channel_id: ChannelIdPath,
     server: TheServer,
     caller: Watcher,
-    stream: StreamName = "main",
-    transport: TransportName = None,
-    wait_s: Annotated[
-        float,
-        Query(ge=0, le=MAX_WAIT_S, description="Wait so long for the first picture or its cause."),
-    ] = 0.0,
+    player: PlayerIn | None = None,
+    wanted: Annotated[LiveQuery, Query()] = LiveQuery(),  # noqa: B008  frozen
 ) -> LiveSession:
     """Answers at once, or with `wait_s` when there is a picture; a failure names its cause."""
     view = await server.viewing.live(
-        device_id, channel_id, stream=stream, transport=transport, wait_s=wait_s
+        device_id,
+        channel_id,
+        stream=wanted.stream,
+        transport=wanted.transport,
+        wait_s=wanted.wait_s,
     )
-    token = media_tokens_of(request).lend(caller.credential, "whep", (device_id, channel_id))
-    whep = request.url_for("whep_start", device_id=device_id, channel_id=channel_id)
+    shown = player or PlayerIn()
+    rungs = await server.viewing.ladder(
+        view.session_id, Player(frozenset(shown.webrtc), frozenset(shown.media_source))
+    )
+    recommended, *otherwise = [_recommendation(rung) for rung in rungs]
     return LiveSession(
         session_id=view.session_id,
         state=view.state,
+        stream=view.stream,
         codec=view.codec,
-        urls=MediaUrls(whep=str(whep.include_query_params(stream=stream, token=token))),
+        transport=view.transport,
+        fallback=view.fallback,
+        urls=media_urls(request, view, server.viewing.ports(view.session_id), caller),
+        recommended=recommended,
+        otherwise=otherwise,
         expires_at=datetime.now(UTC) + timedelta(seconds=OPEN_LIMIT_S),
+    )
+
+
+def _recommendation(rung: Rung) -> Recommendation:
+    english, chinese = REASONS[rung.reason]
+    return Recommendation(
+        form=rung.form,
+        video=rung.video,
+        delivery=rung.delivery,
+        stream=rung.stream,
+        reason_code=rung.reason,
+        reason_en=english,
+        reason_zh=chinese,
     )
 
 

@@ -50,10 +50,14 @@ async def _judge_media(
 
 
 async def may_open(
-    request: Request, device_id: DeviceIdPath, channel_id: ChannelIdPath, token: MediaToken = None
+    request: Request,
+    device_id: DeviceIdPath,
+    channel_id: ChannelIdPath,
+    stream: StreamName = "main",
+    token: MediaToken = None,
 ) -> Caller:
     """Who opens a channel by WHEP."""
-    caller = await _judge_media(request, token, "whep", (device_id, channel_id))
+    caller = await _judge_media(request, token, "whep", (device_id, channel_id, stream))
     caller.require(Action.WATCH)
     return caller
 

@@ -18,6 +18,7 @@ from media.door import (
     Transport,
     ViewerFigures,
     ViewerId,
+    WorkerPorts,
 )
 from sip.bans import Ban
 from sip.message import Address
@@ -51,6 +52,7 @@ from vms.persistence.database import Database
 from vms.persistence.outage_store import SqlOutageStore
 from vms.reports.service import Reports
 from vms.sessions.admission import Watcher
+from vms.sessions.ladder import Offer, Player, Rung, ladder
 from vms.sessions.session import TraceEntry
 from vms.sessions.tokens import MediaTokens
 from vms.sessions.viewing import SessionView
@@ -123,6 +125,7 @@ class Viewing:
         self._running: dict[str, SessionView] = {}
         self.viewers: dict[str, tuple[str, str]] = {}
         self.offers: list[str] = []
+        self.http_port = 8091
 
     async def live(
         self,
@@ -186,6 +189,15 @@ class Viewing:
         viewer_id = f"viewer-{len(self.offers)}"
         self.viewers[viewer_id] = (watcher.user_id, session.session_id)
         return Answer(viewer_id, session.session_id, "v=0\r\n")
+
+    async def ladder(self, session_id: str, player: Player) -> Sequence[Rung]:
+        session = self._running[session_id]
+        forms = frozenset({"whep", "fmp4"})
+        return ladder(Offer(session.codec, forms, session.stream), player)
+
+    def ports(self, session_id: str) -> WorkerPorts | None:
+        self._running[session_id]
+        return WorkerPorts(1, webrtc=8190, http=self.http_port, rtsp=8555)
 
     async def leave(self, viewer_id: str, user_id: str) -> None:
         if viewer_id not in self.viewers or self.viewers[viewer_id][0] != user_id:

@@ -30,8 +30,17 @@ async def test_a_live_session_is_told_at_once_with_the_urls_that_exist(
     body = answer.json()
     assert answer.status_code == 201
     assert (body["state"], body["codec"]) == ("inviting", None)
-    assert list(body["urls"]) == ["whep"]
     assert body["urls"]["whep"].startswith(f"http://vms.test{CHANNEL}/whep?stream=sub&token=")
+    begins = {
+        "fmp4": f"ws://vms.test:8091/live/{GATE}/{CAMERA}.mp4?token=",
+        "flv": f"http://vms.test:8091/live/{GATE}/{CAMERA}.flv?token=",
+        "ws_flv": f"ws://vms.test:8091/live/{GATE}/{CAMERA}.ws.flv?token=",
+        "hls": f"http://vms.test:8091/live/{GATE}/{CAMERA}/index.m3u8?token=",
+        "rtsp": f"rtsp://vms.test:8555/live/{GATE}/{CAMERA}?token=",
+    }
+    for form, beginning in begins.items():
+        assert body["urls"][form].startswith(beginning)
+    assert len({_token(url) for url in body["urls"].values()}) == 6
     assert datetime.fromisoformat(body["expires_at"]).tzinfo is not None
     session = (await viewer.get(f"/api/v1/sessions/{body['session_id']}")).json()
     assert (session["transport"], session["stream"]) == ("udp", "sub")
@@ -45,6 +54,23 @@ async def test_who_waits_gets_the_picture_or_the_cause(viewer: httpx.AsyncClient
     assert (offline.status_code, offline.json()["code"]) == (404, "not_found")
     assert (await viewer.post(f"{CHANNEL}/live?wait_s=16")).status_code == 422
     assert (await viewer.post(f"{CHANNEL}/live?transport=carrier-pigeon")).status_code == 422
+
+
+async def test_who_says_what_they_play_is_told_the_best_form_and_why(
+    viewer: httpx.AsyncClient, house: House
+) -> None:
+    house.viewing.http_port = 0
+    plays = {"webrtc": ["h265"], "media_source": []}
+
+    shown = (await viewer.post(f"{CHANNEL}/live?wait_s=1", json=plays)).json()
+
+    assert shown["urls"]["fmp4"] is None
+    assert shown["recommended"]["form"] == "snapshot"
+    assert shown["recommended"]["reason_zh"].startswith("当前没有其他")
+    shown = (await viewer.post(f"{CHANNEL}/live?wait_s=1")).json()
+    assert (shown["recommended"]["form"], shown["recommended"]["video"]) == ("whep", "h264")
+    assert [way["form"] for way in shown["otherwise"]] == ["snapshot"]
+    assert (await viewer.post(f"{CHANNEL}/live", json={"webrtc": ["mpeg"]})).status_code == 422
 
 
 async def test_whep_takes_an_offer_and_gives_an_answer_and_a_location_to_end_it(

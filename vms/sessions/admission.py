@@ -39,6 +39,8 @@ class NodeLimits:
     viewers: int | None = None
     streams: int | None = None
     outgoing_bps: int | None = None
+    transcodes: int | None = None
+    """Streams whose pictures are made into others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,9 @@ EVENTS_WAITING = 120_000
 CLOSED_KEPT = 500
 """Sessions whose trace can still be read after their end."""
 
+CODECS_KEPT = 50_000
+"""Streams whose codec is remembered."""
+
 UDP_INSTEAD = frozenset({400, 415, 488, 500, 501, 606})
 """Refusals of a TCP offer that are worth one try over UDP (7.9)."""
 
@@ -124,6 +127,7 @@ class SessionBroker:
         self._by_stream: dict[StreamId, Session] = {}
         self._by_viewer: dict[ViewerId, Session] = {}
         self._closed: OrderedDict[str, Session] = OrderedDict()
+        self._codecs: OrderedDict[Key, str] = OrderedDict()
         self._udp_only: set[DeviceId] = set()
         self._serial = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,6 +170,10 @@ class SessionBroker:
             if session.device_id == device_id:
                 last.setdefault(session.channel_id, session)
         return list(last.values())
+
+    def codec_of(self, device_id: str, channel_id: str, stream: str) -> str | None:
+        """The video codec of a stream when it was last seen."""
+        return self._codecs.get((DeviceId(device_id), ChannelId(channel_id), stream))
 
     def session_of_viewer(self, viewer_id: ViewerId) -> Session:
         """Whom a viewer watches; raises `NotFoundError`."""
@@ -291,9 +299,17 @@ class SessionBroker:
                 self._note(session, Stage.CONTAINER_PARSED, event.container)
             case FirstPicture():
                 session.picture = Picture(event.codec, event.width, event.height)
+                self._remember_codec(session, event.codec)
                 size = f"{event.codec} {event.width}x{event.height}"
                 self._note(session, Stage.FIRST_PICTURE, size)
                 self._apply(session, Input.FIRST_PICTURE, "")
+
+    def _remember_codec(self, session: Session, codec: str) -> None:
+        key = (session.device_id, session.channel_id, session.stream)
+        self._codecs[key] = codec
+        self._codecs.move_to_end(key)
+        while len(self._codecs) > CODECS_KEPT:
+            self._codecs.popitem(last=False)
 
     async def _request_key_picture(self, session: Session) -> None:
         with contextlib.suppress(VmsError):  # the next PLI asks again

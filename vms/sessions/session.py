@@ -61,7 +61,7 @@ class Session:
     """One live stream of one channel. Only its `SessionBroker` changes it; others read.
 
     `worker` is the process of the media plane it was placed in. `bitrate_bps` and `outgoing_bps`
-    are those last measured, of the stream and of all its viewers.
+    are those last measured, of the stream and of all its viewers; so is `is_transcoded`.
 
     `attempt` counts INVITEs, `call_ids` are theirs. `told` is the address in the last of them,
     `sip_status` the refusal of the last one. `fallback` says why a second was needed, `ended_by`
@@ -85,6 +85,7 @@ class Session:
         self.worker = 0
         self.bitrate_bps = 0
         self.outgoing_bps = 0
+        self.is_transcoded = False
         self.attempt = 0
         self.call_ids: list[str] = []
         self.told: StreamAddress | None = None

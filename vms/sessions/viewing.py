@@ -38,6 +38,7 @@ from vms.sessions.admission import (
     check_viewer,
 )
 from vms.sessions.broker import SessionBroker
+from vms.sessions.ladder import Offer, Player, Rung, ladder
 from vms.sessions.machine import State
 from vms.sessions.session import Session, TraceEntry, Viewer
 from vms.sessions.tokens import Grant, MediaTokens
@@ -236,6 +237,29 @@ class Viewing:
             outgoing_bps=sum(session.outgoing_bps for session in sessions),
         )
 
+    async def ladder(self, session_id: str, player: Player) -> tuple[Rung, ...]:
+        """How somebody who can play that may watch a session, the best way first."""
+        session = self._broker.session(session_id)
+        figures = await self._figures(session)
+        codec = self._broker.codec_of(session.device_id, session.channel_id, session.stream)
+        is_main = session.stream == "main"
+        offer = Offer(
+            codec=codec,
+            forms=frozenset(forms_of(self.ports(session_id))),
+            stream=session.stream,
+            sub_codec=self._broker.codec_of(session.device_id, session.channel_id, "sub")
+            if is_main
+            else None,
+            can_transcode=self._can_transcode(session),
+            is_decodable=codec is not None or figures is None or not figures.unsupported,
+        )
+        return ladder(offer, player)
+
+    def _can_transcode(self, session: Session) -> bool:
+        places = self.limits.transcodes
+        used = sum(one.is_transcoded for one in self._broker.sessions())
+        return session.is_transcoded or places is None or used < places
+
     def ports(self, session_id: str) -> WorkerPorts | None:
         """Where the viewers of a session are served; None while that process is being replaced."""
         try:
@@ -360,6 +384,18 @@ class Viewing:
             return await self._relay.figures(session.address.stream_id)
         except MediaError:  # closed between the two lines
             return session.figures
+
+
+def forms_of(ports: WorkerPorts | None) -> tuple[str, ...]:
+    """The forms of output a worker serves."""
+    if ports is None:
+        return ()
+    served = [Form.WHEP]
+    if ports.http:
+        served += [Form.FMP4, Form.FLV, Form.WS_FLV, Form.HLS]
+    if ports.rtsp:
+        served.append(Form.RTSP)
+    return tuple(form.value for form in served)
 
 
 def _address(told: StreamAddress | None) -> str | None:

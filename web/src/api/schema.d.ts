@@ -5023,7 +5023,7 @@ export interface components {
         ExclusionOut: {
             /** Exclusion Id */
             exclusion_id: string;
-            reason: components["schemas"]["Reason"];
+            reason: components["schemas"]["vms__figures__exclusion_model__Reason"];
             /** Order Number */
             order_number: string;
             /** Note */
@@ -5616,10 +5616,27 @@ export interface components {
          * @description A session that was started or joined.
          * @example {
          *       "expires_at": "2026-03-01T08:01:00+00:00",
+         *       "fallback": "",
+         *       "otherwise": [],
+         *       "recommended": {
+         *         "delivery": "passed",
+         *         "form": "whep",
+         *         "reason_code": "codec_unknown",
+         *         "reason_en": "What the camera sends is known with its first picture; WebRTC is tried first.",
+         *         "reason_zh": "收到首帧画面后才能确定编码；先尝试 WebRTC。",
+         *         "stream": "main"
+         *       },
          *       "session_id": "0193a1f0-5b7c-7e6a-9a43-2f1d4c7b8e90",
          *       "state": "inviting",
+         *       "stream": "main",
+         *       "transport": "tcp_passive",
          *       "urls": {
-         *         "whep": "http://127.0.0.1:8080/api/v1/devices/34020000001320000001/channels/34020000001310000001/whep?stream=main&token=..."
+         *         "flv": "http://127.0.0.1:8090/live/34020000001320000001/34020000001310000001.flv?token=...",
+         *         "fmp4": "ws://127.0.0.1:8090/live/34020000001320000001/34020000001310000001.mp4?token=...",
+         *         "hls": "http://127.0.0.1:8090/live/34020000001320000001/34020000001310000001/index.m3u8?token=...",
+         *         "rtsp": "rtsp://127.0.0.1:8554/live/34020000001320000001/34020000001310000001?token=...",
+         *         "whep": "http://127.0.0.1:8080/api/v1/devices/34020000001320000001/channels/34020000001310000001/whep?stream=main&token=...",
+         *         "ws_flv": "ws://127.0.0.1:8090/live/34020000001320000001/34020000001310000001.ws.flv?token=..."
          *       }
          *     }
          */
@@ -5631,15 +5648,36 @@ export interface components {
             session_id: string;
             /**
              * State
-             * @description `inviting`, `awaiting_media`, `streaming`, `closing` or `closed`.
+             * @description `inviting`, `awaiting_media`, `streaming`, `recovering`, `closing` or `closed`.
              */
             state: string;
+            /**
+             * Stream
+             * @description `main` or `sub`.
+             */
+            stream: string;
             /**
              * Codec
              * @description `h264` or `h265`; null until the first picture.
              */
             codec: string | null;
+            /**
+             * Transport
+             * @description How RTP travels; null until the camera is asked.
+             */
+            transport: string | null;
+            /**
+             * Fallback
+             * @description Why it is not the first choice; empty where it is.
+             */
+            fallback: string;
             urls: components["schemas"]["MediaUrls"];
+            recommended: components["schemas"]["Recommendation"];
+            /**
+             * Otherwise
+             * @description What to do where the recommended way fails, in this order.
+             */
+            otherwise: components["schemas"]["Recommendation"][];
             /**
              * Expires At
              * Format: date-time
@@ -5715,14 +5753,41 @@ export interface components {
         };
         /**
          * MediaUrls
-         * @description Where the picture can be had, by protocol; only those that are served now.
+         * @description Where the picture can be had, by form; null where a form is not served now.
+         *
+         *     Each holds a token, is good for one viewer, and can be opened for a minute.
          */
         MediaUrls: {
             /**
              * Whep
-             * @description POST an SDP offer here.
+             * @description WebRTC: POST an SDP offer here (RFC 9725).
              */
             whep: string;
+            /**
+             * Fmp4
+             * @description Fragmented MP4 over a WebSocket, for MediaSource.
+             */
+            fmp4: string | null;
+            /**
+             * Flv
+             * @description FLV as one endless answer to GET.
+             */
+            flv: string | null;
+            /**
+             * Ws Flv
+             * @description FLV over a WebSocket.
+             */
+            ws_flv: string | null;
+            /**
+             * Hls
+             * @description HLS playlist, with low-latency parts.
+             */
+            hls: string | null;
+            /**
+             * Rtsp
+             * @description RTSP, interleaved or over UDP.
+             */
+            rtsp: string | null;
         };
         /**
          * Method
@@ -6035,7 +6100,7 @@ export interface components {
          * @description What somebody asks for.
          */
         NewExclusion: {
-            reason: components["schemas"]["Reason"];
+            reason: components["schemas"]["Reason-Input"];
             /**
              * Order Number
              * @example 2026-031
@@ -7070,6 +7135,26 @@ export interface components {
             diagnosis: components["schemas"]["DiagnosisOut"];
         };
         /**
+         * PlayerIn
+         * @description What the asking player can show; without it: H.264 by WebRTC.
+         */
+        PlayerIn: {
+            /**
+             * Webrtc
+             * @description What it takes by WebRTC.
+             * @default [
+             *       "h264"
+             *     ]
+             */
+            webrtc: ("h264" | "h265")[];
+            /**
+             * Media Source
+             * @description What it takes as fMP4 by MediaSource.
+             * @default []
+             */
+            media_source: ("h264" | "h265")[];
+        };
+        /**
          * PositionOut
          * @description Where something was.
          */
@@ -7319,7 +7404,38 @@ export interface components {
          * @description What a camera may be excused by.
          * @enum {string}
          */
-        Reason: "power_cut" | "construction" | "move" | "planned_sleep" | "maintenance";
+        "Reason-Input": "power_cut" | "construction" | "move" | "planned_sleep" | "maintenance";
+        /**
+         * Recommendation
+         * @description One way to show the picture, and why it is this one.
+         */
+        Recommendation: {
+            /**
+             * Form
+             * @description A key of `urls`; `snapshot`: JPEG by `GET …/snapshot`; `none`: nothing serves.
+             */
+            form: string;
+            /**
+             * Video
+             * @description The codec that arrives; null where it is not known yet.
+             */
+            video: string | null;
+            /**
+             * Delivery
+             * @description `passed` as it comes, `transcoded`, or `key_pictures`: those alone.
+             */
+            delivery: string;
+            /**
+             * Stream
+             * @description `main` or `sub`; ask for the other one by `stream=sub`.
+             */
+            stream: string;
+            reason_code: components["schemas"]["vms__sessions__ladder__Reason"];
+            /** Reason En */
+            reason_en: string;
+            /** Reason Zh */
+            reason_zh: string;
+        };
         /**
          * RecordOrder
          * @description Whether to record.
@@ -9185,11 +9301,23 @@ export interface components {
          */
         vms__diagnosis__causes__Cause: "no_register" | "other_address" | "challenge_unanswered" | "wrong_password" | "id_not_allowed" | "clock_off" | "keepalives_stopped" | "invite_unanswered" | "invite_refused" | "no_rtp" | "rtp_unusable" | "codec_not_shown" | "loss" | "none" | "pending" | "unregistered" | "expiry_too_brief" | "device_offline" | "no_key_picture" | "hung_up" | "server";
         /**
+         * Reason
+         * @description What a camera may be excused by.
+         * @enum {string}
+         */
+        vms__figures__exclusion_model__Reason: "power_cut" | "construction" | "move" | "planned_sleep" | "maintenance";
+        /**
          * Cause
          * @description Why a ledger interval began.
          * @enum {string}
          */
         vms__inventory__model__Cause: "added" | "registered" | "keepalive" | "unregistered" | "silent" | "connection_lost" | "catalog" | "picture" | "proof_expired" | "server_absent" | "grace_passed" | "device" | "removed";
+        /**
+         * Reason
+         * @description Why a rung was chosen; stable, for programs.
+         * @enum {string}
+         */
+        vms__sessions__ladder__Reason: "codec_unknown" | "plays_as_it_comes" | "h265_by_webrtc" | "no_webrtc" | "h265_by_media_source" | "sub_stream" | "transcoded" | "key_pictures" | "not_decodable" | "nothing_plays";
         /**
          * FieldProblem
          * @description One value that was refused.
@@ -13755,8 +13883,8 @@ export interface operations {
             query?: {
                 /** @description Main or sub-stream of the camera. */
                 stream?: "main" | "sub";
-                /** @description How RTP shall travel; by default TCP passive, UDP where that is refused. */
-                transport?: ("udp" | "tcp_passive" | "tcp_active") | null;
+                /** @description How RTP shall travel. By default as the device is set, else TCP passive, and UDP where that does not work. */
+                transport?: ("udp" | "udp_shared" | "tcp_passive" | "tcp_active") | null;
                 /** @description Wait so long for the first picture or its cause. */
                 wait_s?: number;
             };
@@ -13769,7 +13897,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PlayerIn"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             201: {
