@@ -360,20 +360,25 @@ async def test_what_is_owed_to_a_camera_is_forgotten_when_it_moves_again(
 
 
 async def test_a_refusal_does_not_free_a_camera_that_may_have_taken_the_next_movement(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # However slow the machine: no movement ends before its holder is gone.
+    monkeypatch.setattr("vms.signalling.steering.LONGEST_HOLD_S", 600.0)
     async with stage(tmp_path) as server, camera_of(server, "TCP") as camera:
         steering = server.commands.steering
         del camera.answers["MESSAGE"]
-        first = asyncio.create_task(steering.move(DEVICE, CHANNEL, UP, WANG))
+        first = asyncio.create_task(steering.move(DEVICE, CHANNEL, UP, WANG, hold_s=600))
         refused = await camera.asked("MESSAGE", "DeviceControl")
-        await until(lambda: steering.moving(DEVICE, CHANNEL) is not None)
-        await steering.move(DEVICE, CHANNEL, RIGHT, WANG, hold_s=1.5)
+        await steering.move(DEVICE, CHANNEL, RIGHT, WANG, hold_s=600)
         assert await next_word(camera) == RIGHT_WORD
         camera.respond(refused, 403)
 
         with pytest.raises(RejectedError):
             await first
 
+        moving = steering.moving(DEVICE, CHANNEL)
+        assert moving is not None
+        assert moving.movement == RIGHT
         camera.answers["MESSAGE"] = 200
+        await steering.release(WANG.holder_id)
         assert await next_word(camera) == STOP
