@@ -16,7 +16,7 @@ LIMIT_BYTES = 8 * 2**20
 
 _header = struct.Struct("!BBBBIqdI")
 HEADER_BYTES = _header.size
-_CODECS = tuple(Codec)
+_CODECS: tuple[Codec, ...] = tuple(Codec)
 
 
 class Kind(IntEnum):
