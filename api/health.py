@@ -31,6 +31,10 @@ WARNINGS: Mapping[str, Mapping[Language, str]] = {
         "en": "More devices register than can be served; some are told to come back later.",
         "zh": "注册请求过多 部分设备已被告知稍后重试",
     },
+    "media_worker_gone": {
+        "en": "A process of the media plane is gone and is being started again.",
+        "zh": "媒体进程异常退出 正在重新启动",
+    },
     "clock_stepped": {
         "en": "The system clock was stepped while the server ran; restart to follow it.",
         "zh": "运行期间系统时钟发生跳变 重启后生效",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from benchmarks.support import Answer, obey, run_child
 from media.door import MediaEvent, StreamId, Transport, ViewerId
-from media.relay import Relay, RelayLimits
+from media.plan import Place, RelayPlan
+from media.relay import Relay
 
 HOST = "127.0.0.1"
 RTP_PORTS = (20_000, 29_999)
@@ -19,12 +20,7 @@ def _ignore(_: MediaEvent) -> None:
 async def serve() -> None:
     """Run until told to end."""
     relay = Relay(
-        media_host=HOST,
-        rtp_ports=RTP_PORTS,
-        webrtc_host=HOST,
-        webrtc_port=0,
-        advertised_hosts=[HOST],
-        limits=RelayLimits(),
+        RelayPlan(RTP_PORTS, Place(HOST, 0), (HOST,), media_host=HOST),
         now=time.monotonic,
         token=lambda: secrets.token_hex(16),
         on_event=_ignore,

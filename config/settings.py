@@ -60,6 +60,11 @@ class PortRange:
             raise ValueError("ports run from 1024 to 65535, the first below the last")
         return cls(first, last)
 
+    @property
+    def pairs(self) -> int:
+        """How many even ports there are with the odd one above: each is one for a stream."""
+        return (self.last - self.first - (self.first & 1) + 1) // 2
+
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"
 
@@ -205,7 +210,7 @@ class MediaSettings(_Section):
     host: Host | None = None
     rtp_port_range: Ports = PortRange(30000, 30999)
     idle_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
-    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    workers: Annotated[int, Field(ge=0, le=256)] | None = None
     http_port: Port = 8090
 
 
@@ -284,6 +289,9 @@ class Settings(_Section):
         http = self.http
         if http.tls is Tls.FILES and (http.certificate is None or http.key is None):
             raise ValueError("http.tls: files needs http.certificate and http.key")
+        ports = self.media.rtp_port_range
+        if ports.pairs < self.media_workers:
+            raise ValueError(f"media.rtp_port_range: {ports} is too small for so many workers")
         if any(self.sip.server_id in target for target in self.sip.redirects.values()):
             raise ValueError("sip.redirects: a device cannot be sent on to this server itself")
         return self
@@ -300,8 +308,10 @@ class Settings(_Section):
 
     @property
     def media_workers(self) -> int:
-        """`media.workers`, else the number of cores."""
-        return self.media.workers or os.cpu_count() or 1
+        """`media.workers`, else one for each core; 0: inside the server's process."""
+        if self.media.workers is not None:
+            return self.media.workers
+        return min(os.cpu_count() or 1, self.media.rtp_port_range.pairs)
 
 
 Layer = Literal["default", "file", "environment", "command line"]

@@ -1,4 +1,4 @@
-"""What `media` raises about bytes a peer sent: one error, counted and dropped by the edge."""
+"""What `media` raises about bytes a peer sent, counted and dropped by the edge; and about ports."""
 
 
 class ProtocolError(Exception):
@@ -10,3 +10,13 @@ class ProtocolError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class PortTakenError(OSError):
+    """A viewers' port cannot be bound; `what` is `webrtc`, `http` or `rtsp`."""
+
+    def __init__(self, what: str, port: int, error: OSError) -> None:
+        self.reason = error.strerror or str(error)
+        super().__init__(error.errno, f"{what} {port}: {self.reason}")
+        self.what = what
+        self.port = port

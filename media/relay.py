@@ -1,10 +1,15 @@
 """The front door of the media plane: owns receivers, hubs and viewers, gives everything back."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from media.door import (
+    Admission,
+    Admit,
+    Form,
+    KeyPictureWanted,
     MediaError,
     OnMediaEvent,
     StreamAddress,
@@ -14,80 +19,75 @@ from media.door import (
     ViewerId,
     WorkerPorts,
 )
-from media.errors import ProtocolError
+from media.errors import PortTakenError, ProtocolError
 from media.hub import Hub
 from media.ingest import Receiver, open_receiver
 from media.outputs.snapshot import jpeg_of
 from media.outputs.webrtc import WebRtcOutput
-from media.outputs.webrtc_stream import WebRtcStream
+from media.plan import Place, RelayPlan
 from media.rtp.ports import NoPortError, PortLender
-from media.transcode import TranscoderPool
+from media.transcoding.pool import TranscoderPool
 from media.unit import AccessUnit
 from media.variants import Variants
 
+if TYPE_CHECKING:
+    from media.outputs.output import Output
+
 SNAPSHOTS_AT_ONCE = 2
 """Pictures decoded for snapshots at a time; the others wait their turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class RelayLimits:
-    """How much one node takes on."""
-
-    streams: int = 1_000
-    viewers: int = 2_000
-    transcodes: int = 2
-    """Pictures only; sound costs too little to be counted."""
 
 
 @dataclass(slots=True)
 class _Stream:
     hub: Hub
     receiver: Receiver
-    webrtc: WebRtcStream
     variants: Variants
     jpeg_of: AccessUnit | None = None
     jpeg: bytes = b""
 
 
+async def _admit_nobody(_token: str, _form: Form) -> Admission:
+    raise MediaError(MediaError.NOT_ADMITTED, "nobody is here to judge a token")
+
+
 class Relay:
     """`media.door.RelayDoor` in this process. `start` it before use and `stop` it after.
 
-    `now` gives monotonic seconds, `token` 32 or more random hexadecimal digits. `rtp_ports` are the
-    first and last port lent to devices, bound on `media_host` (None: on the host each is told);
-    `advertised_hosts` the addresses told to viewers.
+    `now` gives monotonic seconds, `token` 32 or more random hexadecimal digits, `admit` judges the
+    tokens of media URLs.
     """
 
     def __init__(
         self,
+        plan: RelayPlan,
         *,
-        media_host: str | None = None,
-        rtp_ports: tuple[int, int],
-        webrtc_host: str,
-        webrtc_port: int,
-        advertised_hosts: Sequence[str],
-        limits: RelayLimits,
         now: Callable[[], float],
         token: Callable[[], str],
         on_event: OnMediaEvent,
+        admit: Admit = _admit_nobody,
     ) -> None:
-        self._media_host = media_host
-        self._ports = PortLender(*rtp_ports, now)
-        self._limits = limits
+        self._plan = plan
+        self._ports = PortLender(*plan.rtp_ports, now)
         self._now = now
         self._token = token
         self._on_event = on_event
-        self._pool = TranscoderPool(limits.transcodes)
+        self._pool = TranscoderPool(plan.limits.transcodes)
         self._streams: dict[StreamId, _Stream] = {}
         self._snapshots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
         self._webrtc = WebRtcOutput(
-            host=webrtc_host,
-            port=webrtc_port,
-            advertised_hosts=advertised_hosts,
-            viewer_limit=limits.viewers,
+            streams=self,
+            host=plan.webrtc.host,
+            port=plan.webrtc.port,
+            advertised_hosts=plan.advertised_hosts,
+            viewer_limit=plan.limits.viewers,
             now=now,
             token=token,
             on_event=on_event,
         )
+        self._outputs: list[Output] = []
+        self._ways: list[tuple[str, Place, Output | WebRtcOutput]] = [
+            ("webrtc", plan.webrtc, self._webrtc)
+        ]
 
     @property
     def webrtc_port(self) -> int:
@@ -102,7 +102,8 @@ class Relay:
     @property
     def viewer_count(self) -> int:
         """Viewers of all streams."""
-        return self._webrtc.viewer_count
+        others = sum(output.viewer_count for output in self._outputs)
+        return self._webrtc.viewer_count + others
 
     @property
     def transcoder_count(self) -> int:
@@ -110,19 +111,26 @@ class Relay:
         return self._pool.in_use
 
     async def start(self) -> None:
-        """Bind the viewers' port. `OSError` when it is taken."""
-        await self._webrtc.start()
+        """Bind the viewers' ports. `PortTakenError` when one cannot be had; then none is held."""
+        for number, (what, place, way) in enumerate(self._ways):
+            try:
+                await way.start()
+            except OSError as error:
+                for _, _, other in self._ways[:number]:
+                    await other.stop()
+                raise PortTakenError(what, place.port, error) from error
 
     async def stop(self) -> None:
         """Close every stream and give back every port and thread. Idempotent."""
         for stream_id in tuple(self._streams):
             await self.close(stream_id)
-        await self._webrtc.stop()
+        for _, _, way in self._ways:
+            await way.stop()
         await self._pool.close()
 
     def place(self) -> int:
         """This process is the only one."""
-        return 0
+        return self._plan.worker
 
     def ports(self, worker: int) -> WorkerPorts:
         """Where it serves viewers."""
@@ -140,16 +148,17 @@ class Relay:
         self, transport: Transport, ssrc: int, host: str, worker: int = 0
     ) -> StreamAddress:
         """Lend a port on `host` and await RTP with `ssrc` there."""
-        if len(self._streams) >= self._limits.streams:
+        _ = worker
+        if len(self._streams) >= self._plan.limits.streams:
             raise MediaError(MediaError.TOO_MANY, f"{len(self._streams)} streams are open")
-        stream_id = StreamId(self._token())
+        stream_id = StreamId(f"{self._plan.worker}.{self._token()}")
         hub = Hub(self._now)
         try:
             receiver = await open_receiver(
                 stream_id,
                 transport,
                 ssrc,
-                self._media_host or host,
+                self._plan.media_host or host,
                 self._ports,
                 hub,
                 self._on_event,
@@ -157,17 +166,9 @@ class Relay:
             )
         except (NoPortError, OSError) as error:
             raise MediaError(MediaError.NO_PORT, str(error)) from error
-        webrtc = WebRtcStream(
-            stream_id,
-            hub,
-            pool=self._pool,
-            now=self._now,
-            dice=lambda: int(self._token()[:8], 16),
-            on_event=self._on_event,
-            on_quota=lambda: self._webrtc.leave_all(webrtc, "no_transcoder"),
-        )
-        self._streams[stream_id] = _Stream(hub, receiver, webrtc, Variants(hub))
-        return StreamAddress(stream_id, host, receiver.port, worker)
+        variants = Variants(hub, self._pool, lambda: self._on_event(KeyPictureWanted(stream_id)))
+        self._streams[stream_id] = _Stream(hub, receiver, variants)
+        return StreamAddress(stream_id, host, receiver.port, self._plan.worker)
 
     async def expect(
         self,
@@ -181,16 +182,17 @@ class Relay:
 
     async def answer(self, stream_id: StreamId, viewer_id: ViewerId, offer: str) -> str:
         """A WHEP viewer's SDP offer -> our SDP answer."""
-        return self._webrtc.answer(self._stream(stream_id).webrtc, viewer_id, offer)
+        return self._webrtc.answer(stream_id, viewer_id, offer)
 
     async def patch(self, viewer_id: ViewerId, fragment: str) -> str:
-        """A WHEP viewer's trickle; its candidates are not needed, it is told none."""
-        _ = (viewer_id, fragment)
-        return ""
+        """A WHEP viewer's trickle or ICE restart (RFC 8840 fragment) -> ours; "" when none."""
+        return self._webrtc.patch(viewer_id, fragment)
 
     async def leave(self, viewer_id: ViewerId) -> None:
         """A viewer ends. Idempotent."""
         self._webrtc.leave(viewer_id, "left")
+        for output in self._outputs:
+            output.leave(viewer_id, "left")
 
     async def snapshot(self, stream_id: StreamId) -> bytes:
         """The last key picture as JPEG; made once a key picture."""
@@ -210,16 +212,19 @@ class Relay:
     async def figures(self, stream_id: StreamId) -> StreamFigures:
         """How the stream stands."""
         stream = self._stream(stream_id)
-        webrtc = stream.webrtc
-        return stream.receiver.figures(webrtc.figures(), webrtc.transcoding)
+        viewers = self._webrtc.figures(stream_id)
+        for output in self._outputs:
+            viewers += output.figures(stream_id)
+        return stream.receiver.figures(viewers, stream.variants.transcoding)
 
     async def close(self, stream_id: StreamId) -> None:
         """Give back port, receiver, hub and viewers. Idempotent."""
         stream = self._streams.pop(stream_id, None)
         if stream is None:
             return
-        self._webrtc.leave_all(stream.webrtc, "stream_closed")
-        stream.webrtc.close()
+        self._webrtc.leave_all(stream_id, "stream_closed")
+        for output in self._outputs:
+            output.leave_all(stream_id, "stream_closed")
         await stream.receiver.close()
         stream.hub.close()
 

@@ -1,6 +1,7 @@
 """`vms demo`: a server in a scratch folder, cameras on the wire, a past to look at."""
 
 import asyncio
+import itertools
 import os
 import secrets
 import shutil
@@ -25,6 +26,7 @@ from vms.simulator.plan import DevicePlan, Platform, SimulatorOptions, plan_devi
 log = structlog.get_logger(__name__)
 
 HOST = "127.0.0.1"
+WORKERS = min(2, os.cpu_count() or 1)
 END_LIMIT_S = 5.0
 H265_SHARE = 4
 """Every fourth camera sends H.265."""
@@ -76,7 +78,10 @@ def _settings(folder: Path, http_port: int, sign_in: str, shared: str) -> Settin
         "sip.host": HOST,
         "sip.port": str(_port_or_any(5060, socket.SOCK_STREAM, socket.SOCK_DGRAM)),
         "sip.shared_password": shared,
-        "webrtc.port": str(_port_or_any(8189, socket.SOCK_DGRAM)),
+        "webrtc.port": str(_port_or_any(8189, socket.SOCK_DGRAM, count=WORKERS)),
+        "media.workers": str(WORKERS),
+        "media.http_port": str(_port_or_any(8090, socket.SOCK_STREAM, count=WORKERS)),
+        "rtsp.port": str(_port_or_any(8554, socket.SOCK_STREAM, count=WORKERS)),
         "database.url": f"sqlite+aiosqlite:///{folder / 'vms.db'}",
         "storage.root": str(folder / "media"),
         "admin.password": sign_in,
@@ -84,13 +89,14 @@ def _settings(folder: Path, http_port: int, sign_in: str, shared: str) -> Settin
     return load(None, {}, overrides).settings
 
 
-def _port_or_any(port: int, *kinds: socket.SocketKind) -> int:
-    for kind in kinds:
+def _port_or_any(port: int, *kinds: socket.SocketKind, count: int = 1) -> int:
+    """The first of `count` neighbouring ports when all are free, else 0."""
+    for number, kind in itertools.product(range(port, port + count), kinds):
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind is socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((HOST, number))
             except OSError:
                 return 0
     return port

@@ -13,6 +13,7 @@ import av
 from config.settings import Settings
 from sip.net.udp import ask_for_receive_buffer
 from vms.errors import VmsError
+from vms.media_plane import worker_plans
 from vms.persistence.database import Database
 from vms.site import addresses_of
 
@@ -40,14 +41,25 @@ async def findings(settings: Settings) -> list[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    ports = settings.media.rtp_port_range
-    wanted = (
-        ("http.port", settings.http.host, settings.http.port, socket.SOCK_STREAM),
-        ("sip.port (TCP)", settings.sip.host, settings.sip.port, socket.SOCK_STREAM),
-        ("sip.port (UDP)", settings.sip.host, settings.sip.port, socket.SOCK_DGRAM),
-        ("webrtc.port", settings.webrtc_host, settings.webrtc.port, socket.SOCK_DGRAM),
-        ("media.rtp_port_range", settings.media_host, ports.first, socket.SOCK_DGRAM),
-    )
+    tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
+    wanted = [
+        ("http.port", settings.http.host, settings.http.port, tcp),
+        ("sip.port (TCP)", settings.sip.host, settings.sip.port, tcp),
+        ("sip.port (UDP)", settings.sip.host, settings.sip.port, udp),
+    ]
+    try:
+        plans = worker_plans(settings)
+    except ValueError as too_few:
+        yield Finding("media.workers", False, str(too_few), "set fewer workers, or other ports")
+        plans = []
+    for plan in plans:
+        whose = f" (media worker {plan.worker})" if len(plans) > 1 else ""
+        webrtc, http, rtsp = plan.webrtc, plan.http, plan.rtsp
+        wanted.append((f"webrtc.port{whose}", webrtc.host, webrtc.port, udp))
+        if http is not None and rtsp is not None:
+            wanted.append((f"media.http_port{whose}", http.host, http.port, tcp))
+            wanted.append((f"rtsp.port{whose}", rtsp.host, rtsp.port, tcp))
+        wanted.append((f"media.rtp_port_range{whose}", settings.media_host, plan.rtp_ports[0], udp))
     for name, host, port, kind in wanted:
         error = _bind_error(host, port, kind)
         yield Finding(

@@ -1,20 +1,20 @@
 """The composition root: what is built, in which order it starts, and so in which it stops."""
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import structlog
 
 from config.settings import Settings, Tls
-from media.door import MediaEvent
-from media.relay import Relay, RelayLimits
+from media.door import Admission as MediaAdmission
+from media.door import Form, MediaEvent, RelayDoor
 from sip.bans import Ban
 from sip.digest import Nonces
 from sip.net.endpoint import Endpoint, PeerPolicy
@@ -36,12 +36,14 @@ from vms.inventory.inventory import Inventory
 from vms.inventory.policy import BindingMove, InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
+from vms.media_plane import MediaPlane
 from vms.metrics.collector import (
     SignallingFigures,
     VmsCollector,
     build_source,
     figure_source,
     inventory_source,
+    media_source,
     outage_source,
     session_source,
     signalling_source,
@@ -85,8 +87,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TRANSCODES_PER_SPARE_CORE = 2
-
 
 def product_version() -> str:
     """As the package says; a bare checkout has none."""
@@ -126,7 +126,8 @@ class Server:
         self.link: DeviceQueries
         self.commands: DeviceCommands
         self.endpoint: Endpoint
-        self.relay: Relay
+        self.media: MediaPlane
+        self.relay: RelayDoor
         self.inbound: Inbound
         self.notifications: Notifications
         self.registrar: Registrar
@@ -146,20 +147,22 @@ class Server:
         clock: Clock | None = None,
         limits: BrokerPolicy = BrokerPolicy(),  # noqa: B008  frozen
         grouping: OutagePolicy = OutagePolicy(),  # noqa: B008  frozen
+        tls: tuple[Path, Path] | None = None,
     ) -> AsyncGenerator[Self]:
         """Everything up, from the database to the sockets; leaving the block takes it down.
 
+        `tls`: the files of certificate and key by which media URLs are served, where they are.
         Raises `VmsError` for a database that cannot serve, `OSError` for a port that is taken.
         """
         server = cls(settings, clock or SystemClock(), limits, grouping)
         async with AsyncExitStack() as stack:
-            await server._build(stack)
+            await server._build(stack, tls)
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work) for work in server._works()]
                 log.info(
                     "server is up",
                     sip=str(server.endpoint.address),
-                    webrtc_port=server.relay.webrtc_port,
+                    media_workers=settings.media_workers,
                     server_id=settings.sip.server_id,
                 )
                 try:
@@ -169,7 +172,7 @@ class Server:
                     for task in tasks:
                         task.cancel()
 
-    async def _build(self, stack: AsyncExitStack) -> None:
+    async def _build(self, stack: AsyncExitStack, tls: tuple[Path, Path] | None) -> None:
         """In order of dependence; `stack` undoes it in reverse."""
         settings = self.settings
         database = await stack.enter_async_context(Database.open(settings.database.url))
@@ -200,7 +203,16 @@ class Server:
         await self.spreadsheets.start()
         stack.push_async_callback(self.spreadsheets.close)
 
-        await self._build_media(stack)
+        self.media = MediaPlane(
+            settings,
+            tls,
+            now=self.clock.monotonic,
+            on_event=self._media_event,
+            admit=self._admit_viewer,
+        )
+        stack.push_async_callback(self.media.stop)
+        await self.media.start()
+        self.relay = self.media.door
         await self._build_signalling(stack, database, master_key, nonce_key)
         self.outages = Outages(
             SqlOutageStore(database),
@@ -219,6 +231,7 @@ class Server:
         self.collector.add(figure_source(self.figures, lambda: self.upkeep.self_check.breaches))
         self.collector.add(sip_source(lambda: self.endpoint.stats))
         self.collector.add(session_source(self.broker))
+        self.collector.add(media_source(self.media.workers))
         self.collector.add(signalling_source(self._signalling_figures))
 
     async def _build_figures(self, stack: AsyncExitStack, database: Database) -> None:
@@ -229,26 +242,6 @@ class Server:
         self.upkeep, self.reports = books.upkeep, books.reports
         await self.reports.start()
         stack.push_async_callback(self.reports.close)
-
-    async def _build_media(self, stack: AsyncExitStack) -> None:
-        settings = self.settings
-        ports = settings.media.rtp_port_range
-        cores = os.cpu_count() or 1
-        self.relay = Relay(
-            media_host=settings.media_host,
-            rtp_ports=(ports.first, ports.last),
-            webrtc_host=settings.webrtc_host,
-            webrtc_port=settings.webrtc.port,
-            advertised_hosts=addresses_of(
-                settings.webrtc_host, settings.sip.advertised_addresses.values()
-            ),
-            limits=RelayLimits(transcodes=max(1, (cores - 1) * TRANSCODES_PER_SPARE_CORE)),
-            now=self.clock.monotonic,
-            token=lambda: secrets.token_hex(16),
-            on_event=self._media_event,
-        )
-        await self.relay.start()
-        stack.push_async_callback(self.relay.stop)
 
     async def _build_signalling(
         self, stack: AsyncExitStack, database: Database, master_key: bytes, nonce_key: bytes
@@ -432,6 +425,10 @@ class Server:
         """The relay is there before the broker; it has news only once the broker asked it."""
         self.broker.media_event(event)
 
+    async def _admit_viewer(self, token: str, form: Form, worker: int) -> MediaAdmission:
+        """Viewers come once there are sessions: a worker serves a moment before."""
+        return await self.viewing.admit(token, form, worker)
+
     def _works(self) -> Sequence[Coroutine[None, None, None]]:
         """What runs as long as the server does."""
         greeter = Greeter(
@@ -504,7 +501,11 @@ class Server:
 
     async def readiness(self) -> Mapping[str, str]:
         """By check, what is wrong; empty where it holds."""
-        checks = {"database": "", "ledger": "; ".join(self.upkeep.self_check.breaches)}
+        checks = {
+            "database": "",
+            "ledger": "; ".join(self.upkeep.self_check.breaches),
+            "media": self.media.failure,
+        }
         try:
             await self.accounts.users()
         except VmsError as error:
@@ -522,6 +523,8 @@ class Server:
             found["receive_buffer_small"] = (
                 f"{stats.granted_receive_buffer_bytes} of {stats.wanted_receive_buffer_bytes} bytes"
             )
+        if self.media.missing:
+            found["media_worker_gone"] = self.media.missing
         if self.inventory.figures.clock_steps:
             found["clock_stepped"] = f"{self.inventory.figures.clock_steps} steps"
         is_open = settings.http.host in ANYWHERE or not settings.http.host.startswith("127.")

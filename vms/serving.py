@@ -50,7 +50,7 @@ async def running(settings: Settings, folder: Path) -> AsyncGenerator[Running]:
     listening = _listen(http.host, http.port)
     port = int(listening.getsockname()[1])
     files = _tls_files(settings, folder)
-    async with Server.open(settings) as server:
+    async with Server.open(settings, tls=files) as server:
         config = uvicorn.Config(
             create_app(server),
             log_config=None,

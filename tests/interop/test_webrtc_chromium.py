@@ -12,7 +12,8 @@ import pytest
 from playwright.async_api import Page
 
 from media.door import StreamId, Transport, ViewerId, ViewerJoined, ViewerLeft
-from media.relay import Relay, RelayLimits
+from media.plan import Place, RelayLimits, RelayPlan
+from media.relay import Relay
 from media.unit import AccessUnit, Codec
 from tests.support.chromium import add_player, open_page, wait_for_number
 from tests.support.units import TONE_HZ, publish_in_real_time, tone_units, video_units
@@ -44,11 +45,12 @@ async def playing(units: Sequence[AccessUnit]) -> AsyncGenerator[Scene]:
     """Everything up, and the camera running; everything given back afterwards."""
     events: list[object] = []
     relay = Relay(
-        rtp_ports=(42_000, 42_099),
-        webrtc_host="127.0.0.1",
-        webrtc_port=0,
-        advertised_hosts=["127.0.0.1"],
-        limits=RelayLimits(transcodes=1),
+        RelayPlan(
+            (42_000, 42_099),
+            Place("127.0.0.1", 0),
+            ("127.0.0.1",),
+            limits=RelayLimits(transcodes=1),
+        ),
         now=time.monotonic,
         token=lambda: secrets.token_hex(16),
         on_event=events.append,

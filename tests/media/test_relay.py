@@ -28,7 +28,8 @@ from media.door import (
     ViewerLeft,
 )
 from media.outputs.webrtc import CONNECT_LIMIT_S, CONSENT_LIMIT_S, SLOW_LIMIT_S
-from media.relay import Relay, RelayLimits
+from media.plan import Place, RelayLimits, RelayPlan
+from media.relay import Relay
 from media.unit import AccessUnit, Codec
 from tests.support.units import video_units
 from tests.support.waiting import until
@@ -46,11 +47,7 @@ class Bench:
         self.seconds = 1_000.0
         self.events: list[MediaEvent] = []
         self.relay = Relay(
-            rtp_ports=PORTS,
-            webrtc_host="127.0.0.1",
-            webrtc_port=0,
-            advertised_hosts=["127.0.0.1"],
-            limits=RelayLimits(**limits),
+            RelayPlan(PORTS, Place("127.0.0.1", 0), ("127.0.0.1",), limits=RelayLimits(**limits)),
             now=lambda: self.seconds,
             token=lambda: secrets.token_hex(16),
             on_event=self.events.append,
@@ -176,11 +173,7 @@ async def test_a_viewer_gets_pictures_and_is_seen_in_the_figures(bench: Bench) -
 
 async def test_every_advertised_address_is_a_candidate() -> None:
     relay = Relay(
-        rtp_ports=PORTS,
-        webrtc_host="127.0.0.1",
-        webrtc_port=0,
-        advertised_hosts=["127.0.0.1", "127.0.0.2", "::1"],
-        limits=RelayLimits(),
+        RelayPlan(PORTS, Place("127.0.0.1", 0), ("127.0.0.1", "127.0.0.2", "::1")),
         now=lambda: 0.0,
         token=lambda: secrets.token_hex(16),
         on_event=lambda _event: None,
@@ -191,7 +184,9 @@ async def test_every_advertised_address_is_a_candidate() -> None:
 
     answer = SessionDescription.parse(await relay.answer(stream_id, VIEWER, peer.offer))
 
-    candidates = [(one.ip, one.port) for one in answer.media[0].ice_candidates]
+    found = answer.media[0].ice_candidates
+    candidates = [(one.ip, one.port) for one in found if one.protocol == "udp"]
+    assert [(one.ip, one.port) for one in found if one.protocol == "tcp"] == candidates
     assert candidates == [(host, relay.webrtc_port) for host in ("127.0.0.1", "127.0.0.2", "::1")]
     peer.vanish()
     await relay.stop()
@@ -312,7 +307,7 @@ async def sees_the_server_stop(bench: Bench, _stream_id: StreamId, _peer: WebRtc
 
 
 async def cannot_follow(bench: Bench, stream_id: StreamId, peer: WebRtcPeer) -> None:
-    ssrc = bench.relay._streams[stream_id].webrtc.streams.video_ssrc
+    ssrc = bench.relay._webrtc._streams[stream_id].names.video_ssrc
     report = bytes(RtcpRrPacket(ssrc=1, reports=[RtcpReceiverInfo(ssrc, 200, 1, 1, 0, 0, 0)]))
     while not bench.left():
         await peer.send_rtcp(report)

@@ -21,7 +21,8 @@ from media.door import (
     ViewerJoined,
     ViewerLeft,
 )
-from media.relay import Relay, RelayLimits
+from media.plan import Place, RelayLimits, RelayPlan
+from media.relay import Relay
 from media.unit import AccessUnit, Codec
 from tests.support.units import video_units
 from tests.support.webrtc_peer import WebRtcPeer
@@ -64,11 +65,12 @@ class Course:
         self.streams: dict[int, StreamId] = {}
         self.peers: list[WebRtcPeer] = []
         self.relay = Relay(
-            rtp_ports=(42_200, 42_399),
-            webrtc_host="127.0.0.1",
-            webrtc_port=0,
-            advertised_hosts=["127.0.0.1"],
-            limits=RelayLimits(streams=STREAMS, viewers=VIEWERS, transcodes=1),
+            RelayPlan(
+                (42_200, 42_399),
+                Place("127.0.0.1", 0),
+                ("127.0.0.1",),
+                limits=RelayLimits(streams=STREAMS, viewers=VIEWERS, transcodes=1),
+            ),
             now=lambda: self.seconds,
             token=lambda: secrets.token_hex(16),
             on_event=self.events.append,

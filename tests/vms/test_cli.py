@@ -15,6 +15,8 @@ import httpx
 import pytest
 
 LIMIT_S = 60
+PORTS = ("http.port=0", "sip.port=0", "webrtc.port=0", "media.http_port=0", "rtsp.port=0")
+FREE = (*PORTS, "sip.host=127.0.0.1", "media.workers=0")
 WEEK = {"from": "2026-01-01T00:00:00+08:00", "to": "2026-01-08T00:00:00+08:00"}
 
 
@@ -120,8 +122,7 @@ def test_the_doctor_names_a_port_that_is_taken_and_the_remedy(tmp_path: Path) ->
 
 
 def test_a_server_without_users_prints_a_set_up_code_that_works_once(tmp_path: Path) -> None:
-    free = ("http.port=0", "sip.port=0", "webrtc.port=0", "sip.host=127.0.0.1")
-    options = [part for setting in free for part in ("--set", setting)]
+    options = [part for setting in FREE for part in ("--set", setting)]
 
     with running(tmp_path, "serve", *options) as process:
         url = read_until(process, r"answers at (\S+)")
@@ -135,8 +136,7 @@ def test_a_server_without_users_prints_a_set_up_code_that_works_once(tmp_path: P
 
 
 def test_a_self_signed_server_is_trusted_by_its_own_authority(tmp_path: Path) -> None:
-    free = ("http.port=0", "sip.port=0", "webrtc.port=0", "sip.host=127.0.0.1")
-    settings = (*free, "http.tls=self-signed", "admin.password=a long good password")
+    settings = (*FREE, "http.tls=self-signed", "admin.password=a long good password")
     options = [part for setting in settings for part in ("--set", setting)]
 
     with running(tmp_path, "serve", *options) as process:

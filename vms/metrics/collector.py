@@ -16,6 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from media.farm import WorkerStatus
 from sip.net.stats import EndpointStats
 from vms.events import EventBus
 from vms.figures.model import DivisionNow
@@ -145,6 +146,25 @@ def session_source(owner: SessionOwner) -> Source:
         yield Sample(counters.INVITES, owner.invites)
         for cause, number in owner.failures.items():
             yield Sample(counters.SESSION_FAILURES, number, (cause,))
+
+    return read
+
+
+def media_source(workers_now: Callable[[], Iterable[WorkerStatus]]) -> Source:
+    """The figures of the media plane's processes, as each told at its last ping."""
+
+    def read() -> Iterator[Sample]:
+        workers = list(workers_now())
+        yield Sample(counters.MEDIA_WORKERS_UP, sum(each.is_up for each in workers))
+        for each in workers:
+            label = (str(each.worker),)
+            yield Sample(counters.MEDIA_WORKER_RESTARTS, each.restarts, label)
+            yield Sample(counters.MEDIA_STREAMS, each.streams, label)
+            yield Sample(counters.MEDIA_VIEWERS, each.viewers, label)
+            if each.load is not None:
+                yield Sample(counters.MEDIA_TRANSCODERS, each.load.transcoders, label)
+                yield Sample(counters.MEDIA_CPU_SECONDS, each.load.cpu_s, label)
+                yield Sample(counters.MEDIA_MEMORY, each.load.memory_bytes, label)
 
     return read
 

@@ -169,6 +169,40 @@ SESSION_FAILURES = Metric(
     "vms_session_failures", Kind.COUNTER, "Sessions that failed, by cause", ("cause",)
 )
 
+MEDIA_WORKERS_UP = Metric(
+    "vms_media_workers_up", Kind.GAUGE, "Processes of the media plane that serve now"
+)
+MEDIA_WORKER_RESTARTS = Metric(
+    "vms_media_worker_restarts",
+    Kind.COUNTER,
+    "Times that a process of the media plane died and was started again",
+    ("worker",),
+)
+MEDIA_STREAMS = Metric(
+    "vms_media_streams", Kind.GAUGE, "Streams taken in, by process of the media plane", ("worker",)
+)
+MEDIA_VIEWERS = Metric(
+    "vms_media_viewers", Kind.GAUGE, "Viewers served, by process of the media plane", ("worker",)
+)
+MEDIA_TRANSCODERS = Metric(
+    "vms_media_transcoders",
+    Kind.GAUGE,
+    "Transcoders that run, pictures and sound, by process of the media plane",
+    ("worker",),
+)
+MEDIA_CPU_SECONDS = Metric(
+    "vms_media_cpu_seconds",
+    Kind.COUNTER,
+    "Processor time of a process of the media plane since it was started",
+    ("worker",),
+)
+MEDIA_MEMORY = Metric(
+    "vms_media_resident_bytes",
+    Kind.GAUGE,
+    "Memory that a process of the media plane holds",
+    ("worker",),
+)
+
 HTTP_REQUESTS = Metric(
     "vms_http_requests", Kind.COUNTER, "HTTP requests answered", ("method", "status_class")
 )

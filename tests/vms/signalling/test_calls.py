@@ -116,7 +116,7 @@ async def test_ending_a_session_is_a_bye_in_its_dialogue(tmp_path: Path) -> None
         assert int(bye["CSeq"].split()[0]) > int(invite["CSeq"].split()[0])
         await until(lambda: session.state == "closed")
         assert server.endpoint.stats.dialogs == 0
-        assert server.relay.stream_count == 0
+        assert server.media.workers()[0].streams == 0
 
 
 async def test_a_repeated_200_is_acknowledged_again(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_a_refusal_is_told_with_its_status(tmp_path: Path, status: int) ->
         await until(lambda: session.state == "closed")
         assert isinstance(session.error, RejectedError)
         assert f"{DEVICE} answered {status} No to INVITE" in str(session.error)
-        assert server.relay.stream_count == 0
+        assert server.media.workers()[0].streams == 0
 
 
 async def test_an_ssrc_of_the_devices_own_is_expected_from_then_on(tmp_path: Path) -> None:
