@@ -1,9 +1,10 @@
 """The outages that are under way: which loss belongs to which, and when one is over.
 
 Pure: losses and returns go in with `now`, changed outages come out. A loss waits until no more
-come, then it is grouped with whatever else was lost lately. Outages are merged where a later loss
-shows that they are one, never split. One is over when all its members have been back for a while:
-whatever goes again before that goes on being the same outage.
+come, then it is grouped with whatever else was lost lately; that is done anew when a member begins
+to flap. Outages are merged where a later loss shows that they are one, never split. One is over
+when all its members have been back for a while: whatever goes again before that goes on being the
+same outage.
 """
 
 from collections import Counter, defaultdict, deque
@@ -48,6 +49,8 @@ class OutageTracker:
         """Of those that wait and flap: when they came back."""
         self._pending_since: float | None = None
         self._pending_last: float = 0.0
+        self._began_to_flap = False
+        """A member did, since the last grouping: its outage may be one with another now."""
         self._falls: dict[Identity, deque[float]] = {}
         self.begun: Counter[OutageCause] = Counter()
         self.dropped = 0
@@ -74,9 +77,11 @@ class OutageTracker:
             self._channels[loss.device_id].add(identity)
         if member is None:
             self._pending[identity] = loss
-            self._pending_since = now if self._pending_since is None else self._pending_since
-            self._pending_last = now
+            self._group_soon(now)
             return
+        if loss.is_flapping and not member.loss.is_flapping:
+            self._began_to_flap = True
+            self._group_soon(now)
         outage = self._open[self._where[identity]]
         member.loss = replace(loss, falls=member.loss.falls + 1)
         member.until_s = None
@@ -139,7 +144,7 @@ class OutageTracker:
         """Group what waits with what was lost lately; `alive` as `grouped` wants it."""
         groups = grouped(self.candidates(now), alive)
         pending, self._pending = self._pending, {}
-        self._pending_since = None
+        self._pending_since, self._began_to_flap = None, False
         for group in groups:
             self._place(group, pending, now, alive)
         flickered, self._flickered = self._flickered, {}
@@ -267,6 +272,10 @@ class OutageTracker:
         outage_id = self._where.get(identity)
         return None if outage_id is None else self._open[outage_id].members[identity]
 
+    def _group_soon(self, now: float) -> None:
+        self._pending_since = now if self._pending_since is None else self._pending_since
+        self._pending_last = now
+
     def _counted(self, loss: Loss) -> Loss:
         """With how often it went lately."""
         policy = self._policy
@@ -291,7 +300,7 @@ class OutageTracker:
             return
         del self._pending[waiting.identity]
         self._forget_channel(waiting.identity)
-        if not self._pending:
+        if not self._pending and not self._began_to_flap:
             self._pending_since = None
 
     def _forget_channel(self, identity: Identity) -> None:
@@ -356,6 +365,8 @@ class OutageTracker:
         target.away += other.away
         target.started_s = min(target.started_s, other.started_s)
         target.joined_at = max(target.joined_at, other.joined_at)
+        if target.returned_at is not None and other.returned_at is not None:
+            target.returned_at = max(target.returned_at, other.returned_at)
         target.limit_s = max(target.limit_s, other.limit_s)
         target.merged += other.merged
         if other.is_known:

@@ -191,6 +191,35 @@ def test_flapping_faster_than_losses_are_grouped_is_seen_all_the_same() -> None:
     assert (watch.only.cause, watch.only.away) == (OutageCause.FLAPPING, 0)
 
 
+def test_two_outages_whose_cameras_all_turn_out_to_flap_are_one() -> None:
+    watch = Watch()
+    cameras = [camera(number, way="unregistered") for number in range(8)]
+
+    def go_and_come(flapping: list[Loss]) -> None:
+        for each in flapping:
+            watch.goes(each)
+            watch.comes(each)
+
+    for each in cameras[:4]:
+        watch.goes(each)
+    watch.passes(10)
+    for each in cameras[:4]:
+        watch.comes(each)
+    for _ in range(2):
+        go_and_come(cameras[:2])
+    for _ in range(3):
+        go_and_come(cameras[4:])
+    watch.passes(10)
+    assert len(watch.written) == 2
+
+    for _ in range(2):
+        go_and_come(cameras[2:4])
+    watch.passes(10)
+
+    assert (watch.only.outage_id, watch.only.cause) == ("0001", OutageCause.FLAPPING)
+    assert (watch.only.devices, watch.only.falls) == (8, 24)
+
+
 def test_a_flapping_outage_is_over_when_it_has_been_calm() -> None:
     watch = Watch()
     for _ in range(3):
