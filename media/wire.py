@@ -146,7 +146,8 @@ Call = (
 Reply = WorkerPorts | Load | StreamAddress | StreamFigures | Admission | str | bytes | None
 
 _CALLS: dict[str, type[Call]] = {kind.__name__: kind for kind in get_args(Call)}
-_EVENTS: dict[str, type[MediaEvent]] = {kind.__name__: kind for kind in get_args(MediaEvent)}
+EVENTS: dict[str, type[MediaEvent]] = {kind.__name__: kind for kind in get_args(MediaEvent)}
+"""Everything that is told, by its name on the wire."""
 
 
 class _Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -322,7 +323,7 @@ class Link(asyncio.Protocol):
             case "ask":
                 self._take_call(message.number, _typed(_CALLS, message))
             case "event":
-                event = _typed(_EVENTS, message)
+                event = _typed(EVENTS, message)
                 self._loop.call_soon(self._hear, event)
             case "answer" | "refusal":
                 answered = self._asked.get(message.number)

@@ -22,7 +22,7 @@ async def live(place: Town, transport: str | None = None) -> SessionView:
 
 async def everything_given_back(place: Town) -> None:
     await until(lambda: not place.server.broker.sessions())
-    assert place.server.relay.stream_count == 0
+    assert place.server.media.workers()[0].streams == 0
     assert place.server.endpoint.stats.dialogs == 0
 
 
