@@ -37,6 +37,13 @@ class Assembler:
         self._parameter_sets = b""
         self._sound_base: tuple[int, int] | None = None
 
+    def begin_anew(self) -> None:
+        """Another sender: times go on, pictures begin with a key picture."""
+        self._timeline.begin_anew()
+        self._sound_base = None
+        self._head = b""
+        self._hub.interrupt()
+
     def add(self, frame: Frame) -> None:
         """A frame out of the stream's container."""
         if frame.codec.is_video:

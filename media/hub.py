@@ -111,6 +111,10 @@ class Reader:
         if was_empty and (self._video or self._audio):
             self._notify()
 
+    def interrupt(self) -> None:
+        """The hub's side: what comes next builds on nothing that came before."""
+        self.awaits_key = True
+
     def end(self) -> None:
         """The hub's side: nothing more will come."""
         if not self.closed:
@@ -180,6 +184,14 @@ class Hub:
             self._keep(unit)
         for reader in tuple(self._readers):
             reader.offer(unit)
+
+    def interrupt(self) -> None:
+        """Another sender, or the same begun anew: readers get no picture before its key picture."""
+        self._key_picture_is_last = False
+        self.group = []
+        self._group_bytes = 0
+        for reader in self._readers:
+            reader.interrupt()
 
     def subscribe(
         self, capacity: int, wake: Callable[[], None] | None = None, *, with_group: bool = False

@@ -13,6 +13,7 @@ from media.door import (
     FirstPicture,
     MediaEnded,
     MediaEvent,
+    MediaResumed,
     MediaSilent,
     OnMediaEvent,
     SourceFigures,
@@ -38,8 +39,12 @@ from media.unit import Codec, VideoFormat
 REPORT_INTERVAL_S = 5.0
 """Receiver reports go this often, asked for or not: some cameras stop after minutes without."""
 
-SILENT_AFTER_S = 10.0
-"""`MediaSilent` is told after this long without a packet."""
+SILENT_AFTER_S = 4.0
+"""`MediaSilent` is told after this long without a packet.
+
+Longer than `latch.SILENCE_S`, so that a device which only changed its port needs no new INVITE, and
+short, for it is what viewers of a device that started again wait before one is sent.
+"""
 
 RATE_WINDOW_S = 5.0
 """Bit rate and picture rate are those of the last so many seconds."""
@@ -59,7 +64,7 @@ class Intake:
     """Packets of one device on one port, published as access units.
 
     Counts are since it was opened. Events are told once each; a silence once a silence, the end of
-    a connection each time.
+    a connection each time, and after either that packets flow again.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class Intake:
         self._others: dict[tuple[Address, int, int], list[int]] = {}
         self._reports = 0
         self._is_silent = False
+        self._has_ended = False
         self._sender_report: tuple[int, float] | None = None
         self._rtcp_address: Address | None = None
         self._report_due_s = now() + REPORT_INTERVAL_S
@@ -279,6 +285,8 @@ class Intake:
         """The device closed its connection, or none could be made."""
         self._begin_anew()
         self._latch.release()
+        self._is_silent = False
+        self._has_ended = True
         self._on_event(MediaEnded(self.stream_id))
 
     def report(self) -> tuple[bytes, Address] | None:
@@ -317,7 +325,9 @@ class Intake:
             return
         silent_s = now - self._latch.heard_s
         if silent_s < SILENT_AFTER_S:
-            self._is_silent = False
+            if self._is_silent or self._has_ended:
+                self._is_silent = self._has_ended = False
+                self._on_event(MediaResumed(self.stream_id))
         elif not self._is_silent:
             self._is_silent = True
             self._flush()
@@ -459,6 +469,7 @@ class Intake:
         self._flush()
         self._sync_duplicates()
         self._reception.forget_sequence()
+        self._assembler.begin_anew()
         if self._depacketiser is not None:
             self._tolerated.update(self._depacketiser.tolerated)
         self._depacketiser = None

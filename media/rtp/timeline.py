@@ -22,6 +22,8 @@ class Timeline:
 
     def __init__(self) -> None:
         self._out: int | None = None
+        self._highest = 0
+        self._is_anew = False
         self._pts: int | None = None
         self._pts_out = 0
         self._timestamp = 0
@@ -37,6 +39,12 @@ class Timeline:
             self._anchor(pts, out)
             return self._settle(out, timestamp, received_s)
         return self._lead(pts, timestamp, received_s)
+
+    def begin_anew(self) -> None:
+        """Another sender: its clocks say nothing about the old ones, the time of arrival does."""
+        self._is_anew = self._out is not None
+        self._has_pictures = False
+        self._pts = None
 
     def sound(self, pts: int | None, timestamp: int, received_s: float) -> int:
         """The time of a piece of sound that came in the same container."""
@@ -56,7 +64,12 @@ class Timeline:
 
     def _lead(self, pts: int | None, timestamp: int, received_s: float) -> int:
         if self._out is None:
-            out = timestamp if pts is None else pts
+            out = self._highest = timestamp if pts is None else pts
+            self._anchor(pts, out)
+        elif self._is_anew:
+            # Pictures were perhaps sent out of display order: the latest shown counts.
+            self._is_anew = False
+            out = max(self._highest + 1, self.at_arrival(received_s))
             self._anchor(pts, out)
         else:
             out = self._next(pts, timestamp, received_s, self._out)
@@ -64,6 +77,7 @@ class Timeline:
 
     def _settle(self, out: int, timestamp: int, received_s: float) -> int:
         self._out = out
+        self._highest = max(self._highest, out)
         self._timestamp = timestamp
         self._received_s = received_s
         return out

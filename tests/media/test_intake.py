@@ -1,6 +1,5 @@
 """A device's packets from the port to the hub, on a clock of the test's own."""
 
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
@@ -10,88 +9,22 @@ from media.door import (
     FirstPacket,
     FirstPicture,
     MediaEnded,
-    MediaEvent,
+    MediaResumed,
     MediaSilent,
     SsrcMatched,
-    StreamId,
     Transport,
 )
-from media.hub import Hub, Reader
-from media.intake import REPORT_INTERVAL_S, SILENT_AFTER_S, Intake
+from media.intake import REPORT_INTERVAL_S, SILENT_AFTER_S
 from media.ps.mux import PsMuxer, pack_header, pes
 from media.rtp.latch import GRACE_S, SILENCE_S
-from media.rtp.packet import build, packetise
+from media.rtp.packet import build
 from media.rtp.reorder import WAIT_S
 from media.rtp.rtcp import parse as parse_rtcp
-from media.unit import PTS_HZ, PTS_MODULUS, AccessUnit, Codec
+from media.unit import PTS_HZ, PTS_MODULUS, Codec
+from tests.media.intake_port import DEVICE, SSRC, STRANGER, STREAM, Port
 from tests.media.ps.streams import IDR, KEY, KEY_265, PPS, SLICE, SLICE_265, SPS
 
-SSRC = 200_000_001
-DEVICE = ("192.0.2.7", 15_060)
-STRANGER = ("192.0.2.66", 15_060)
-STREAM = StreamId("stream")
 SENDER_REPORT = bytes.fromhex("80C800060BEBC201E8A1B2C3D4E5F607000DC9B00000006400002710")
-
-
-@dataclass
-class Port:
-    """An intake, its hub, a reader and a clock."""
-
-    transport: Transport = Transport.UDP
-    now: float = 100.0
-    events: list[MediaEvent] = field(default_factory=list[MediaEvent])
-    sequence: int = 65_530
-
-    def __post_init__(self) -> None:
-        self.hub = Hub(lambda: self.now)
-        self.reader: Reader = self.hub.subscribe(1000)
-        self.intake = Intake(
-            STREAM, self.transport, SSRC, self.hub, self.events.append, lambda: self.now
-        )
-
-    def packets(
-        self,
-        data: bytes,
-        *,
-        ssrc: int = SSRC,
-        timestamp: int = 0,
-        payload_type: int = 96,
-        size: int = 60,
-    ) -> list[bytes]:
-        out = list(
-            packetise(
-                data,
-                payload_type=payload_type,
-                sequence=self.sequence,
-                timestamp=timestamp,
-                ssrc=ssrc,
-                payload_limit=size,
-            )
-        )
-        self.sequence += len(out)
-        return out
-
-    def receive(self, packets: list[bytes], source: tuple[str, int] = DEVICE) -> None:
-        for packet in packets:
-            self.intake.receive(packet, source)
-
-    def pictures(
-        self, count: int, *, first: int = 0, ssrc: int = SSRC, source: tuple[str, int] = DEVICE
-    ) -> None:
-        """Pictures 40 ms apart, every fourth a key picture."""
-        muxer = PsMuxer(Codec.H264, Codec.PCMA)
-        for number in range(first, first + count):
-            is_key = number % 4 == 0
-            pack = muxer.picture(KEY if is_key else SLICE, number * 3600, is_key=is_key)
-            self.receive(self.packets(pack, ssrc=ssrc, timestamp=number * 3600), source)
-            self.pass_time(0.04)
-
-    def pass_time(self, seconds: float) -> None:
-        self.now += seconds
-        self.intake.tick()
-
-    def taken(self) -> list[AccessUnit]:
-        return [unit for unit in self.reader.take() if unit.codec.is_video]
 
 
 def test_the_events_of_a_stream_come_once_each_and_in_order() -> None:
@@ -272,7 +205,51 @@ def test_a_silence_is_told_once_a_silence() -> None:
     port.pass_time(SILENT_AFTER_S)
     port.pass_time(SILENT_AFTER_S)
 
-    assert len([event for event in port.events if isinstance(event, MediaSilent)]) == 2
+    told = [type(event) for event in port.events][-3:]
+    assert told == [MediaSilent, MediaResumed, MediaSilent]
+
+
+def test_a_silence_is_told_four_seconds_after_the_last_packet() -> None:
+    port = Port()
+    port.pictures(1)
+    for _ in range(39):
+        port.pass_time(0.1)
+    assert not any(isinstance(event, MediaSilent) for event in port.events)
+    port.pass_time(0.1)
+
+    assert isinstance(port.events[-1], MediaSilent)
+
+
+def test_a_device_that_is_asked_again_begins_anew_before_the_same_readers() -> None:
+    port = Port()
+    port.intake.expect(SSRC, DEVICE[0])
+    port.pictures(6, first=1000)
+    port.pass_time(SILENT_AFTER_S)
+    before = port.taken()
+    assert isinstance(port.events[-1], MediaSilent)
+
+    port.intake.expect(SSRC + 1, DEVICE[0])
+    # What it sends first builds on pictures nobody has seen, and its clock begins at zero.
+    port.pictures(8, first=1, ssrc=SSRC + 1, source=(DEVICE[0], 15_062))
+
+    after = port.taken()
+    assert [unit.is_key for unit in after] == [True, False, False, False, True]
+    assert after[0].pts - before[-1].pts == pytest.approx(
+        (SILENT_AFTER_S + 4 * 0.04) * PTS_HZ, abs=7200
+    )
+    assert all(one.pts < two.pts for one, two in pairwise(before + after))
+    assert port.events[-1:] == [MediaResumed(STREAM)]
+    assert port.intake.ssrc == SSRC + 1
+
+
+def test_an_answer_that_names_what_runs_already_disturbs_nothing() -> None:
+    port = Port()
+    port.intake.expect(SSRC, DEVICE[0])
+    port.pictures(2)
+    port.intake.expect(SSRC, DEVICE[0])
+    port.pictures(2, first=2)
+
+    assert len(port.taken()) == 4
 
 
 def test_a_port_that_never_heard_anything_is_not_silent() -> None:
@@ -504,6 +481,10 @@ def test_a_connection_that_ends_gives_its_last_picture_and_may_be_followed_by_an
 
     assert len(port.taken()) == 2
     assert port.events[-1] == MediaEnded(STREAM)
+
+    port.receive(port.packets(pack, timestamp=7200, size=5000), (DEVICE[0], 50_001))
+    port.pass_time(0.05)
+    assert port.events[-1:] == [MediaResumed(STREAM)]
 
 
 def test_the_senders_of_a_port_are_told_apart() -> None:
