@@ -43,7 +43,7 @@ def parse_sps(nal: bytes) -> VideoFormat:
     bits.u(4)
     sub_layers = bits.u(3)
     bits.u(1)
-    _skip_profile_tier_level(bits, sub_layers)
+    skip_profile_tier_level(bits, sub_layers)
     bits.ue()
     chroma_format = bits.ue()
     separate_planes = bits.u(1) if chroma_format == 3 else 0
@@ -58,7 +58,8 @@ def parse_sps(nal: bytes) -> VideoFormat:
     return VideoFormat(Codec.H265, width, height)
 
 
-def _skip_profile_tier_level(bits: BitReader, sub_layers: int) -> None:
+def skip_profile_tier_level(bits: BitReader, sub_layers: int) -> None:
+    """`profile_tier_level` (7.3.3), of which a sequence parameter set has one."""
     bits.u(88)
     bits.u(8)
     present = [(bits.u(1), bits.u(1)) for _ in range(sub_layers)]
