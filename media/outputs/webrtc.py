@@ -6,17 +6,45 @@ transport (`webrtc_dtls`), our own packets (`webrtc_stream`).
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from media.door import MediaError, OnMediaEvent, ViewerId, ViewerJoined, ViewerLeft
+from media.door import (
+    MediaError,
+    OnMediaEvent,
+    StreamId,
+    ViewerFigures,
+    ViewerId,
+    ViewerJoined,
+    ViewerLeft,
+)
 from media.errors import ProtocolError
+from media.hub import Hub
+from media.outputs.output import Streams
 from media.outputs.webrtc_dtls import Certificate, SecureLink, SecurityError
 from media.outputs.webrtc_ice import IceLink, IcePort
-from media.outputs.webrtc_sdp import LocalDescription, build_answer, choose, parse_offer
+from media.outputs.webrtc_leaf import PayloadTypes
+from media.outputs.webrtc_offer import (
+    IceCredentials,
+    Offer,
+    OfferedCodec,
+    parse_fragment,
+    parse_offer,
+)
+from media.outputs.webrtc_sdp import (
+    Choice,
+    H265Profile,
+    LocalDescription,
+    build_answer,
+    build_fragment,
+    choose,
+    read_h265_profile,
+)
 from media.outputs.webrtc_stream import WebRtcStream
+from media.outputs.webrtc_tcp import IceTcp
 from media.outputs.webrtc_viewer import Viewer
+from media.unit import Codec
 
 TICK_S = 0.5
 CONSENT_LIMIT_S = 30.0
@@ -31,6 +59,9 @@ SLOW_LIMIT_S = 15.0
 
 CERTIFICATE_AGE_S = 86_400.0
 
+PORT_ATTEMPTS = 16
+"""Any free number has to be free for UDP and TCP."""
+
 
 @dataclass(slots=True)
 class _Connection:
@@ -41,12 +72,16 @@ class _Connection:
     link: IceLink
     secure: SecureLink
     answered_s: float
+    theirs: IceCredentials
+    local: LocalDescription
+    section: tuple[str, str]
+    """Identification and kind of the one that carries the transport."""
     handshake: asyncio.Task[None] | None = None
     slow_since_s: float | None = None
 
 
 class WebRtcOutput:
-    """All WebRTC viewers of a node; `start` it, `answer` offers, `stop` it.
+    """All WebRTC viewers of a process; `start` it, `answer` offers, `stop` it.
 
     `token` gives 32 or more random hexadecimal digits: credentials, SSRCs and first numbers are
     made of them. `advertised_hosts` are IP addresses, at least one, the preferred one first;
@@ -56,6 +91,7 @@ class WebRtcOutput:
     def __init__(
         self,
         *,
+        streams: Streams,
         host: str,
         port: int,
         advertised_hosts: Sequence[str],
@@ -64,6 +100,7 @@ class WebRtcOutput:
         token: Callable[[], str],
         on_event: OnMediaEvent,
     ) -> None:
+        self._sources = streams
         self._host = host
         self._wanted_port = port
         self._advertised_hosts = [str(ip_address(host)) for host in advertised_hosts]
@@ -74,14 +111,16 @@ class WebRtcOutput:
         self._token = token
         self._on_event = on_event
         self._port: IcePort | None = None
+        self._tcp: IceTcp | None = None
         self._certificate = Certificate()
         self._certificate_s = now()
+        self._streams: dict[StreamId, WebRtcStream] = {}
         self._connections: dict[ViewerId, _Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
-        """The UDP port in use."""
+        """The port in use, UDP and TCP."""
         return self._open_port().port
 
     @property
@@ -96,7 +135,20 @@ class WebRtcOutput:
 
     async def start(self) -> None:
         """Bind the port. `OSError` when it is taken."""
-        self._port = IcePort(self._host, self._wanted_port, self._now)
+        attempts = 1 if self._wanted_port else PORT_ATTEMPTS
+        while True:
+            attempts -= 1
+            port = IcePort(self._host, self._wanted_port, self._now)
+            tcp = IceTcp(port.receive, port.is_known, port.forget_path)
+            try:
+                await tcp.start(self._host, port.port)
+            except OSError:
+                port.close()
+                if not attempts:
+                    raise
+            else:
+                break
+        self._port, self._tcp = port, tcp
         _ = self._spawn(self._run())
 
     async def stop(self) -> None:
@@ -109,80 +161,161 @@ class WebRtcOutput:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tcp is not None:
+            self._tcp.stop()
         if self._port is not None:
             self._port.close()
 
-    def answer(self, stream: WebRtcStream, viewer_id: ViewerId, text: str) -> str:
+    def answer(self, stream_id: StreamId, viewer_id: ViewerId, text: str) -> str:
         """The answer to a viewer's offer; pictures flow when its transport is up.
 
-        `MediaError` with `BAD_OFFER` or `TOO_MANY`.
+        `MediaError` with `NO_STREAM`, `BAD_OFFER`, or `TOO_MANY`: viewers, or pictures that would
+        have to be made.
         """
         port = self._open_port()
+        source = self._sources.variants(stream_id).source
         if viewer_id in self._connections:
             raise MediaError(MediaError.BAD_OFFER, f"viewer {viewer_id} has been answered already")
         if len(self._connections) >= self._viewer_limit:
             raise MediaError(MediaError.TOO_MANY, f"{self._viewer_limit} viewers are here already")
-        if stream.lacks_transcoder:
-            raise MediaError(MediaError.TOO_MANY, "every transcoder is taken")
-        video_format = stream.hub.video
         try:
             offer = parse_offer(text)
-            choice = choose(offer, video_format.profile if video_format else "")
+            choice = choose(
+                offer,
+                h264_profile=source.video.profile if source.video else "",
+                h265_profile=_h265_profile(source),
+            )
         except ProtocolError as error:
             raise MediaError(MediaError.BAD_OFFER, str(error)) from error
-        certificate = self._fresh_certificate()
-        ufrag, password = self._token()[:32], self._token()[:32]
-        link = port.add(ufrag, password, lambda data: self._receive(connection, data))
-        viewer = Viewer(
-            viewer_id,
-            stream.streams,
-            video_payload_type=choice.video.codec.payload_type if choice.video else None,
-            rtx_payload_type=choice.video.codec.rtx_payload_type if choice.video else None,
-            audio_payload_types=choice.audio.payload_types if choice.audio else {},
-            connected_s=self._now(),
-            remote=lambda: link.remote,
+        stream = self._stream(stream_id)
+        ours = self._credentials()
+        link = port.add(ours.ufrag, ours.pwd, lambda data: self._receive(connection, data))
+        viewer = self._viewer(
+            viewer_id, stream, choice, link, will_do_with_keys=offer.will_do_with_keys
         )
+        try:
+            stream.reserve(viewer)
+        except MediaError:
+            link.close()
+            self._tidy(stream)
+            raise
+        certificate = self._fresh_certificate()
         secure = SecureLink(
             certificate,
             offer.fingerprints,
             lambda data: link.send([data]),
             lambda: self.leave(viewer_id, "left"),
         )
-        connection = _Connection(viewer, stream, link, secure, self._now())
+        names = stream.names
+        local = LocalDescription(
+            session_id=int(self._token()[:15], 16),
+            ice_ufrag=ours.ufrag,
+            ice_pwd=ours.pwd,
+            fingerprint=certificate.fingerprint,
+            candidates=[(host, port.port) for host in self._advertised_hosts],
+            video_ssrc=names.video_ssrc,
+            rtx_ssrc=names.rtx_ssrc,
+            audio_ssrc=names.audio_ssrc,
+            stream_name=names.name,
+        )
+        connection = _Connection(
+            viewer, stream, link, secure, self._now(), offer.ice, local, _carrier(offer, choice)
+        )
         self._connections[viewer_id] = connection
         connection.handshake = self._spawn(self._connect(connection))
-        return build_answer(
-            offer,
-            choice,
-            LocalDescription(
-                session_id=int(self._token()[:15], 16),
-                ice_ufrag=ufrag,
-                ice_pwd=password,
-                fingerprint=certificate.fingerprint,
-                candidates=[(host, port.port) for host in self._advertised_hosts],
-                video_ssrc=stream.streams.video_ssrc,
-                rtx_ssrc=stream.streams.rtx_ssrc,
-                audio_ssrc=stream.streams.audio_ssrc,
-                stream_name=stream.streams.name,
-            ),
-        )
+        return build_answer(offer, choice, local)
+
+    def patch(self, viewer_id: ViewerId, text: str) -> str:
+        """A viewer's fragment (RFC 9725, 4.3): "" for a trickle, new credentials for a restart.
+
+        `MediaError` with `NO_STREAM` when the viewer is not here, or `BAD_OFFER`.
+        """
+        connection = self._connections.get(viewer_id)
+        if connection is None:
+            raise MediaError(MediaError.NO_STREAM, f"no viewer {viewer_id}")
+        try:
+            theirs = parse_fragment(text)
+        except ProtocolError as error:
+            raise MediaError(MediaError.BAD_OFFER, str(error)) from error
+        if theirs == connection.theirs:
+            # It will check us: where from, its checks will tell.
+            return ""
+        ours = self._credentials()
+        connection.theirs = theirs
+        connection.local = replace(connection.local, ice_ufrag=ours.ufrag, ice_pwd=ours.pwd)
+        connection.link.restart(ours.ufrag, ours.pwd)
+        return build_fragment(*connection.section, connection.local)
+
+    def figures(self, stream_id: StreamId) -> tuple[ViewerFigures, ...]:
+        """The stream's viewers whose transport is up, as they stand."""
+        stream = self._streams.get(stream_id)
+        return stream.figures() if stream is not None else ()
 
     def leave(self, viewer_id: ViewerId, reason: str) -> None:
         """End one viewer: pictures stop at once, the farewell is said behind us. Idempotent."""
         connection = self._connections.pop(viewer_id, None)
         if connection is None:
             return
-        connection.stream.remove(connection.viewer)
+        stream = connection.stream
+        stream.remove(connection.viewer)
+        self._tidy(stream)
         if connection.handshake is not None:
             connection.handshake.cancel()
         _ = self._spawn(self._say_farewell(connection), name=_FAREWELL)
-        self._on_event(ViewerLeft(connection.stream.stream_id, viewer_id, reason))
+        self._on_event(ViewerLeft(stream.stream_id, viewer_id, reason))
 
-    def leave_all(self, stream: WebRtcStream, reason: str) -> None:
+    def leave_all(self, stream_id: StreamId, reason: str) -> None:
         """End every viewer of one stream."""
         for viewer_id, connection in tuple(self._connections.items()):
-            if connection.stream is stream:
+            if connection.stream.stream_id == stream_id:
                 self.leave(viewer_id, reason)
+
+    def _stream(self, stream_id: StreamId) -> WebRtcStream:
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            stream = self._streams[stream_id] = WebRtcStream(
+                stream_id,
+                self._sources.variants(stream_id),
+                now=self._now,
+                dice=self._dice,
+                on_no_place=lambda viewer: self.leave(viewer.viewer_id, "no_transcoder"),
+            )
+        return stream
+
+    def _tidy(self, stream: WebRtcStream) -> None:
+        """What nobody watches is not kept."""
+        if not stream.is_watched:
+            _ = self._streams.pop(stream.stream_id, None)
+
+    def _viewer(
+        self,
+        viewer_id: ViewerId,
+        stream: WebRtcStream,
+        choice: Choice,
+        link: IceLink,
+        *,
+        will_do_with_keys: bool,
+    ) -> Viewer:
+        offered: Mapping[Codec, OfferedCodec] = choice.video.codecs if choice.video else {}
+        return Viewer(
+            viewer_id,
+            stream.names,
+            video={
+                codec: PayloadTypes(one.payload_type, one.rtx_payload_type)
+                for codec, one in offered.items()
+            },
+            audio_payload_types=choice.audio.payload_types if choice.audio is not None else {},
+            first_sound=self._dice() & 0x7FFF,
+            connected_s=self._now(),
+            remote=lambda: link.remote,
+            will_do_with_keys=will_do_with_keys,
+        )
+
+    def _dice(self) -> int:
+        return int(self._token()[:8], 16)
+
+    def _credentials(self) -> IceCredentials:
+        return IceCredentials(self._token()[:32], self._token()[:32])
 
     def _open_port(self) -> IcePort:
         if self._port is None:
@@ -245,7 +378,7 @@ class WebRtcOutput:
                 reason = self._why_gone(connection, now_s)
                 if reason is not None:
                     self.leave(viewer_id, reason)
-            for stream in {id(c.stream): c.stream for c in self._connections.values()}.values():
+            for stream in tuple(self._streams.values()):
                 stream.tick()
 
     def _why_gone(self, connection: _Connection, now_s: float) -> str | None:
@@ -264,6 +397,17 @@ class WebRtcOutput:
         elif now_s - connection.slow_since_s > SLOW_LIMIT_S:
             return "too_slow"
         return None
+
+
+def _h265_profile(source: Hub) -> H265Profile | None:
+    key = source.key_picture
+    return read_h265_profile(key.data) if key is not None and key.codec is Codec.H265 else None
+
+
+def _carrier(offer: Offer, choice: Choice) -> tuple[str, str]:
+    """The first section taken up: its transport is that of all."""
+    index = min(one.index for one in (choice.video, choice.audio) if one is not None)
+    return offer.media[index].mid, offer.media[index].kind
 
 
 _FAREWELL = "webrtc farewell"

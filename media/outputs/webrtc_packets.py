@@ -1,15 +1,14 @@
-"""Access units cut into RTP payloads once for all viewers, and the history they stay in.
+"""RTP packets as all viewers of a track share them, the history they stay in, and RTP's clocks.
 
-H.264 by RFC 6184 in packetization-mode 1 (single NAL unit, STAP-A, FU-A); G.711 by RFC 3551 in
-packets of 20 ms; Opus by RFC 7587, one packet a unit. Pure.
+Pictures are cut by `media.rtp.payloads`; G.711 goes by RFC 3551 in packets of 20 ms, Opus by
+RFC 7587, one packet a unit. Pure.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from media.codecs.annexb import nal_units
-from media.rtp.sequence import sequence_distance
-from media.unit import PTS_HZ
+from media.unit import PTS_HZ, Codec
 
 PACKET_LIMIT_BYTES = 1_200
 RTP_HEADER_BYTES = 12
@@ -28,11 +27,10 @@ DISCONTINUITY_TICKS = 10 * PTS_HZ
 AUDIO_RESYNC_S = 0.2
 """Sound this far from where its samples should be begins anew at its `pts`."""
 
-_ACCESS_UNIT_DELIMITER = 9
-_FILLER_DATA = 12
-_NOT_SENT = frozenset({_ACCESS_UNIT_DELIMITER, _FILLER_DATA})
-_STAP_A = 24
-_FU_A = 28
+OPUS_HZ = 48_000
+OPUS_SAMPLES = 960
+"""A packet of 20 ms, as they are made here."""
+
 _header = struct.Struct("!BBHII")
 
 
@@ -62,104 +60,71 @@ def rtp_header(payload_type: int, marker: bool, sequence: int, timestamp: int, s
     )
 
 
-def h264_payloads(picture: bytes) -> list[bytes]:
-    """The RTP payloads of one Annex B picture, in order; delimiters and filler are left out."""
-    payloads: list[bytes] = []
-    small: list[bytes] = []
-    small_bytes = 1
-    for unit in nal_units(picture):
-        if not unit or unit[0] & 0x1F in _NOT_SENT:
-            continue
-        if small and small_bytes + 2 + len(unit) > PAYLOAD_LIMIT_BYTES:
-            payloads.append(_aggregate(small))
-            small, small_bytes = [], 1
-        if len(unit) > PAYLOAD_LIMIT_BYTES:
-            payloads.extend(_fragments(unit))
-        else:
-            small.append(unit)
-            small_bytes += 2 + len(unit)
-    if small:
-        payloads.append(_aggregate(small))
-    return payloads
+class Group(NamedTuple):
+    """The last key picture and all since: what a viewer can begin with."""
 
-
-def _aggregate(units: list[bytes]) -> bytes:
-    if len(units) == 1:
-        return units[0]
-    importance = max(unit[0] & 0x60 for unit in units)
-    forbidden = max(unit[0] & 0x80 for unit in units)
-    parts = [bytes((forbidden | importance | _STAP_A,))]
-    for unit in units:
-        parts += [len(unit).to_bytes(2), unit]
-    return b"".join(parts)
-
-
-def _fragments(unit: bytes) -> Iterator[bytes]:
-    indicator = unit[0] & 0xE0 | _FU_A
-    kind = unit[0] & 0x1F
-    room = PAYLOAD_LIMIT_BYTES - 2
-    end = len(unit)
-    for start in range(1, end, room):
-        flags = (0x80 if start == 1 else 0) | (0x40 if start + room >= end else 0)
-        yield bytes((indicator, flags | kind)) + unit[start : start + room]
+    start: int
+    """The number of its first packet."""
+    first_picture: int
+    last_picture: int
+    timestamp: int
+    """Of the last picture."""
 
 
 class History:
-    """The last packets of one stream, found by sequence number, and where the last group begins.
+    """The last packets of one track, found by number, and where the last group of pictures begins.
 
-    A ring: the oldest gives way. What a late viewer starts with is the group of pictures that the
-    last key picture began, as long as all of it is still here.
+    A ring: the oldest gives way. Numbers do not wrap. All packets are of one coding: with another
+    one those before it are forgotten.
     """
 
     def __init__(self, first_sequence: int, capacity: int = HISTORY_PACKETS) -> None:
         self.next_sequence = first_sequence
-        self.picture = 0
-        """Number of the last picture added."""
-        self.picture_timestamp = 0
+        self.codec: Codec | None = None
         self._capacity = capacity
         self._ring: list[Packet | None] = [None] * capacity
-        self._group_start: int | None = None
+        self._picture = 0
+        self._timestamp = 0
+        self._codec_start = first_sequence
+        self._group: tuple[int, int] | None = None
 
     @property
     def oldest_sequence(self) -> int:
         """Nothing before this is kept."""
-        return self.next_sequence - self._capacity
+        return max(self.next_sequence - self._capacity, self._codec_start)
 
     @property
-    def group_start(self) -> int | None:
-        """First sequence number of the last key picture; None when it is no longer whole."""
-        start = self._group_start
-        return start if start is not None and start >= self.oldest_sequence else None
+    def group(self) -> Group | None:
+        """The last group as long as all of it is still here."""
+        if self._group is None or self._group[0] < self.oldest_sequence:
+            return None
+        return Group(*self._group, self._picture, self._timestamp)
 
-    def add_picture(self, payloads: list[bytes], timestamp: int, *, is_key: bool) -> list[Packet]:
-        """Number the payloads of one picture and keep them."""
-        self.picture += 1
-        self.picture_timestamp = timestamp
+    def add_picture(
+        self, codec: Codec, payloads: Sequence[bytes], timestamp: int, *, is_key: bool
+    ) -> range:
+        """Number the payloads of one picture and keep them; their numbers."""
+        if codec is not self.codec:
+            self.codec, self._codec_start, self._group = codec, self.next_sequence, None
+        self._picture += 1
+        self._timestamp = timestamp
+        first = self.next_sequence
         if is_key:
-            self._group_start = self.next_sequence
+            self._group = (first, self._picture)
         last = len(payloads) - 1
-        packets: list[Packet] = []
         for index, payload in enumerate(payloads):
-            packet = Packet(
-                self.next_sequence, timestamp, self.picture, payload, is_last=index == last
+            self._ring[self.next_sequence % self._capacity] = Packet(
+                self.next_sequence, timestamp, self._picture, payload, is_last=index == last
             )
-            self._ring[self.next_sequence % self._capacity] = packet
             self.next_sequence += 1
-            packets.append(packet)
-        return packets
-
-    def forget_group(self) -> None:
-        """The pictures kept are of the past: no viewer may start with them."""
-        self._group_start = None
+        return range(first, self.next_sequence)
 
     def get(self, sequence: int) -> Packet | None:
-        """The packet with this (unwrapped) number, if it is still here."""
+        """The packet with this number, if it is still here."""
         packet = self._ring[sequence % self._capacity]
-        return packet if packet is not None and packet.sequence == sequence else None
-
-    def unwrap(self, sequence: int) -> int:
-        """The full number of the 16-bit `sequence` nearest to the newest packet."""
-        return self.next_sequence + sequence_distance(self.next_sequence, sequence)
+        if packet is None or packet.sequence != sequence or sequence < self._codec_start:
+            return None
+        return packet
 
 
 class Timeline:

@@ -21,11 +21,18 @@ _CNAME = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """One report block: the share of `ssrc`'s packets lost since the last report, 0 to 1."""
+class Report:
+    """One report block on `ssrc` (RFC 3550, 6.4.1).
+
+    `fraction` of its packets, 0 to 1, was lost since the last report, `lost` in all (negative when
+    copies came); `highest` is the extended highest number that came, `jitter` in clock ticks.
+    """
 
     ssrc: int
     fraction: float
+    lost: int
+    highest: int
+    jitter: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class PictureWanted:
     ssrc: int
 
 
-Feedback = Loss | Nack | PictureWanted
+Feedback = Report | Nack | PictureWanted
 
 
 def parse_feedback(data: bytes) -> list[Feedback]:
@@ -69,7 +76,7 @@ def _parse_one(found: list[Feedback], count: int, kind: int, packet: bytes) -> N
     if kind in {_SENDER_REPORT, _RECEIVER_REPORT}:
         start = 28 if kind == _SENDER_REPORT else 8
         found.extend(
-            Loss(int.from_bytes(packet[block : block + 4]), packet[block + 4] / 256)
+            _report_block(packet[block : block + 24])
             for block in range(start, min(start + 24 * count, len(packet) - 23), 24)
         )
     elif kind in {_TRANSPORT_FEEDBACK, _PAYLOAD_FEEDBACK} and len(packet) >= 12:
@@ -85,6 +92,13 @@ def _parse_one(found: list[Feedback], count: int, kind: int, packet: bytes) -> N
                 )
         elif count == _GENERIC_NACK:
             found.append(Nack(ssrc, _lost_sequences(packet)))
+
+
+def _report_block(block: bytes) -> Report:
+    ssrc, fraction = struct.unpack_from("!IB", block)
+    lost = int.from_bytes(block[5:8], signed=True)
+    highest, jitter = struct.unpack_from("!II", block, 8)
+    return Report(ssrc, fraction / 256, lost, highest, jitter)
 
 
 def _lost_sequences(packet: bytes) -> tuple[int, ...]:

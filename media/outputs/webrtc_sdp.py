@@ -1,80 +1,47 @@
-"""A viewer's WHEP offer and our answer (SDP, RFC 8866; WebRTC's use of it, RFC 8829). Pure.
+"""What we take up of a WHEP offer, and our answer (SDP, RFC 8866; WebRTC's use, RFC 8829). Pure.
 
-We send only: one H.264 video, one sound that is PCMA, PCMU or Opus, all on one transport (BUNDLE,
-RFC 9143). We are ICE-lite (RFC 8445, 2.5) and the DTLS server (`a=setup:passive`), which lets us
-choose the cipher.
+We send only: one video in H.264 or H.265, one sound that is PCMA, PCMU or Opus, all on one
+transport (BUNDLE, RFC 9143). We are ICE-lite (RFC 8445, 2.5) and the DTLS server
+(`a=setup:passive`), which lets us choose the cipher. Which of the codings agreed on is sent the
+stream decides, from picture to picture.
 """
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from media.codecs import annexb, h265
+from media.codecs.bits import BitReader, rbsp
 from media.errors import ProtocolError
+from media.outputs.webrtc_offer import Offer, OfferedCodec, OfferedMedia, small_number
 from media.unit import Codec
-
-OFFER_LIMIT_CHARS = 65_536
-MEDIA_LIMIT = 16
-CODEC_LIMIT = 128
 
 CONSTRAINED_BASELINE = "42e0"
 """What every browser decodes; the first four digits of H.264's profile-level-id."""
 
 _AUDIO_NAMES = {("PCMA", 8000): Codec.PCMA, ("PCMU", 8000): Codec.PCMU, ("OPUS", 48000): Codec.OPUS}
-_STATIC_CODECS = {0: ("PCMU", 8000), 8: ("PCMA", 8000)}
-_TOKEN = re.compile(r"[!-~]{1,256}")
 _PROFILE = re.compile(r"[0-9a-f]{6}")
+_UDP_PREFERENCE, _TCP_PREFERENCE = 126, 105
+"""Of the kinds of candidates (RFC 8445, 5.1.2.2; RFC 6544, 4.2): TCP where UDP does not pass."""
+_PASSIVE_PREFERENCE = 4
 
 
-@dataclass(slots=True)
-class OfferedCodec:
-    """One payload type of an offered medium."""
+@dataclass(frozen=True, slots=True)
+class H265Profile:
+    """What an H.265 stream asks of its decoder (RFC 7798, 7.1); the default fits nearly all."""
 
-    payload_type: int
-    name: str
-    clock_hz: int
-    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
-    parameter_text: str = ""
-    feedback: list[str] = field(default_factory=list[str])
-    rtx_payload_type: int | None = None
-    """The payload type of RFC 4588 retransmissions of this one, when offered."""
-
-
-@dataclass(slots=True)
-class OfferedMedia:
-    """One `m=` section of an offer, as far as we need it."""
-
-    kind: str
-    protocol: str
-    formats: str
-    mid: str = ""
-    is_live: bool = True
-    """Neither rejected (port 0 outside a bundle) nor unwilling to receive."""
-    has_rtcp_mux: bool = False
-    has_rtcp_rsize: bool = False
-    codecs: dict[int, OfferedCodec] = field(default_factory=dict[int, OfferedCodec])
-
-
-@dataclass(slots=True)
-class Offer:
-    """A parsed offer. `fingerprints` are (hash name, value) of the viewer's certificate."""
-
-    media: list[OfferedMedia] = field(default_factory=list[OfferedMedia])
-    bundle: set[str] = field(default_factory=set[str])
-    fingerprints: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    profile: int = 1
+    tier: int = 0
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenVideo:
-    """How video goes to this viewer."""
+    """How video goes to this viewer: in one of these codings, the preferred one first."""
 
     index: int
-    codec: OfferedCodec
-
-    @property
-    def has_nack(self) -> bool:
-        """The viewer will ask for lost packets (RFC 4585 generic NACK)."""
-        return "nack" in self.codec.feedback
+    codecs: Mapping[Codec, OfferedCodec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,40 +71,38 @@ class LocalDescription:
     fingerprint: str
     """SHA-256 of our certificate, pairs of hex digits between colons."""
     candidates: Sequence[tuple[str, int]]
+    """Addresses with the port that takes UDP and TCP alike."""
     video_ssrc: int
     rtx_ssrc: int
     audio_ssrc: int
     stream_name: str
 
 
-def parse_offer(text: str) -> Offer:
-    """Read an offer. `ProtocolError` when it is no SDP, or one whose transport we cannot serve."""
-    if len(text) > OFFER_LIMIT_CHARS:
-        raise ProtocolError(f"offer of {len(text)} characters, more than {OFFER_LIMIT_CHARS}")
-    lines = [line.strip() for line in text.splitlines()]
-    if not lines or lines[0] != "v=0":
-        raise ProtocolError("offer does not begin with v=0")
-    offer = Offer()
-    for line in lines:
-        if line.startswith("m="):
-            if len(offer.media) >= MEDIA_LIMIT:
-                raise ProtocolError(f"offer with more than {MEDIA_LIMIT} media")
-            offer.media.append(_parse_media_line(line[2:]))
-        elif line.startswith("a="):
-            name, _, detail = line[2:].partition(":")
-            _parse_attribute(offer, name, detail)
-    if not offer.fingerprints:
-        raise ProtocolError("offer without a=fingerprint")
-    for section in offer.media:
-        _join_retransmissions(section)
-    return offer
+def read_h265_profile(picture: bytes) -> H265Profile | None:
+    """Of the first sequence parameter set in `picture`; None without one that can be read."""
+    for unit in annexb.iterate(picture):
+        if len(unit) > 2 and h265.nal_type(unit) == h265.SPS:
+            # Eight bits of ids, then profile_tier_level (H.265, 7.3.3) as far as the level.
+            bits = BitReader(rbsp(unit[2:24]))
+            try:
+                bits.u(10)
+                tier, profile = bits.u(1), bits.u(5)
+                bits.u(80)
+                return H265Profile(profile, tier, bits.u(8))
+            except ProtocolError:
+                return None
+    return None
 
 
-def choose(offer: Offer, profile: str) -> Choice:
-    """Take up one video and one sound of `offer`; `profile` is the stream's profile-level-id or "".
+def choose(
+    offer: Offer, *, h264_profile: str = "", h265_profile: H265Profile | None = None
+) -> Choice:
+    """Take up one video and one sound of `offer`.
 
-    The payload type whose profile is the stream's is preferred, then constrained baseline: browsers
-    decode what comes, whatever the label says. `ProtocolError` when nothing can be sent.
+    `h264_profile` is the stream's profile-level-id or "": the payload type whose profile is the
+    stream's is preferred, then constrained baseline: browsers decode what comes, whatever the label
+    says. H.265 is taken up when the stream's profile, or else a usual one, is within the offered.
+    `ProtocolError` when nothing can be sent.
     """
     video: ChosenVideo | None = None
     audio: ChosenAudio | None = None
@@ -149,13 +114,13 @@ def choose(offer: Offer, profile: str) -> Choice:
             continue
         if section.kind == "video":
             has_video = True
-            codec = _choose_h264(section, profile)
-            if video is None and codec is not None:
-                video = ChosenVideo(index, codec)
+            codecs = dict(_choose_video(section, h264_profile, h265_profile or H265Profile()))
+            if video is None and codecs:
+                video = ChosenVideo(index, codecs)
         elif section.kind == "audio" and audio is None:
             audio = _choose_audio(index, section)
     if has_video and video is None:
-        raise ProtocolError("offer without H.264 in packetization-mode=1")
+        raise ProtocolError("offer without H.264 in packetization-mode=1 and without H.265")
     if video is None and audio is None:
         raise ProtocolError("offer has no medium that we could send to")
     return Choice(video, audio)
@@ -177,7 +142,7 @@ def build_answer(offer: Offer, choice: Choice, local: LocalDescription) -> str:
     first = min(taken)
     for index, section in enumerate(offer.media):
         if choice.video is not None and index == choice.video.index:
-            codecs = _with_retransmission(choice.video.codec)
+            codecs = list(_with_retransmission(choice.video))
             body = _video_lines(choice.video, local)
         elif choice.audio is not None and index == choice.audio.index:
             codecs = [codec.payload_type for codec in choice.audio.codecs]
@@ -193,86 +158,54 @@ def build_answer(offer: Offer, choice: Choice, local: LocalDescription) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def _parse_media_line(value: str) -> OfferedMedia:
-    fields = value.split(" ", 3)
-    if len(fields) != 4 or not all(_TOKEN.fullmatch(part) for part in fields[:3]):
-        raise ProtocolError(f"media line {value[:80]!r}")
-    section = OfferedMedia(fields[0], fields[2], fields[3])
-    if "SAVPF" not in section.protocol:
-        section.is_live = False
-    for text in fields[3].split()[:CODEC_LIMIT]:
-        payload_type = _small_number(text, 127)
-        if payload_type is not None:
-            name, clock_hz = _STATIC_CODECS.get(payload_type, ("", 0))
-            section.codecs[payload_type] = OfferedCodec(payload_type, name, clock_hz)
-    return section
+def build_fragment(mid: str, kind: str, local: LocalDescription) -> str:
+    """Our answer to a restart (RFC 8840, 9; RFC 9725, 4.3): new credentials, the same addresses."""
+    _, port = local.candidates[0]
+    lines = [
+        "a=ice-lite",
+        f"m={kind} {port} UDP/TLS/RTP/SAVPF 0",
+        *([f"a=mid:{mid}"] if mid else []),
+        f"a=ice-ufrag:{local.ice_ufrag}",
+        f"a=ice-pwd:{local.ice_pwd}",
+        *_candidate_lines(local),
+    ]
+    return "\r\n".join(lines) + "\r\n"
 
 
-def _parse_attribute(offer: Offer, name: str, detail: str) -> None:
-    match name, detail.split():
-        case "fingerprint", [algorithm, value]:
-            fingerprint = (algorithm.lower(), value)
-            if fingerprint not in offer.fingerprints and len(offer.fingerprints) < MEDIA_LIMIT:
-                offer.fingerprints.append(fingerprint)
-        case "group", ["BUNDLE", *mids]:
-            offer.bundle.update(mids)
-        case "setup", ["passive"]:
-            raise ProtocolError("offer insists on being the DTLS server")
-        case _:
-            if offer.media:
-                _parse_media_attribute(offer.media[-1], name, detail)
+def _choose_video(
+    section: OfferedMedia, h264: str, profile: H265Profile
+) -> Iterator[tuple[Codec, OfferedCodec]]:
+    newer = _choose_h265(section, profile)
+    if newer is not None:
+        yield Codec.H265, newer
+    older = _choose_h264(section, h264)
+    if older is not None:
+        yield Codec.H264, older
 
 
-def _parse_media_attribute(section: OfferedMedia, name: str, detail: str) -> None:
-    match name:
-        case "mid":
-            if not _TOKEN.fullmatch(detail):
-                raise ProtocolError(f"mid {detail[:80]!r}")
-            section.mid = detail
-        case "sendonly" | "inactive":
-            section.is_live = False
-        case "rtcp-mux":
-            section.has_rtcp_mux = True
-        case "rtcp-rsize":
-            section.has_rtcp_rsize = True
-        case "rtpmap" | "fmtp" | "rtcp-fb":
-            payload_text, _, value = detail.partition(" ")
-            _parse_codec_attribute(section, name, payload_text, value)
-        case _:
-            pass
+def _choose_h265(section: OfferedMedia, profile: H265Profile) -> OfferedCodec | None:
+    """The offered one that decodes `profile`; what is not told is as RFC 7798, 7.1, has it."""
 
+    def decodes(codec: OfferedCodec) -> bool:
+        told = codec.parameters
+        numbers = [
+            small_number(told.get(name, default), 255)
+            for name, default in (("profile-id", "1"), ("tier-flag", "0"), ("level-id", "93"))
+        ]
+        if None in numbers or told.get("tx-mode", "srst") != "srst":
+            return False
+        offered, tier, level = (number or 0 for number in numbers)
+        # Main 10 decoders decode Main, those of the high tier the main tier (H.265, A.3 and A.4).
+        return profile.profile <= offered <= 2 and profile.tier <= tier and profile.level <= level
 
-def _parse_codec_attribute(section: OfferedMedia, name: str, payload_text: str, value: str) -> None:
-    payload_type = _small_number(payload_text, 127)
-    codecs = list(section.codecs.values())
-    if payload_text != "*":
-        codecs = [section.codecs[payload_type]] if payload_type in section.codecs else []
-    for codec in codecs:
-        if name == "rtpmap":
-            encoding, _, rate = value.partition("/")
-            codec.name = encoding.upper()
-            codec.clock_hz = _small_number(rate.partition("/")[0], 1_000_000) or 0
-        elif name == "fmtp":
-            codec.parameter_text = value
-            pairs = (part.strip().partition("=") for part in value.split(";"))
-            codec.parameters = {key.lower(): text.lower() for key, _, text in pairs}
-        elif len(codec.feedback) < CODEC_LIMIT:
-            codec.feedback.append(value)
-
-
-def _join_retransmissions(section: OfferedMedia) -> None:
-    for codec in section.codecs.values():
-        if codec.name == "RTX":
-            original = _small_number(codec.parameters.get("apt", ""), 127)
-            if original in section.codecs:
-                section.codecs[original].rtx_payload_type = codec.payload_type
-
-
-def _small_number(text: str, limit: int) -> int | None:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        return None
-    number = int(text)
-    return number if number <= limit else None
+    return next(
+        (
+            codec
+            for codec in section.codecs.values()
+            if codec.name == "H265" and codec.clock_hz == 90_000 and decodes(codec)
+        ),
+        None,
+    )
 
 
 def _choose_h264(section: OfferedMedia, profile: str) -> OfferedCodec | None:
@@ -306,30 +239,34 @@ def _choose_audio(index: int, section: OfferedMedia) -> ChosenAudio | None:
     return ChosenAudio(index, payload_types, tuple(codecs)) if codecs else None
 
 
-def _with_retransmission(codec: OfferedCodec) -> list[int]:
-    rtx = codec.rtx_payload_type
-    return [codec.payload_type] if rtx is None else [codec.payload_type, rtx]
+def _with_retransmission(video: ChosenVideo) -> Iterator[int]:
+    for codec in video.codecs.values():
+        yield codec.payload_type
+        if codec.rtx_payload_type is not None:
+            yield codec.rtx_payload_type
 
 
 def _video_lines(video: ChosenVideo, local: LocalDescription) -> list[str]:
-    codec = video.codec
-    payload_type, rtx = codec.payload_type, codec.rtx_payload_type
-    lines = [f"a=rtpmap:{payload_type} H264/90000"]
-    lines += [
-        f"a=rtcp-fb:{payload_type} {feedback}"
-        for feedback in ("ccm fir", "nack", "nack pli")
-        if feedback in codec.feedback
-    ]
-    lines.append(f"a=fmtp:{payload_type} {codec.parameter_text}")
-    if rtx is not None:
+    lines: list[str] = []
+    has_rtx = False
+    for codec in video.codecs.values():
+        payload_type, rtx = codec.payload_type, codec.rtx_payload_type
+        lines.append(f"a=rtpmap:{payload_type} {codec.name}/90000")
         lines += [
-            f"a=rtpmap:{rtx} rtx/90000",
-            f"a=fmtp:{rtx} apt={payload_type}",
-            f"a=ssrc-group:FID {local.video_ssrc} {local.rtx_ssrc}",
+            f"a=rtcp-fb:{payload_type} {feedback}"
+            for feedback in ("ccm fir", "nack", "nack pli")
+            if feedback in codec.feedback
         ]
+        if codec.parameter_text:
+            lines.append(f"a=fmtp:{payload_type} {codec.parameter_text}")
+        if rtx is not None:
+            has_rtx = True
+            lines += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={payload_type}"]
+    if has_rtx:
+        lines.append(f"a=ssrc-group:FID {local.video_ssrc} {local.rtx_ssrc}")
     lines.append(f"a=msid:{local.stream_name} video")
     lines.append(f"a=ssrc:{local.video_ssrc} cname:{local.stream_name}")
-    if rtx is not None:
+    if has_rtx:
         lines.append(f"a=ssrc:{local.rtx_ssrc} cname:{local.stream_name}")
     return lines
 
@@ -362,12 +299,24 @@ def _transport_lines(
     if section.has_rtcp_rsize:
         lines.append("a=rtcp-rsize")
     if with_candidates:
-        for index, (host, port) in enumerate(local.candidates):
-            # RFC 8445, 5.1.2: host candidates, the first address preferred; component 1.
-            priority = (126 << 24) | ((65_535 - index) << 8) | 255
-            lines.append(f"a=candidate:{index + 1} 1 udp {priority} {host} {port} typ host")
-        lines.append("a=end-of-candidates")
+        lines += _candidate_lines(local)
     return lines
+
+
+def _candidate_lines(local: LocalDescription) -> list[str]:
+    """Host candidates, the first address preferred (RFC 8445, 5.1.2; RFC 6544, 4.5)."""
+    lines: list[str] = []
+    for index, (host, port) in enumerate(local.candidates):
+        priority = _UDP_PREFERENCE << 24 | 65_535 - index << 8 | 255
+        lines.append(f"a=candidate:{index + 1} 1 udp {priority} {host} {port} typ host")
+    for index, (host, port) in enumerate(local.candidates):
+        preference = _PASSIVE_PREFERENCE << 13 | 8_191 - index
+        priority = _TCP_PREFERENCE << 24 | preference << 8 | 255
+        foundation = len(local.candidates) + index + 1
+        lines.append(
+            f"a=candidate:{foundation} 1 tcp {priority} {host} {port} typ host tcptype passive"
+        )
+    return [*lines, "a=end-of-candidates"]
 
 
 def _refused(section: OfferedMedia) -> list[str]:

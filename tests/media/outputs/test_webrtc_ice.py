@@ -187,6 +187,37 @@ async def test_a_viewer_cannot_fill_the_memory_with_addresses(port: IcePort) -> 
     assert link.address in link.addresses
 
 
+async def test_after_a_restart_both_credentials_are_good_until_the_new_ones_are_used(
+    port: IcePort,
+) -> None:
+    link = add(port, [])
+    with client() as udp:
+        await ask(udp, port, check())
+        link.restart("unused", ICE_KEY)
+        link.restart("newer", "new" + ICE_KEY)
+        await ask(udp, port, check())
+        await ask(udp, port, check("newer", "new" + ICE_KEY))
+
+        for old in ("ours", "unused"):
+            udp.sendto(check(old), ("127.0.0.1", port.port))
+        await until(lambda: port.refused == 2)
+
+    assert port.link_count == 1
+    assert list(link.passwords) == ["newer"]
+
+
+async def test_a_check_that_somebody_copied_draws_no_pictures(port: IcePort) -> None:
+    link = add(port, [])
+    with client() as viewer, client() as thief:
+        mine = check()
+        await ask(viewer, port, mine)
+        await ask(viewer, port, mine)
+        thief.sendto(mine, ("127.0.0.1", port.port))
+        await until(lambda: port.refused == 1)
+
+        assert link.address == viewer.getsockname()
+
+
 async def test_the_port_is_free_after_close(port: IcePort) -> None:
     port.close()
     port.close()

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from media.errors import ProtocolError
 from media.outputs.webrtc_rtcp import (
-    Loss,
     Nack,
     PictureWanted,
+    Report,
     parse_feedback,
     sender_report,
 )
@@ -42,7 +42,7 @@ def test_a_report_a_nack_and_a_pli_in_one_packet_are_all_read() -> None:
     )
 
     assert parse_feedback(compound) == [
-        Loss(OURS, 0.25),
+        Report(OURS, 0.25, lost=10, highest=500, jitter=3),
         Nack(OURS, (3, 4, 19, 90)),
         PictureWanted(OURS),
     ]

@@ -5,14 +5,19 @@ from aiortc.sdp import SessionDescription
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.codecs import annexb
 from media.errors import ProtocolError
+from media.outputs.webrtc_offer import parse_offer
 from media.outputs.webrtc_sdp import (
+    H265Profile,
     LocalDescription,
     build_answer,
+    build_fragment,
     choose,
-    parse_offer,
+    read_h265_profile,
 )
 from media.unit import Codec
+from tests.support.units import video_units
 
 ICE_KEY = "fedcba9876543210fedcba9876543210"
 FINGERPRINT = ":".join(["AB"] * 32)
@@ -163,10 +168,34 @@ a=fmtp:99 apt=98
 """.replace("\n", "\r\n")
 
 
+H265 = f"""v=0
+o=- 1 1 IN IP4 127.0.0.1
+s=-
+t=0 0
+m=video 9 UDP/TLS/RTP/SAVPF 96 97 49 50 51
+{TRANSPORT}a=mid:0
+a=recvonly
+a=rtpmap:96 H264/90000
+a=rtcp-fb:96 nack
+a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
+a=rtpmap:97 rtx/90000
+a=fmtp:97 apt=96
+a=rtpmap:49 H265/90000
+a=rtcp-fb:49 nack
+a=rtcp-fb:49 nack pli
+a=fmtp:49 level-id=153;profile-id=1;tier-flag=0;tx-mode=SRST
+a=rtpmap:50 rtx/90000
+a=fmtp:50 apt=49
+a=rtpmap:51 H265/90000
+a=fmtp:51 level-id=120;profile-id=2;tier-flag=0;tx-mode=SRST
+""".replace("\n", "\r\n")
+"""As Chromium writes it where the machine decodes H.265."""
+
+
 def answer_to(text: str, profile: str = "") -> str:
     """The answer to an offer, for a stream of this profile."""
     offer = parse_offer(text)
-    return build_answer(offer, choose(offer, profile), LOCAL)
+    return build_answer(offer, choose(offer, h264_profile=profile), LOCAL)
 
 
 @pytest.mark.parametrize(
@@ -184,16 +213,68 @@ def answer_to(text: str, profile: str = "") -> str:
 def test_video_goes_by_the_streams_profile_or_else_as_constrained_baseline(
     offer: str, profile: str, payload_type: int, rtx: int
 ) -> None:
-    video = choose(parse_offer(offer), profile).video
+    video = choose(parse_offer(offer), h264_profile=profile).video
 
     assert video is not None
-    assert video.codec.payload_type == payload_type
-    assert video.codec.rtx_payload_type == rtx
-    assert video.has_nack
+    [(codec, taken)] = video.codecs.items()
+    assert codec is Codec.H264
+    assert (taken.payload_type, taken.rtx_payload_type) == (payload_type, rtx)
+    assert "nack" in taken.feedback
+
+
+@pytest.mark.parametrize(
+    ("profile", "offer", "payload_type"),
+    [
+        (None, H265, 49),
+        (H265Profile(1, 0, 153), H265, 49),
+        (H265Profile(2, 0, 120), H265, 51),
+        (H265Profile(1, 0, 156), H265, None),
+        (H265Profile(1, 1, 120), H265, None),
+        (H265Profile(4, 0, 120), H265, None),
+        (H265Profile(1, 0, 93), H265.replace("a=fmtp:49", "a=x:49"), 49),
+        (H265Profile(1, 0, 120), H265.replace("tx-mode=SRST", "tx-mode=MRST"), None),
+        (H265Profile(1, 0, 120), H265.replace("level-id=", "level-id=x"), None),
+        (None, CHROMIUM, None),
+    ],
+)
+def test_h265_is_passed_where_it_can_be_decoded_and_h264_stays_possible(
+    profile: H265Profile | None, offer: str, payload_type: int | None
+) -> None:
+    video = choose(parse_offer(offer), h265_profile=profile).video
+
+    assert video is not None
+    taken = video.codecs.get(Codec.H265)
+    assert (taken.payload_type if taken else None) == payload_type
+    assert Codec.H264 in video.codecs
+
+
+def test_the_answer_names_both_codings_the_newer_one_first() -> None:
+    answer = answer_to(H265)
+
+    assert "m=video 8189 UDP/TLS/RTP/SAVPF 49 50 96 97\r\n" in answer
+    assert "a=fmtp:49 level-id=153;profile-id=1;tier-flag=0;tx-mode=SRST\r\n" in answer
+    assert "a=rtcp-fb:49 nack pli\r\n" in answer
+    codecs = SessionDescription.parse(answer).media[0].rtp.codecs
+    assert [codec.mimeType for codec in codecs] == [
+        "video/H265",
+        "video/rtx",
+        "video/H264",
+        "video/rtx",
+    ]
+
+
+def test_the_profile_of_a_stream_is_read_from_its_parameter_sets() -> None:
+    # Two emulation prevention bytes stand before the level, as in most cameras' sets.
+    sps = "420101022000000300900000030000030099a0"
+
+    assert read_h265_profile(annexb.join([bytes.fromhex(sps)])) == H265Profile(2, 0, 153)
+    assert read_h265_profile(video_units(Codec.H265, 1)[0].data) == H265Profile(1, 0, 63)
+    assert read_h265_profile(annexb.join([b"\x42\x01\x01"])) is None
+    assert read_h265_profile(b"") is None
 
 
 def test_sound_may_go_in_every_coding_that_both_sides_know() -> None:
-    audio = choose(parse_offer(CHROMIUM), "").audio
+    audio = choose(parse_offer(CHROMIUM)).audio
 
     assert audio is not None
     assert audio.payload_types == {Codec.OPUS: 111, Codec.PCMU: 0, Codec.PCMA: 8}
@@ -202,7 +283,7 @@ def test_sound_may_go_in_every_coding_that_both_sides_know() -> None:
 def test_static_payload_types_need_no_rtpmap() -> None:
     offer = CHROMIUM.replace("a=rtpmap:8 PCMA/8000\r\n", "")
 
-    audio = choose(parse_offer(offer), "").audio
+    audio = choose(parse_offer(offer)).audio
 
     assert audio is not None
     assert audio.payload_types[Codec.PCMA] == 8
@@ -227,10 +308,45 @@ def test_another_implementation_reads_the_answer(offer: str) -> None:
         assert section.ice is not None
         assert section.ice.usernameFragment == LOCAL.ice_ufrag
         assert section.ice.password == LOCAL.ice_pwd
-    assert [(c.ip, c.port) for c in sections[0].ice_candidates] == LOCAL.candidates
+    candidates = sections[0].ice_candidates
+    for protocol in ("udp", "tcp"):
+        places = [(one.ip, one.port) for one in candidates if one.protocol == protocol]
+        assert places == LOCAL.candidates
+    assert {one.tcpType for one in candidates} == {None, "passive"}
+    assert len({one.foundation for one in candidates}) == 4
     video = next(section for section in sections if section.kind == "video")
     assert [group.items for group in video.ssrc_group] == [[11, 12]]
     assert video.msid == "camera video"
+
+
+def test_udp_is_preferred_and_the_first_address() -> None:
+    candidates = SessionDescription.parse(answer_to(CHROMIUM)).media[0].ice_candidates
+
+    # RFC 8445, 5.1.2.1: the kind, then which address, then component 1; RFC 6544, 4.2, for TCP.
+    assert [one.priority for one in candidates] == [
+        126 * 2**24 + 65_535 * 2**8 + 255,
+        126 * 2**24 + 65_534 * 2**8 + 255,
+        105 * 2**24 + (4 * 2**13 + 8_191) * 2**8 + 255,
+        105 * 2**24 + (4 * 2**13 + 8_190) * 2**8 + 255,
+    ]
+
+
+def test_a_restart_is_answered_with_new_credentials_and_the_same_addresses() -> None:
+    lines = build_fragment("0", "video", LOCAL).split("\r\n")
+
+    assert lines[:5] == [
+        "a=ice-lite",
+        "m=video 8189 UDP/TLS/RTP/SAVPF 0",
+        "a=mid:0",
+        f"a=ice-ufrag:{LOCAL.ice_ufrag}",
+        f"a=ice-pwd:{ICE_KEY}",
+    ]
+    assert lines[5:-1] == [
+        line
+        for line in answer_to(CHROMIUM).split("\r\n")
+        if line.startswith(("a=candidate:", "a=end-of-candidates"))
+    ]
+    assert lines[-1] == ""
 
 
 def test_feedback_that_was_not_offered_is_not_answered() -> None:
@@ -259,7 +375,7 @@ def test_a_second_video_and_a_data_channel_are_refused_in_their_place() -> None:
 
 
 def test_without_a_bundle_only_the_first_medium_is_taken() -> None:
-    choice = choose(parse_offer(CHROMIUM.replace("a=group:BUNDLE 0 1\r\n", "")), "")
+    choice = choose(parse_offer(CHROMIUM.replace("a=group:BUNDLE 0 1\r\n", "")))
 
     assert choice.video is not None
     assert choice.audio is None
@@ -284,7 +400,7 @@ def test_without_a_bundle_only_the_first_medium_is_taken() -> None:
 )
 def test_an_offer_that_cannot_be_served_is_a_protocol_error(text: str) -> None:
     with pytest.raises(ProtocolError):
-        choose(parse_offer(text), "")
+        choose(parse_offer(text))
 
 
 @given(st.data())
