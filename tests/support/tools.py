@@ -11,6 +11,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import structlog
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 CHROMIUM = BUILD / "tools" / "chromium"
@@ -43,6 +45,17 @@ def prepare_environment() -> None:
     tempfile.tempdir = None
     if (path := node()) is not None:
         os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(path)
+
+
+def plain_logs() -> None:
+    """Log lines for people, without the locals of a traceback's frames.
+
+    Showing those, as structlog does where nobody set it up, takes half a minute of a whole server.
+    """
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 def node() -> Path | None:
