@@ -5023,7 +5023,7 @@ export interface components {
         ExclusionOut: {
             /** Exclusion Id */
             exclusion_id: string;
-            reason: components["schemas"]["vms__figures__exclusion_model__Reason"];
+            reason: components["schemas"]["Reason"];
             /** Order Number */
             order_number: string;
             /** Note */
@@ -6100,7 +6100,7 @@ export interface components {
          * @description What somebody asks for.
          */
         NewExclusion: {
-            reason: components["schemas"]["Reason-Input"];
+            reason: components["schemas"]["Reason"];
             /**
              * Order Number
              * @example 2026-031
@@ -7135,6 +7135,12 @@ export interface components {
             diagnosis: components["schemas"]["DiagnosisOut"];
         };
         /**
+         * PlayReason
+         * @description Why a rung was chosen; stable, for programs.
+         * @enum {string}
+         */
+        PlayReason: "codec_unknown" | "plays_as_it_comes" | "h265_by_webrtc" | "no_webrtc" | "h265_by_media_source" | "sub_stream" | "transcoded" | "key_pictures" | "not_decodable" | "nothing_plays";
+        /**
          * PlayerIn
          * @description What the asking player can show; without it: H.264 by WebRTC.
          */
@@ -7404,7 +7410,7 @@ export interface components {
          * @description What a camera may be excused by.
          * @enum {string}
          */
-        "Reason-Input": "power_cut" | "construction" | "move" | "planned_sleep" | "maintenance";
+        Reason: "power_cut" | "construction" | "move" | "planned_sleep" | "maintenance";
         /**
          * Recommendation
          * @description One way to show the picture, and why it is this one.
@@ -7430,7 +7436,7 @@ export interface components {
              * @description `main` or `sub`; ask for the other one by `stream=sub`.
              */
             stream: string;
-            reason_code: components["schemas"]["vms__sessions__ladder__Reason"];
+            reason_code: components["schemas"]["PlayReason"];
             /** Reason En */
             reason_en: string;
             /** Reason Zh */
@@ -9301,23 +9307,11 @@ export interface components {
          */
         vms__diagnosis__causes__Cause: "no_register" | "other_address" | "challenge_unanswered" | "wrong_password" | "id_not_allowed" | "clock_off" | "keepalives_stopped" | "invite_unanswered" | "invite_refused" | "no_rtp" | "rtp_unusable" | "codec_not_shown" | "loss" | "none" | "pending" | "unregistered" | "expiry_too_brief" | "device_offline" | "no_key_picture" | "hung_up" | "server";
         /**
-         * Reason
-         * @description What a camera may be excused by.
-         * @enum {string}
-         */
-        vms__figures__exclusion_model__Reason: "power_cut" | "construction" | "move" | "planned_sleep" | "maintenance";
-        /**
          * Cause
          * @description Why a ledger interval began.
          * @enum {string}
          */
         vms__inventory__model__Cause: "added" | "registered" | "keepalive" | "unregistered" | "silent" | "connection_lost" | "catalog" | "picture" | "proof_expired" | "server_absent" | "grace_passed" | "device" | "removed";
-        /**
-         * Reason
-         * @description Why a rung was chosen; stable, for programs.
-         * @enum {string}
-         */
-        vms__sessions__ladder__Reason: "codec_unknown" | "plays_as_it_comes" | "h265_by_webrtc" | "no_webrtc" | "h265_by_media_source" | "sub_stream" | "transcoded" | "key_pictures" | "not_decodable" | "nothing_plays";
         /**
          * FieldProblem
          * @description One value that was refused.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { shownCodecs } from '@/player/abilities'
+import { decodedCodecs, shownCodecs } from '@/player/abilities'
 
 function browser(...mimeTypes: string[]) {
   const codecs = mimeTypes.map((mimeType) => ({ mimeType, clockRate: 90_000 }))
@@ -14,5 +14,13 @@ describe('shownCodecs', () => {
 
   it('names nothing where there is no WebRTC', () => {
     expect(shownCodecs(undefined)).toEqual([])
+  })
+})
+
+describe('decodedCodecs', () => {
+  it('names what this browser plays as fragmented MP4', () => {
+    expect(decodedCodecs({ isTypeSupported: (type) => type.includes('avc1') })).toEqual(['h264'])
+    expect(decodedCodecs({ isTypeSupported: () => true })).toEqual(['h264', 'h265'])
+    expect(decodedCodecs(undefined)).toEqual([])
   })
 })

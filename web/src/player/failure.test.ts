@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ApiError, networkProblem, type Problem, type Session } from '@/api/client'
 import { failureOf, failureOfSession, isWorthRetrying, PlayError } from '@/player/failure'
-import { ConnectionLostError } from '@/player/whep'
+import { ConnectionLostError } from '@/player/connection'
 
 function refused(code: string, facts: Problem['facts'] = {}): ApiError {
   return new ApiError({ ...networkProblem('words'), code, status: 502, trace_id: 'abc', facts })

@@ -1,6 +1,6 @@
 import { ApiError, type Problem, type Session } from '@/api/client'
 import { furthest, type Stage } from '@/player/stages'
-import { ConnectionLostError } from '@/player/whep'
+import { ConnectionLostError } from '@/player/connection'
 
 /** Why there is no picture: a key under `failure.` in the locale files, and the evidence. */
 export interface Failure {
@@ -36,7 +36,10 @@ export const CAUSES = [
   'network',
   'browser_connection',
   'browser_no_webrtc',
+  'browser_no_codec',
   'no_frames',
+  'moved',
+  'no_way',
   'ended',
   'internal',
 ] as const

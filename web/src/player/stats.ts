@@ -15,6 +15,8 @@ export interface Counters {
   bytes: number
   packets: number
   lost: number
+  /** Pictures shown, where the browser does not make their rate itself. */
+  frames?: number
 }
 
 interface InboundVideo {

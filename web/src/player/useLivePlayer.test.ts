@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { effectScope, ref, type EffectScope } from 'vue'
 import { ApiError, networkProblem, type LiveSession, type Session } from '@/api/client'
+import { ConnectionLostError, type PlayConnection, type PlayForm } from '@/player/connection'
 import { useLivePlayer, type PlayerTools } from '@/player/useLivePlayer'
-import { ConnectionLostError, type WhepConnection } from '@/player/whep'
 
 const CHANNEL = { deviceId: '1', channelId: '2' }
 
@@ -17,6 +17,9 @@ class World {
   refusal: ApiError | null = null
   starts = 0
   opened: string[] = []
+  taken: PlayForm[] = ['whep', 'fmp4']
+  urls: Record<string, string> = { whep: 'http://elsewhere:1/api/whep?token=t' }
+  bytesALook = 1_000
   closed = 0
   bytes = 0
   showFrame: () => void = () => undefined
@@ -35,22 +38,33 @@ class World {
     startLive: () => {
       this.starts += 1
       if (this.refusal !== null) return Promise.reject(this.refusal)
-      const urls = { whep: 'http://elsewhere:1/api/whep?token=t' }
-      return Promise.resolve({ session_id: 's', state: 'inviting', urls } as LiveSession)
+      const [recommended, ...otherwise] = Object.keys(this.urls).map((form) => ({ form, stream: 'main' }))
+      return Promise.resolve({
+        session_id: 's',
+        state: 'inviting',
+        codec: 'h264',
+        urls: this.urls,
+        recommended,
+        otherwise,
+      } as unknown as LiveSession)
     },
     session: () =>
       Promise.resolve((this.answers.length > 1 ? this.answers.shift() : this.answers[0]) as Session),
-    openWhep: (url) => {
-      this.opened.push(url)
+    takenForms: () => this.taken,
+    open: (form, url) => {
+      this.opened.push(`${form} ${url}`)
       const lost = new Promise<never>((_resolve, reject) => (this.lose = reject))
       lost.catch(() => undefined)
-      const connection: WhepConnection = {
-        stream: {} as MediaStream,
+      const connection: PlayConnection = {
+        form,
+        viewerId: 'me',
         lost,
-        stats: () => {
-          this.bytes += 1_000
-          const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: Date.now(), bytesReceived: this.bytes }
-          return Promise.resolve(new Map([['v', video]]))
+        attach: () => undefined,
+        read: () => {
+          this.bytes += this.bytesALook
+          const counters = { atMs: Date.now(), bytes: this.bytes, packets: 0, lost: 0 }
+          const stats = { width: 1, height: 1, framesPerSecond: 25, codec: '', bitrateBps: 0, lostPercent: 0, framesDropped: 0 }
+          return Promise.resolve({ stats, counters })
         },
         close: () => {
           this.closed += 1
@@ -100,7 +114,7 @@ describe('useLivePlayer', () => {
     expect(stage.value).toBe('acknowledged')
     await settle(400)
     expect(stage.value).toBe('connecting_browser')
-    expect(world.opened).toEqual(['/api/whep?token=t'])
+    expect(world.opened).toEqual(['whep http://elsewhere:1/api/whep?token=t'])
 
     world.showFrame()
     await settle()
@@ -158,6 +172,7 @@ describe('useLivePlayer', () => {
   })
 
   it('gives up on a stream whose first frame never comes', async () => {
+    world.taken = ['whep']
     const { start, state, failure } = player()
 
     start(CHANNEL)
@@ -165,6 +180,37 @@ describe('useLivePlayer', () => {
 
     expect([state.value, failure.value?.cause]).toEqual(['waiting', 'no_frames'])
     expect(world.closed).toBe(1)
+  })
+
+  it('tries another form at once when the first did not come through, and keeps to it', async () => {
+    world.urls = { ...world.urls, fmp4: 'ws://elsewhere:2/live?token=u' }
+    const { start, state, way, failure } = player()
+
+    start(CHANNEL)
+    await settle(12_000)
+
+    expect(world.opened[1]).toBe('fmp4 ws://elsewhere:2/live?token=u')
+    expect(world.starts).toBe(2)
+    world.showFrame()
+    await settle()
+    expect([state.value, way.value?.form, failure.value]).toEqual(['playing', 'fmp4', null])
+  })
+
+  it('goes on at once when the server no longer knows it as a viewer', async () => {
+    const { start, state } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(500)
+    world.answers = [{ ...sessionIn('streaming'), figures: { viewers: [{ viewer_id: 'somebody else' }] } } as Session]
+
+    await settle(1_000)
+
+    expect(world.opened).toHaveLength(2)
+    world.showFrame()
+    world.answers = [sessionIn('streaming')]
+    await settle()
+    expect(state.value).toBe('playing')
   })
 
   it('begins anew when a stream that plays is lost, with the shortest pause', async () => {

@@ -1,30 +1,38 @@
 import { onScopeDispose, ref, shallowRef, type Ref } from 'vue'
 import { api, take, type LiveSession, type Session } from '@/api/client'
-import { failureOf, isWorthRetrying, PlayError, type Failure } from '@/player/failure'
+import { decodedCodecs, shownCodecs } from '@/player/abilities'
+import { chooseWay, mayComeThroughOtherwise, takenForms, type Choice, type Way } from '@/player/choice'
+import type { PlayConnection, PlayForm } from '@/player/connection'
+import { failureOf, isWorthRetrying, PlayError, type Cause, type Failure } from '@/player/failure'
 import { furthest, type Stage } from '@/player/stages'
-import { readStats, type Counters, type PlayStats } from '@/player/stats'
+import { openFmp4 } from '@/player/fmp4'
+import type { Counters, PlayStats } from '@/player/stats'
 import { backOffS, Bell } from '@/player/waiting'
-import { openWhep, type WhepConnection } from '@/player/whep'
+import { openWhep } from '@/player/whep'
 
 export interface ChannelKey {
   deviceId: string
   channelId: string
 }
 
+type StreamName = 'main' | 'sub'
+
 export type PlayerState = 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed'
 
 /** What the player asks of the world; tests give their own. */
 export interface PlayerTools {
-  startLive: (channel: ChannelKey, signal: AbortSignal) => Promise<LiveSession>
+  startLive: (channel: ChannelKey, stream: StreamName, signal: AbortSignal) => Promise<LiveSession>
   session: (sessionId: string, signal: AbortSignal) => Promise<Session>
-  openWhep: (url: string, signal: AbortSignal) => Promise<WhepConnection>
+  takenForms: () => PlayForm[]
+  open: (form: PlayForm, url: string, signal: AbortSignal) => Promise<PlayConnection>
 }
 
 const tools: PlayerTools = {
-  startLive: ({ deviceId, channelId }, signal) =>
+  startLive: ({ deviceId, channelId }, stream, signal) =>
     take(
       api.POST('/api/v1/devices/{device_id}/channels/{channel_id}/live', {
-        params: { path: { device_id: deviceId, channel_id: channelId } },
+        params: { path: { device_id: deviceId, channel_id: channelId }, query: { stream } },
+        body: { webrtc: shownCodecs(), media_source: decodedCodecs() },
         signal,
       }),
     ),
@@ -35,7 +43,8 @@ const tools: PlayerTools = {
         signal,
       }),
     ),
-  openWhep: (url, signal) => openWhep(url, signal),
+  takenForms,
+  open: (form, url, signal) => (form === 'whep' ? openWhep(ourAddress(url), signal) : openFmp4(url, signal)),
 }
 
 const ASK_EVERY_MS = 400
@@ -62,7 +71,7 @@ function ourAddress(url: string): string {
 
 /**
  * Plays one channel into a video element: asks for a live session, follows its trace until it
- * streams, connects by WHEP, watches the stream, and begins anew with growing pauses when it ends.
+ * streams, connects, watches the stream, and begins anew with growing pauses when it ends.
  */
 export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: PlayerTools = tools) {
   const state = ref<PlayerState>('idle')
@@ -71,12 +80,17 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
   const session = shallowRef<Session | null>(null)
   const stats = shallowRef<PlayStats | null>(null)
   const firstFrameMs = ref<number | null>(null)
+  /** How the picture is shown, and why so. */
+  const way = shallowRef<Way | null>(null)
   const retryInS = ref(0)
   const bell = new Bell()
   let running: AbortController | null = null
   let current: ChannelKey | null = null
   let isNewsWaiting = false
   let isRetryWanted = false
+  /** Forms in which this channel did not come through to this browser. */
+  const failedForms = new Set<PlayForm>()
+  let tried: PlayForm | null = null
 
   async function untilStreaming(live: LiveSession, signal: AbortSignal): Promise<void> {
     for (;;) {
@@ -105,12 +119,12 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
   }
 
   /** Looks after a stream that plays; ends only by throwing. */
-  async function watch(connection: WhepConnection, signal: AbortSignal): Promise<never> {
+  async function watch(connection: PlayConnection, signal: AbortSignal): Promise<never> {
     let before: Counters | null = null
     let silentLooks = 0
     for (let look = 1; ; look += 1) {
       await Promise.race([bell.wait(LOOK_EVERY_MS, signal), connection.lost])
-      const read = readStats(await connection.stats(), before)
+      const read = await connection.read(before)
       if (read !== null) {
         silentLooks = before !== null && read.counters.bytes === before.bytes ? silentLooks + 1 : 0
         before = read.counters
@@ -122,35 +136,53 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
         isNewsWaiting = false
         const seen = await world.session(session.value.session_id, signal)
         session.value = seen
-        if (seen.state !== 'streaming') throw new PlayError('ended', seen.error, seen)
+        if (seen.state === 'closing' || seen.state === 'closed') throw new PlayError('ended', seen.error, seen)
+        if (hasForgotten(seen, connection.viewerId)) throw new PlayError('moved')
         if (isSilent) throw new PlayError('media_stopped')
       }
     }
   }
 
+  /** Until the stream runs and it is known how this browser shall get it: maybe the sub-stream. */
+  async function untilChosen(
+    channel: ChannelKey,
+    signal: AbortSignal,
+  ): Promise<{ live: LiveSession; chosen: Choice }> {
+    let stream: StreamName = 'main'
+    for (;;) {
+      const asked = await world.startLive(channel, stream, signal)
+      if (asked.state !== 'streaming') await untilStreaming(asked, signal)
+      // The codec is known only now, and with it what serves this browser best.
+      const live = asked.codec === null ? await world.startLive(channel, stream, signal) : asked
+      const chosen = chooseWay(live, failedForms, world.takenForms())
+      way.value = chosen.way
+      tried = chosen.form
+      if (stream === 'sub' || chosen.way.stream === stream) return { live, chosen }
+      stream = 'sub'
+    }
+  }
+
   async function play(channel: ChannelKey, clickedAt: number, signal: AbortSignal): Promise<never> {
-    if (typeof RTCPeerConnection === 'undefined') throw new PlayError('browser_no_webrtc')
     state.value = 'connecting'
     stage.value = 'asking'
     stats.value = null
     session.value = null
-    const live = await world.startLive(channel, signal)
-    if (live.state !== 'streaming') await untilStreaming(live, signal)
+    const { live, chosen } = await untilChosen(channel, signal)
     stage.value = 'connecting_browser'
-    const connection = await world.openWhep(ourAddress(live.urls.whep), signal)
+    const connection = await world.open(chosen.form, chosen.url, signal)
     try {
       const element = video.value
       if (element === null) throw new PlayError('internal', 'the tile has no video element')
-      element.srcObject = connection.stream
+      connection.attach(element)
       void element.play().catch(() => undefined) // the first frame is what counts
       await Promise.race([firstFrame(element, connection.lost), untilAborted(signal)])
       firstFrameMs.value = Math.round(performance.now() - clickedAt)
       state.value = 'playing'
       failure.value = null
       session.value ??= await world.session(live.session_id, signal)
+      failedForms.clear()
       return await watch(connection, signal)
     } finally {
-      if (video.value !== null) video.value.srcObject = null
       void connection.close()
     }
   }
@@ -165,6 +197,16 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
     isRetryWanted = false
   }
 
+  /** Whether to go on at once: the stream moved, or another form may come through. */
+  function isWorthGoingOn(cause: Cause, wasPlaying: boolean): boolean {
+    if (wasPlaying) return cause === 'moved'
+    if (tried === null || !mayComeThroughOtherwise(cause)) return false
+    failedForms.add(tried)
+    if (world.takenForms().some((other) => !failedForms.has(other))) return true
+    failedForms.clear()
+    return false
+  }
+
   async function run(channel: ChannelKey, signal: AbortSignal): Promise<void> {
     let clickedAt = performance.now()
     for (let failures = 1; ; failures += 1) {
@@ -172,8 +214,10 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
         await play(channel, clickedAt, signal)
       } catch (error) {
         if (signal.aborted) return
-        if (state.value === 'playing') failures = 1
+        const wasPlaying = state.value === 'playing'
+        if (wasPlaying) failures = 1
         failure.value = failureOf(error)
+        if (isWorthGoingOn(failure.value.cause, wasPlaying)) continue
         if (!isWorthRetrying(failure.value)) {
           state.value = 'failed'
           return
@@ -196,6 +240,9 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
     failure.value = null
     session.value = null
     stats.value = null
+    way.value = null
+    tried = null
+    failedForms.clear()
     firstFrameMs.value = null
   }
 
@@ -223,7 +270,13 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
   }
 
   onScopeDispose(stop)
-  return { state, stage, failure, session, stats, firstFrameMs, retryInS, start, stop, retry, poke }
+  return { state, stage, failure, session, stats, firstFrameMs, way, retryInS, start, stop, retry, poke }
+}
+
+/** The stream runs, and this viewer is not among those it goes to: it was lost with its process. */
+function hasForgotten(session: Session, viewerId: string | null): boolean {
+  const viewers = session.figures?.viewers
+  return viewerId !== null && viewers !== undefined && !viewers.some(({ viewer_id }) => viewer_id === viewerId)
 }
 
 function untilAborted(signal: AbortSignal): Promise<never> {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiError } from '@/api/client'
-import { ConnectionLostError, openWhep, type WhepTools } from '@/player/whep'
+import { ConnectionLostError } from '@/player/connection'
+import { openWhep, type WhepTools } from '@/player/whep'
 
 class FakePeer extends EventTarget {
   connectionState: RTCPeerConnectionState = 'new'
@@ -24,7 +25,8 @@ class FakePeer extends EventTarget {
     return Promise.resolve()
   }
   getStats(): Promise<Map<string, unknown>> {
-    return Promise.resolve(new Map([['one', {}]]))
+    const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: 1, bytesReceived: 7 }
+    return Promise.resolve(new Map([['v', video]]))
   }
   become(state: RTCPeerConnectionState): void {
     this.connectionState = state
@@ -72,7 +74,8 @@ describe('openWhep', () => {
     expect(asked[0]?.init.body).toBe('offer')
     expect(new Headers(asked[0]?.init.headers).get('content-type')).toBe('application/sdp')
     expect(peer.answer).toBe('answer')
-    expect((await connection.stats()).size).toBe(1)
+    expect((await connection.read(null))?.counters.bytes).toBe(7)
+    expect([connection.form, connection.viewerId]).toEqual(['whep', '7'])
   })
 
   it('ends the location once, with its token, when it is closed', async () => {
@@ -145,7 +148,11 @@ describe('openWhep', () => {
 
     peer.dispatchEvent(Object.assign(new Event('track'), { track: 'picture' }))
 
-    expect((connection.stream as unknown as FakeStream).tracks).toEqual(['picture'])
+    const video = { srcObject: null } as unknown as HTMLVideoElement
+    connection.attach(video)
+    expect((video.srcObject as unknown as FakeStream).tracks).toEqual(['picture'])
+    await connection.close()
+    expect(video.srcObject).toBeNull()
   })
 
   it('reports a connection that failed', async () => {

@@ -1,24 +1,12 @@
 import { ApiError, networkProblem, problemOf } from '@/api/client'
-
-/** A peer connection that did not come about, or broke. */
-export class ConnectionLostError extends Error {
-  override readonly name = 'ConnectionLostError'
-}
+import { ConnectionLostError, type PlayConnection } from '@/player/connection'
+import { readStats } from '@/player/stats'
 
 /** What of the browser the client uses; tests give their own. */
 export interface WhepTools {
   fetch: typeof fetch
   createPeer: () => RTCPeerConnection
   language: () => string
-}
-
-export interface WhepConnection {
-  readonly stream: MediaStream
-  /** Rejects with `ConnectionLostError` when the connection breaks; pending until then. */
-  readonly lost: Promise<never>
-  stats(): Promise<RTCStatsReport>
-  /** Leaves, and tells the server. Never throws; a second call does nothing. */
-  close(): Promise<void>
 }
 
 const SDP = 'application/sdp'
@@ -55,7 +43,7 @@ function lossOf(peer: RTCPeerConnection): Promise<never> {
 }
 
 /**
- * Plays a WHEP address (draft-ietf-wish-whep): offer by POST, answer and `Location` back,
+ * Plays a WHEP address: offer by POST, answer and `Location` back,
  * DELETE of the location at the end.
  *
  * The server is ICE-lite and learns our address from our checks, so the offer goes without
@@ -65,17 +53,19 @@ export async function openWhep(
   url: string,
   signal: AbortSignal,
   tools: WhepTools = browser,
-): Promise<WhepConnection> {
+): Promise<PlayConnection> {
   const peer = tools.createPeer()
   const stream = new MediaStream()
   const lost = lossOf(peer)
   let location: string | null = null
+  let video: HTMLVideoElement | null = null
   let isClosed = false
 
   async function close(): Promise<void> {
     if (isClosed) return
     isClosed = true
     peer.close()
+    if (video !== null) video.srcObject = null
     if (location === null) return
     // keepalive: it is also sent when the page is being left.
     await tools
@@ -116,5 +106,15 @@ export async function openWhep(
     await close()
     throw error
   }
-  return { stream, lost, stats: () => peer.getStats(), close }
+  return {
+    form: 'whep',
+    viewerId: location === null ? null : (new URL(location).pathname.split('/').pop() ?? null),
+    lost,
+    attach: (element) => {
+      video = element
+      element.srcObject = stream
+    },
+    read: async (before) => readStats(await peer.getStats(), before),
+    close,
+  }
 }

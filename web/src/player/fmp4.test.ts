@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest'
+import { ConnectionLostError } from '@/player/connection'
+import { openFmp4, type Fmp4Tools } from '@/player/fmp4'
+
+const MIME = 'video/mp4; codecs="avc1.42E01E"'
+
+class FakeSocket extends EventTarget {
+  binaryType = ''
+  isClosed = false
+  tell(data: string | ArrayBuffer): void {
+    this.dispatchEvent(new MessageEvent('message', { data }))
+  }
+  end(code: number, reason: string): void {
+    this.dispatchEvent(Object.assign(new Event('close'), { code, reason }))
+  }
+  close(): void {
+    this.isClosed = true
+  }
+}
+
+class FakeBuffer extends EventTarget {
+  updating = false
+  readonly appended: number[] = []
+  readonly removed: [number, number][] = []
+  kinds: string[] = []
+  buffered = { length: 0, start: () => 0, end: () => 0 }
+  appendBuffer(piece: ArrayBuffer): void {
+    this.updating = true
+    this.appended.push(piece.byteLength)
+  }
+  remove(from: number, to: number): void {
+    this.updating = true
+    this.buffered.length = 0
+    this.removed.push([from, to])
+  }
+  changeType(mime: string): void {
+    this.kinds.push(mime)
+  }
+  done(): void {
+    this.updating = false
+    this.dispatchEvent(new Event('updateend'))
+  }
+}
+
+class FakeSource extends EventTarget {
+  readyState = 'closed'
+  readonly buffer = new FakeBuffer()
+  addSourceBuffer(mime: string): FakeBuffer {
+    this.buffer.kinds.push(mime)
+    return this.buffer
+  }
+  open(): void {
+    this.readyState = 'open'
+    this.dispatchEvent(new Event('sourceopen'))
+  }
+}
+
+function world(canPlay = true) {
+  const socket = new FakeSocket()
+  const source = new FakeSource()
+  const forgotten: string[] = []
+  const tools: Fmp4Tools = {
+    openSocket: () => socket as unknown as WebSocket,
+    createSource: () => source as unknown as MediaSource,
+    canPlay: () => canPlay,
+    addressOf: () => 'blob:1',
+    forget: (address) => forgotten.push(address),
+  }
+  return { socket, source, forgotten, tools }
+}
+
+function element(currentTime = 0): HTMLVideoElement {
+  return {
+    currentTime,
+    videoWidth: 640,
+    videoHeight: 360,
+    src: '',
+    removeAttribute: () => undefined,
+    load: () => undefined,
+    getVideoPlaybackQuality: () => ({ totalVideoFrames: 50, droppedVideoFrames: 2 }),
+  } as unknown as HTMLVideoElement
+}
+
+async function opened(made = world()) {
+  const opening = openFmp4('ws://host/live.mp4', new AbortController().signal, made.tools)
+  made.socket.tell(JSON.stringify({ mime: MIME }))
+  return { ...made, connection: await opening }
+}
+
+describe('openFmp4', () => {
+  it('feeds what comes into the source buffer, one piece after the other', async () => {
+    const { socket, source, connection } = await opened()
+    socket.tell(new ArrayBuffer(10))
+    socket.tell(new ArrayBuffer(20))
+    const video = element()
+    connection.attach(video)
+    expect(video.src).toBe('blob:1')
+    source.open()
+
+    expect([source.buffer.kinds, source.buffer.appended]).toEqual([[MIME], [10]])
+    source.buffer.done()
+    expect(source.buffer.appended).toEqual([10, 20])
+    await connection.close()
+  })
+
+  it('takes another kind of pictures in mid-stream', async () => {
+    const { socket, source, connection } = await opened()
+    source.open()
+    const other = 'video/mp4; codecs="avc1.64001F,mp4a.40.2"'
+    socket.tell(JSON.stringify({ mime: other }))
+    socket.tell(new ArrayBuffer(30))
+
+    expect([source.buffer.kinds, source.buffer.appended]).toEqual([[MIME, other], [30]])
+    await connection.close()
+  })
+
+  it('lets go of what was seen long ago', async () => {
+    const { socket, source, connection } = await opened()
+    connection.attach(element(30))
+    source.open()
+    source.buffer.buffered.length = 1
+    socket.tell(new ArrayBuffer(30))
+
+    expect(source.buffer.removed).toEqual([[0, 20]])
+    source.buffer.done()
+    expect(source.buffer.appended).toEqual([30])
+    await connection.close()
+  })
+
+  it('counts what comes', async () => {
+    const { socket, connection } = await opened()
+    connection.attach(element())
+    const before = await connection.read(null)
+    socket.tell(new ArrayBuffer(1_000))
+    const after = await connection.read(before?.counters ?? null)
+
+    expect((after?.counters.bytes ?? 0) - (before?.counters.bytes ?? 0)).toBe(1_000)
+    expect(after?.stats).toMatchObject({ width: 640, height: 360, framesDropped: 2, codec: 'avc1.42E01E' })
+    await connection.close()
+  })
+
+  it('says so when this browser does not play that kind', async () => {
+    const made = world(false)
+    const opening = openFmp4('ws://host/live.mp4', new AbortController().signal, made.tools)
+    made.socket.tell(JSON.stringify({ mime: 'video/mp4; codecs="hvc1.1.6.L93.B0"' }))
+
+    await expect(opening).rejects.toMatchObject({ playCause: 'browser_no_codec' })
+    expect([made.socket.isClosed, made.forgotten]).toEqual([true, ['blob:1']])
+  })
+
+  it('reports a connection that the server ended, before and after its first word', async () => {
+    const refused = world()
+    const opening = openFmp4('ws://host/live.mp4', new AbortController().signal, refused.tools)
+    refused.socket.end(4403, 'this address is no longer good')
+    await expect(opening).rejects.toThrow('this address is no longer good')
+
+    const { socket, connection } = await opened()
+    socket.end(1006, '')
+    await expect(connection.lost).rejects.toBeInstanceOf(ConnectionLostError)
+  })
+
+  it('leaves nothing behind when it is aborted', async () => {
+    const made = world()
+    const abort = new AbortController()
+    const opening = openFmp4('ws://host/live.mp4', abort.signal, made.tools)
+    abort.abort()
+
+    await expect(opening).rejects.toMatchObject({ name: 'AbortError' })
+    expect(made.socket.isClosed).toBe(true)
+  })
+})

@@ -1,0 +1,186 @@
+import { ConnectionLostError, type PlayConnection } from '@/player/connection'
+import { PlayError } from '@/player/failure'
+import { keepAtEdge } from '@/player/liveEdge'
+import type { Counters, PlayStats } from '@/player/stats'
+
+/** What of the browser the client uses; tests give their own. */
+export interface Fmp4Tools {
+  openSocket: (url: string) => WebSocket
+  createSource: () => MediaSource
+  canPlay: (mime: string) => boolean
+  addressOf: (source: MediaSource) => string
+  forget: (address: string) => void
+}
+
+const browser: Fmp4Tools = {
+  openSocket: (url) => new WebSocket(url),
+  createSource: () => new MediaSource(),
+  canPlay: (mime) => MediaSource.isTypeSupported(mime),
+  addressOf: (source) => URL.createObjectURL(source),
+  forget: (address) => URL.revokeObjectURL(address),
+}
+
+const FIRST_WORD_LIMIT_MS = 15_000
+const WAITING_LIMIT_BYTES = 16 * 1024 * 1024
+const LOOK_EVERY_MS = 250
+const KEPT_S = 10
+
+/** What goes into a source buffer, in order: bytes, or from here on another kind of them. */
+type Piece = ArrayBuffer | { mime: string }
+
+function mimeOf(text: string): string {
+  const told: unknown = JSON.parse(text)
+  if (typeof told === 'object' && told !== null && 'mime' in told && typeof told.mime === 'string') return told.mime
+  throw new Error(`no kind of media in ${text.slice(0, 100)}`)
+}
+
+/** Feeds pieces into the source buffer one by one, and lets go of what has been seen. */
+class Feeder {
+  private readonly waiting: Piece[] = []
+  private waitingBytes = 0
+  private buffer: SourceBuffer | null = null
+  video: HTMLVideoElement | null = null
+
+  constructor(
+    private readonly source: MediaSource,
+    private readonly fail: (why: string) => void,
+  ) {
+    source.addEventListener('sourceopen', () => this.feed())
+  }
+
+  add(piece: Piece): void {
+    this.waiting.push(piece)
+    if (piece instanceof ArrayBuffer) {
+      this.waitingBytes += piece.byteLength
+      if (this.waitingBytes > WAITING_LIMIT_BYTES) this.fail('this browser takes the pictures too slowly')
+    }
+    this.feed()
+  }
+
+  private feed(): void {
+    try {
+      while (this.source.readyState === 'open' && !this.buffer?.updating && this.waiting.length > 0) {
+        if (this.buffer !== null && this.trim(this.buffer)) return
+        const piece = this.waiting.shift()
+        if (piece === undefined) return
+        if (piece instanceof ArrayBuffer) {
+          this.waitingBytes -= piece.byteLength
+          this.buffer?.appendBuffer(piece)
+        } else if (this.buffer === null) {
+          this.buffer = this.source.addSourceBuffer(piece.mime)
+          this.buffer.addEventListener('updateend', () => this.feed())
+          this.buffer.addEventListener('error', () => this.fail('the pictures cannot be read'))
+        } else {
+          this.buffer.changeType(piece.mime)
+        }
+      }
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  private trim(buffer: SourceBuffer): boolean {
+    const seen = this.video?.currentTime ?? 0
+    if (buffer.buffered.length === 0 || buffer.buffered.start(0) > seen - 2 * KEPT_S) return false
+    buffer.remove(0, seen - KEPT_S)
+    return true
+  }
+}
+
+/**
+ * Plays fragmented MP4 over a WebSocket: a text message tells what kind of media follows, binary
+ * ones are the beginning and the pictures; another text message announces another kind.
+ *
+ * Throws `PlayError` where this browser cannot play that kind; aborting `signal` leaves nothing.
+ */
+export async function openFmp4(
+  url: string,
+  signal: AbortSignal,
+  tools: Fmp4Tools = browser,
+): Promise<PlayConnection> {
+  const socket = tools.openSocket(url)
+  socket.binaryType = 'arraybuffer'
+  const source = tools.createSource()
+  const address = tools.addressOf(source)
+  const counters = { bytes: 0, messages: 0 }
+  let mime = ''
+  let video: HTMLVideoElement | null = null
+  let timer: ReturnType<typeof setInterval> | undefined
+  let isClosed = false
+  let lose: (error: Error) => void = () => undefined
+  const lost = new Promise<never>((_resolve, reject) => (lose = reject))
+  lost.catch(() => undefined) // it may break before anybody waits for it
+  const feeder = new Feeder(source, (why) => lose(new ConnectionLostError(why)))
+  const first = new Promise<void>((resolve, reject) => {
+    socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      counters.messages += 1
+      if (typeof data !== 'string') {
+        counters.bytes += data.byteLength
+        feeder.add(data)
+        return
+      }
+      try {
+        mime = mimeOf(data)
+        if (!tools.canPlay(mime)) throw new PlayError('browser_no_codec', mime)
+        feeder.add({ mime })
+        resolve()
+      } catch (error) {
+        lose(error as Error)
+        reject(error as Error)
+      }
+    })
+    socket.addEventListener('close', ({ code, reason }) => {
+      const error = new ConnectionLostError(reason || `WebSocket ${code}`)
+      lose(error)
+      reject(error)
+    })
+    signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')), { once: true })
+    setTimeout(() => reject(new PlayError('no_frames')), FIRST_WORD_LIMIT_MS)
+  })
+
+  function close(): Promise<void> {
+    if (isClosed) return Promise.resolve()
+    isClosed = true
+    clearInterval(timer)
+    socket.close()
+    if (video !== null) {
+      video.removeAttribute('src')
+      video.load()
+      video.playbackRate = 1
+    }
+    tools.forget(address)
+    return Promise.resolve()
+  }
+
+  function attach(element: HTMLVideoElement): void {
+    video = feeder.video = element
+    element.src = address
+    timer = setInterval(() => keepAtEdge(element), LOOK_EVERY_MS)
+  }
+
+  function read(before: Counters | null): Promise<{ stats: PlayStats; counters: Counters } | null> {
+    if (video === null) return Promise.resolve(null)
+    const now: Counters = { atMs: performance.now(), bytes: counters.bytes, packets: counters.messages, lost: 0 }
+    const seconds = before === null ? 0 : (now.atMs - before.atMs) / 1_000
+    const quality = video.getVideoPlaybackQuality()
+    const frames = quality.totalVideoFrames
+    const stats: PlayStats = {
+      width: video.videoWidth,
+      height: video.videoHeight,
+      framesPerSecond: seconds > 0 ? Math.max(0, frames - (before?.frames ?? 0)) / seconds : 0,
+      codec: /codecs="?([^",]+)/.exec(mime)?.[1] ?? '',
+      bitrateBps: seconds > 0 ? ((now.bytes - (before?.bytes ?? 0)) * 8) / seconds : 0,
+      lostPercent: 0,
+      framesDropped: quality.droppedVideoFrames,
+    }
+    return Promise.resolve({ stats, counters: { ...now, frames } })
+  }
+
+  try {
+    await first
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { form: 'fmp4', viewerId: null, lost, attach, read, close }
+}
