@@ -119,7 +119,7 @@ def _routes() -> FastAPI:
     app.include_router(webrtc.router, prefix=PREFIX)
     # Devices have no account: the address they were given is their key.
     app.include_router(uploads.doors)
-    guarded = APIRouter(prefix=PREFIX, dependencies=[Depends(signed_in)])
+    guarded = APIRouter(dependencies=[Depends(signed_in)])
     for module in (
         accounts,
         # Their paths have a word where a device has its ID: they come first.
@@ -157,5 +157,6 @@ def _routes() -> FastAPI:
         health,
     ):
         guarded.include_router(module.router)
-    app.include_router(guarded)
+    # FastAPI builds every route of what is included without a prefix, only to look at its path.
+    app.include_router(guarded, prefix=PREFIX)
     return app
