@@ -1,5 +1,6 @@
 """What a relay is told when it starts: plain values, so that they can be sent to a process."""
 
+import ssl
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -31,6 +32,14 @@ class Place:
     def is_tls(self) -> bool:
         """Has a certificate to show."""
         return bool(self.certificate)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """As a server; None without a certificate. `OSError` for files that are none."""
+        if not self.is_tls:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from media.door import (
     WorkerPorts,
 )
 from media.errors import PortTakenError, ProtocolError
+from media.http.server import HttpOutput
 from media.hub import Hub
 from media.ingest import Receiver, open_receiver
 from media.outputs.snapshot import jpeg_of
@@ -66,6 +67,7 @@ class Relay:
         on_event: OnMediaEvent,
         admit: Admit = _admit_nobody,
     ) -> None:
+        """`OSError` when the plan names files of a certificate that are none."""
         self._plan = plan
         self._ports = PortLender(*plan.rtp_ports, now)
         self._now = now
@@ -84,10 +86,20 @@ class Relay:
             token=token,
             on_event=on_event,
         )
-        self._outputs: list[Output] = []
-        self._ways: list[tuple[str, Place, Output | WebRtcOutput]] = [
-            ("webrtc", plan.webrtc, self._webrtc)
-        ]
+        self._outputs: list[tuple[str, Place, Output]] = [("webrtc", plan.webrtc, self._webrtc)]
+        self._http: HttpOutput | None = None
+        if plan.http is not None:
+            self._http = HttpOutput(
+                host=plan.http.host,
+                port=plan.http.port,
+                tls=plan.http.tls(),
+                streams=self,
+                admit=admit,
+                now=now,
+                on_event=on_event,
+                viewer_limit=plan.limits.viewers,
+            )
+            self._outputs.append(("http", plan.http, self._http))
 
     @property
     def webrtc_port(self) -> int:
@@ -102,8 +114,7 @@ class Relay:
     @property
     def viewer_count(self) -> int:
         """Viewers of all streams."""
-        others = sum(output.viewer_count for output in self._outputs)
-        return self._webrtc.viewer_count + others
+        return sum(output.viewer_count for _, _, output in self._outputs)
 
     @property
     def transcoder_count(self) -> int:
@@ -112,20 +123,20 @@ class Relay:
 
     async def start(self) -> None:
         """Bind the viewers' ports. `PortTakenError` when one cannot be had; then none is held."""
-        for number, (what, place, way) in enumerate(self._ways):
+        for number, (what, place, output) in enumerate(self._outputs):
             try:
-                await way.start()
+                await output.start()
             except OSError as error:
-                for _, _, other in self._ways[:number]:
-                    await other.stop()
+                for _, _, started in self._outputs[:number]:
+                    await started.stop()
                 raise PortTakenError(what, place.port, error) from error
 
     async def stop(self) -> None:
         """Close every stream and give back every port and thread. Idempotent."""
         for stream_id in tuple(self._streams):
             await self.close(stream_id)
-        for _, _, way in self._ways:
-            await way.stop()
+        for _, _, output in self._outputs:
+            await output.stop()
         await self._pool.close()
 
     def place(self) -> int:
@@ -134,7 +145,14 @@ class Relay:
 
     def ports(self, worker: int) -> WorkerPorts:
         """Where it serves viewers."""
-        return WorkerPorts(worker, webrtc=self.webrtc_port, http=0, rtsp=0)
+        place, http = self._plan.http, self._http
+        return WorkerPorts(
+            worker,
+            webrtc=self.webrtc_port,
+            http=0 if http is None else http.port,
+            rtsp=0,
+            is_tls=place is not None and place.is_tls,
+        )
 
     def hub(self, stream_id: StreamId) -> Hub:
         """The stream's hub, for outputs inside `media`: it does not pass the door."""
@@ -190,8 +208,7 @@ class Relay:
 
     async def leave(self, viewer_id: ViewerId) -> None:
         """A viewer ends. Idempotent."""
-        self._webrtc.leave(viewer_id, "left")
-        for output in self._outputs:
+        for _, _, output in self._outputs:
             output.leave(viewer_id, "left")
 
     async def snapshot(self, stream_id: StreamId) -> bytes:
@@ -212,18 +229,15 @@ class Relay:
     async def figures(self, stream_id: StreamId) -> StreamFigures:
         """How the stream stands."""
         stream = self._stream(stream_id)
-        viewers = self._webrtc.figures(stream_id)
-        for output in self._outputs:
-            viewers += output.figures(stream_id)
-        return stream.receiver.figures(viewers, stream.variants.transcoding)
+        viewers = [viewer for _, _, output in self._outputs for viewer in output.figures(stream_id)]
+        return stream.receiver.figures(tuple(viewers), stream.variants.transcoding)
 
     async def close(self, stream_id: StreamId) -> None:
         """Give back port, receiver, hub and viewers. Idempotent."""
         stream = self._streams.pop(stream_id, None)
         if stream is None:
             return
-        self._webrtc.leave_all(stream_id, "stream_closed")
-        for output in self._outputs:
+        for _, _, output in self._outputs:
             output.leave_all(stream_id, "stream_closed")
         await stream.receiver.close()
         stream.hub.close()

@@ -231,6 +231,8 @@ class Supervisor:
         if not line:
             raise OSError(f"media worker {self.worker} ended before it served")
         report = read_report(line)
+        if report.door is None and not report.taken:
+            raise OSError(report.errno, report.error)
         if report.door is None:
             raise PortTakenError(report.taken, report.port, OSError(report.errno, report.error))
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()

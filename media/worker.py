@@ -217,6 +217,9 @@ async def main() -> int:
         reason, number = error.reason, error.errno or 0
         _report(StartReport(taken=error.what, port=error.port, error=reason, errno=number))
         return 1
+    except OSError as error:
+        _report(StartReport(error=str(error), errno=error.errno or 0))
+        return 1
     return 0
 
 

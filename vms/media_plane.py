@@ -108,7 +108,7 @@ def plan_of(settings: Settings, tls: tuple[Path, Path] | None) -> RelayPlan:
         ),
         media_host=settings.media_host,
         http=Place(settings.http.host, settings.media.http_port, *files),
-        rtsp=Place(settings.http.host, settings.rtsp.port, *files),
+        rtsp=Place(settings.http.host, settings.rtsp.port),
         limits=RelayLimits(transcodes=max(1, transcodes)),
     )
 

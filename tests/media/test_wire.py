@@ -215,18 +215,22 @@ async def test_an_event_is_heard_after_the_caller_of_an_earlier_answer_went_on()
     def hear(_event: MediaEvent) -> None:
         order.append("event")
 
+    async def ask(link: Link) -> None:
+        await link.ask(wire.Close(STREAM), type(None))
+        order.append("went on")
+
     async with door() as (worker, address):
         owner = Side()
         link, _ = await wire.connect(address, TOKEN, owner.answer, hear, owner.note_end)
         # Answer and event leave together, and so arrive together.
         worker.release.clear()
-        call = asyncio.ensure_future(link.ask(wire.Close(STREAM), type(None)))
-        call.add_done_callback(lambda _call: order.append("went on"))
+        call = asyncio.ensure_future(ask(link))
         await until(lambda: wire.Close(STREAM) in worker.asked)
         worker.release.set()
         asyncio.get_running_loop().call_soon(worker.links[0].tell, KeyPictureWanted(STREAM))
         await until(lambda: len(order) == 2)
         assert order == ["went on", "event"]
+        await call
         link.close()
 
 
