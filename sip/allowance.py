@@ -17,6 +17,9 @@ MAX_SOURCES: Final = 65_536
 """Kept by each of the three counts. A source unseen for a second has its whole allowance again, so
 that more than this many different ones in one second would be needed to gain anything."""
 
+FORGOTTEN_AT_ONCE: Final = 2
+"""Such sources go while others come, two for each: a city that registered is not kept for ever."""
+
 MAX_SHARE: Final = 200
 """A host with registered devices gets at most this many strangers' allowances."""
 
@@ -76,10 +79,16 @@ class Allowance:
 
     def keep(self, source: Hashable, answers: float, octets: float, now: float) -> None:
         """So much is left of it as of now."""
-        self._sources[source] = (answers, octets, now)
-        self._sources.move_to_end(source)
-        if len(self._sources) > MAX_SOURCES:
-            self._sources.popitem(last=False)
+        sources = self._sources
+        sources[source] = (answers, octets, now)
+        sources.move_to_end(source)
+        if len(sources) > MAX_SOURCES:
+            sources.popitem(last=False)
+        for _ in range(FORGOTTEN_AT_ONCE):
+            longest_unseen = next(iter(sources))
+            if now - sources[longest_unseen][2] <= 1.0:
+                break
+            del sources[longest_unseen]
 
     @staticmethod
     def spend_in_all(

@@ -4,12 +4,11 @@ A `Usage` is one end's view of a subscription; `Usages` finds the one a NOTIFY o
 belongs to, and tells which have run out.
 """
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple, Self
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Generic, NamedTuple, Self, TypeVar
 
-from sip.dialog import Dialog
-from sip.headers import NameAddr
-from sip.message import Flow, Message, Request, Response
+from sip.dialog import Dialog, Ordered, is_of_folded
+from sip.message import Flow, Message, Request
 from sip.timers import LIMIT_S
 
 LONGEST_S: Final = 7 * 86_400
@@ -69,86 +68,93 @@ def termination_of(notify: Request) -> str | None:
     return "terminated"
 
 
-class Usage:
-    """A subscription of ours, or one that we serve. `dialog` is there as soon as a 2xx is."""
+class Usage(Ordered):
+    """A subscription of ours, or one that we serve: `event` as it was written, and the road to the
+    other end. Its dialog is there as soon as a 2xx is, folded until it is to say something."""
 
-    __slots__ = ("_first_flow", "call_id", "dialog", "event", "event_text", "local_tag", "slot")
+    __slots__ = ("_contact", "_folded", "_local_tag", "call_id", "event", "flow", "slot")
 
-    def __init__(self, call_id: str, event_text: str, local_tag: str, flow: Flow) -> None:
+    def __init__(self, call_id: str, event: str, local_tag: str, flow: Flow) -> None:
+        super().__init__()
         self.call_id = call_id
-        self.event_text = event_text
-        self.event = Event.parse(event_text)
-        self.local_tag = local_tag
-        self.dialog: Dialog | None = None
+        self.event = event
+        self.flow = flow
         self.slot: int | None = None  # the table's note about its own clock
-        self._first_flow = flow
-
-    @classmethod
-    def of_subscriber(cls, subscribe: Request, flow: Flow) -> Self:
-        """We are about to send this SUBSCRIBE."""
-        event = subscribe.headers.get("Event") or ""
-        return cls(subscribe.call_id, event, subscribe.from_.tag, flow)
-
-    @classmethod
-    def of_notifier(cls, subscribe: Request, response: Response, flow: Flow) -> Self:
-        """We answer this SUBSCRIBE with this 2xx, which has its To tag already."""
-        tag = NameAddr.parse(response.headers.get("To") or "").tag
-        usage = cls(subscribe.call_id, subscribe.headers.get("Event") or "", tag, flow)
-        usage.dialog = Dialog.of_callee(subscribe, response, flow)
-        return usage
+        self._local_tag = local_tag
+        self._contact = ""
+        self._folded: str | None = None
 
     @property
-    def flow(self) -> Flow:
-        """The road to the other end."""
-        return self._first_flow if self.dialog is None else self.dialog.flow
+    def is_established(self) -> bool:
+        """The first SUBSCRIBE was accepted."""
+        return self._folded is not None
 
-    @flow.setter
-    def flow(self, flow: Flow) -> None:
-        self._first_flow = flow
-        if self.dialog is not None:
-            self.dialog.flow = flow
+    def establish(self, dialog: Dialog) -> None:
+        """The first SUBSCRIBE was accepted, and made this dialog."""
+        [(_, self._contact)] = dialog.contact_header or (("", ""),)
+        self._folded = dialog.folded()
+        self._local_tag = ""
+
+    def request(
+        self, method: str, headers: Iterable[tuple[str, str]], body: bytes, content_type: str | None
+    ) -> Request:
+        """The next request of the dialog, with our Contact; LookupError before there is one."""
+        if self._folded is None:
+            raise LookupError("the SUBSCRIBE has no answer yet")
+        dialog = Dialog.unfolded(self._folded, self.call_id, self._contact, self.flow)
+        made = dialog.request(
+            method,
+            headers=[*dialog.contact_header, *headers],
+            body=body,
+            content_type=content_type if body else None,
+        )
+        self._folded = dialog.folded()
+        return made
 
     def owns(self, request: Request) -> bool:
         """Whether its tags are those of this dialog, as far as they are known."""
-        if self.dialog is None:
-            return request.to.tag == self.local_tag
-        return self.dialog.owns(request)
+        if self._folded is None:
+            return request.to.tag == self._local_tag
+        return is_of_folded(self._folded, request)
 
     def likeness(self, notify: Request) -> int:
         """How well a NOTIFY with this Call-ID fits: Event first, then tags; 0 is not at all.
 
         Some devices leave the To tag out or write tags of their own, and some forget the Event.
         """
-        event = Event.parse(notify.headers.get("Event") or "")
-        same_event = event == self.event
-        similar = not event.identity and event.package in {"", self.event.package}
-        return 1 + self.owns(notify) + 4 * same_event + 2 * similar
+        event, own = Event.parse(notify.headers.get("Event") or ""), Event.parse(self.event)
+        similar = not event.identity and event.package in {"", own.package}
+        return 1 + self.owns(notify) + 4 * (event == own) + 2 * similar
 
 
-class Usages:
+UsageKind = TypeVar("UsageKind", bound=Usage)
+
+
+class Usages(Generic[UsageKind]):
     """The table. Times are monotonic seconds; what runs out is found within eight."""
 
     def __init__(self) -> None:
-        self._by_call: dict[str, list[Usage]] = {}
-        self._slots: dict[int, set[Usage]] = {}
+        self._by_call: dict[str, UsageKind | list[UsageKind]] = {}  # nearly always one
+        self._slots: dict[int, set[UsageKind]] = {}
         self._swept: int | None = None
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[Usage]:
-        return (usage for usages in list(self._by_call.values()) for usage in list(usages))
+    def __iter__(self) -> Iterator[UsageKind]:
+        return (usage for call_id in list(self._by_call) for usage in self._of_call(call_id))
 
-    def add(self, usage: Usage, lives_s: float, now: float) -> None:
+    def add(self, usage: UsageKind, lives_s: float, now: float) -> None:
         """Remember it for so long."""
-        self._by_call.setdefault(usage.call_id, []).append(usage)
+        others = self._of_call(usage.call_id)
+        self._by_call[usage.call_id] = [*others, usage] if others else usage
         self._count += 1
         self.keep(usage, lives_s, now)
 
-    def keep(self, usage: Usage, lives_s: float, now: float) -> None:
+    def keep(self, usage: UsageKind, lives_s: float, now: float) -> None:
         """Its end is in `lives_s`, and some grace, from now on; nothing for one that is gone."""
-        if usage not in self._by_call.get(usage.call_id, ()):
+        if usage not in self._of_call(usage.call_id):
             return
         self._leave_slot(usage)
         usage.slot = int(now + min(lives_s, LONGEST_S) + GRACE_S) // _SLOT_S + 1
@@ -156,30 +162,32 @@ class Usages:
         if self._swept is None:
             self._swept = int(now) // _SLOT_S
 
-    def remove(self, usage: Usage) -> bool:
+    def remove(self, usage: UsageKind) -> bool:
         """Forget it; False when it is forgotten already."""
-        usages = self._by_call.get(usage.call_id)
-        if usages is None or usage not in usages:
+        usages = self._of_call(usage.call_id)
+        if usage not in usages:
             return False
-        usages.remove(usage)
-        if not usages:
+        others = [other for other in usages if other is not usage]
+        if others:
+            self._by_call[usage.call_id] = others
+        else:
             del self._by_call[usage.call_id]
         self._count -= 1
         self._leave_slot(usage)
         return True
 
-    def of_notify(self, notify: Request, flow: Flow) -> Usage | None:
+    def of_notify(self, notify: Request, flow: Flow) -> UsageKind | None:
         """The subscription that a NOTIFY from there belongs to; the most alike one."""
         usages = [
             usage
-            for usage in self._by_call.get(notify.call_id, ())
+            for usage in self._of_call(notify.call_id)
             if usage.flow.remote.host == flow.remote.host
         ]
         return max(usages, key=lambda usage: usage.likeness(notify), default=None)
 
-    def of_subscribe(self, subscribe: Request) -> Usage | None:
+    def of_subscribe(self, subscribe: Request) -> UsageKind | None:
         """The served subscription that a SUBSCRIBE refreshes: tags have to match."""
-        for usage in self._by_call.get(subscribe.call_id, ()):
+        for usage in self._of_call(subscribe.call_id):
             if usage.owns(subscribe):
                 return usage
         return None
@@ -191,10 +199,10 @@ class Usages:
             return None
         return float((self._swept + 1) * _SLOT_S)
 
-    def run_out(self, now: float) -> list[Usage]:
+    def run_out(self, now: float) -> list[UsageKind]:
         """Those whose time has passed; they are forgotten."""
         last = int(now) // _SLOT_S
-        ended: list[Usage] = []
+        ended: list[UsageKind] = []
         if self._swept is not None:
             for slot in range(self._swept + 1, last + 1):
                 ended += self._slots.get(slot, ())
@@ -203,7 +211,13 @@ class Usages:
         self._swept = last if self._count else None
         return ended
 
-    def _leave_slot(self, usage: Usage) -> None:
+    def _of_call(self, call_id: str) -> Sequence[UsageKind]:
+        found = self._by_call.get(call_id)
+        if found is None:
+            return ()
+        return found if isinstance(found, list) else (found,)
+
+    def _leave_slot(self, usage: UsageKind) -> None:
         if usage.slot is None:
             return
         others = self._slots[usage.slot]

@@ -363,7 +363,7 @@ class Endpoint:
         """Send a SUBSCRIBE with Event, Expires and Contact, and wait for its 2xx (RFC 6665).
 
         SubscribeRefusedError for any other final response; TransactionTimeoutError and
-        TransportError as for `request`. Set `on_notify` at once: what came before waits for it.
+        TransportError as for `request`. Give it an `ear` at once: what came before waits for that.
         """
         return await self._subscriptions.subscribe(request, flow, limit_s=limit_s)
 

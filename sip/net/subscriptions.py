@@ -48,65 +48,47 @@ class Line(Protocol):
     ) -> Response: ...
 
 
-class Subscription:
-    """A subscription of ours. NOTIFYs go to `on_notify`, which answers each of them.
+class Ear(Protocol):
+    """Who hears what comes in subscriptions of ours. Plain calls that must not block."""
 
-    Those that came before the 2xx, and before `on_notify` was set, are handed over when it is.
-    `on_ended` gets the reason, once, when the peer or time ended it: a reason from its NOTIFY
-    (`timeout`, `deactivated`, ...), `refused 481` and the like, `no answer`, or `expired`.
+    def notified(self, subscription: "Subscription", incoming: IncomingRequest) -> None:
+        """A NOTIFY came; it is to be answered."""
+        ...
+
+    def ended(self, subscription: "Subscription", reason: str) -> None:
+        """The peer or time ended it: a reason from its NOTIFY (`timeout`, `deactivated`, ...),
+        `refused 481` and the like, `no answer`, or `expired`. Said once."""
+        ...
+
+
+class Subscription(Usage):
+    """A subscription of ours; its `ear` gets the NOTIFYs, and is told of its end.
+
+    Those that came before the 2xx, and before there was an ear, are handed over when there is.
     """
 
-    __slots__ = (
-        "_content_type",
-        "_held",
-        "_on_notify",
-        "_table",
-        "_usage",
-        "granted_s",
-        "is_over",
-        "on_ended",
-    )
+    __slots__ = ("_content_type", "_ear", "_held", "_table", "granted_s", "is_over")
 
-    def __init__(self, table: "Subscriptions", usage: Usage, subscribe: Request) -> None:
+    def __init__(self, table: "Subscriptions", subscribe: Request, flow: Flow) -> None:
+        event = subscribe.headers.get("Event") or ""
+        super().__init__(subscribe.call_id, event, subscribe.from_.tag, flow)
         self._table = table
-        self._usage = usage
         self._content_type = subscribe.headers.get("Content-Type")
-        self._held: list[IncomingRequest] = []
-        self._on_notify: Callable[[IncomingRequest], None] | None = None
+        self._held: list[IncomingRequest] | None = None
+        self._ear: Ear | None = None
         self.granted_s: int | None = None
         self.is_over = False
-        self.on_ended: Callable[[str], None] | None = None
 
     @property
-    def call_id(self) -> str:
-        """The Call-ID both ends know."""
-        return self._usage.call_id
+    def ear(self) -> Ear | None:
+        """Who hears."""
+        return self._ear
 
-    @property
-    def event(self) -> str:
-        """The Event header as sent, its id included."""
-        return self._usage.event_text
-
-    @property
-    def flow(self) -> Flow:
-        """Where the peer was last heard, and where refreshes go; a new binding may replace it."""
-        return self._usage.flow
-
-    @flow.setter
-    def flow(self, flow: Flow) -> None:
-        self._usage.flow = flow
-
-    @property
-    def on_notify(self) -> Callable[[IncomingRequest], None] | None:
-        """Takes the NOTIFYs. It is a plain call that must not block."""
-        return self._on_notify
-
-    @on_notify.setter
-    def on_notify(self, handler: Callable[[IncomingRequest], None] | None) -> None:
-        self._on_notify = handler
-        if handler is not None and self._usage.dialog is not None:
-            held, self._held = self._held, []
-            for incoming in held:
+    @ear.setter
+    def ear(self, ear: Ear | None) -> None:
+        self._ear = ear
+        if ear is not None and self.is_established:
+            for incoming in self._let_go():
                 self._table.hand_over(self._deliver, incoming)
 
     async def refresh(
@@ -117,32 +99,25 @@ class Subscription:
         481 and its like end the subscription, as does silence; after other refusals it lasts as
         long as it was granted. TransactionTimeoutError, TransportError as for `Endpoint.request`.
         """
-        usage = self._usage
-        dialog = _dialog_of(usage)
-        headers = [("Event", usage.event_text), ("Expires", str(expires_s))]
-        request = dialog.request(
-            "SUBSCRIBE",
-            headers=[*dialog.contact_header, *headers],
-            body=body,
-            content_type=self._content_type if body else None,
-        )
+        headers = [("Event", self.event), ("Expires", str(expires_s))]
+        request = self.request("SUBSCRIBE", headers, body, self._content_type)
         try:
-            response = await self._table.line.request(request, usage.flow, limit_s=limit_s)
+            response = await self._table.line.request(request, self.flow, limit_s=limit_s)
         except TransactionTimeoutError:
-            self._table.end(usage, "no answer")
+            self._table.end(self, "no answer")
             raise
         if response.is_success:
             self.granted_s = expires_of(response)
             granted_s = expires_s if self.granted_s is None else self.granted_s
-            self._table.keep(usage, granted_s)
+            self._table.keep(self, granted_s)
         elif response.status in ENDS_IT:
-            self._table.end(usage, f"refused {response.status}")
+            self._table.end(self, f"refused {response.status}")
         return response
 
     async def end(self, body: bytes = b"", *, limit_s: float | None = None) -> None:
         """Unsubscribe and wait for the answer, whatever it is; silence counts as one.
 
-        A last NOTIFY is still taken, for half a minute. Twice is fine; `on_ended` is not called.
+        A last NOTIFY is still taken, for half a minute. Twice is fine; `Ear.ended` is not called.
         """
         if self.is_over:
             return
@@ -151,60 +126,63 @@ class Subscription:
             with contextlib.suppress(TransactionTimeoutError, TransportError):
                 await self.refresh(0, body, limit_s=limit_s)
         finally:
-            self._table.keep(self._usage, 0)
+            self._table.keep(self, 0)
 
     def forget(self) -> None:
         """Drop it without a word; NOTIFYs go to the endpoint's `on_request` from now on."""
         self.is_over = True
-        self._table.forget(self._usage)
+        self._table.forget(self)
 
     # What follows is the table's side.
 
     def received(self, incoming: IncomingRequest) -> bool:
         """A NOTIFY of this subscription came; False when there is no room to hold it."""
-        if self._on_notify is not None and self._usage.dialog is not None:
+        if self._ear is not None and self.is_established:
             self._deliver(incoming)
             return True
         if self.is_over:
             incoming.respond(response_to(incoming.request, 200))
             return True
-        if len(self._held) >= MAX_HELD_NOTIFIES:
+        held = self._held = self._held or []
+        if len(held) >= MAX_HELD_NOTIFIES:
             return False
-        self._held.append(incoming)
+        held.append(incoming)
         return True
 
     def _deliver(self, incoming: IncomingRequest) -> None:
-        usage = self._usage
         request = incoming.request
         # Where the tags are others, the numbers are too.
-        if usage.owns(request):
-            usage.flow = incoming.flow
-            if not _dialog_of(usage).is_in_order(request):
+        if self.owns(request):
+            self.flow = incoming.flow
+            if not self.is_in_order(request):
                 incoming.respond(response_to(request, 500))
                 return
         reason = termination_of(request)
         if reason is not None:
-            incoming.on_answered = lambda: self._table.end(usage, reason)
-        if self._on_notify is None:
+            incoming.on_answered = lambda: self._table.end(self, reason)
+        if self._ear is None:
             incoming.respond(response_to(request, 200))
         else:
-            self._on_notify(incoming)
+            self._ear.notified(self, incoming)
 
     def over(self, reason: str) -> None:
         """It was ended, not by us."""
         was_over, self.is_over = self.is_over, True
         self.drop_held()
-        if not was_over and self.on_ended is not None:
-            self.on_ended(reason)
+        if not was_over and self._ear is not None:
+            self._ear.ended(self, reason)
 
     def drop_held(self) -> None:
         """What still waits belongs to no subscription any more."""
-        held, self._held = self._held, []
-        for incoming in held:
+        for incoming in self._let_go():
             incoming.respond(response_to(incoming.request, 481))
 
+    def _let_go(self) -> list[IncomingRequest]:
+        held, self._held = self._held, None
+        return held or []
 
-class Notifier:
+
+class Notifier(Usage):
     """A subscription that we serve.
 
     `on_refresh` gets each SUBSCRIBE inside the dialog, to be answered or accepted again; without
@@ -212,34 +190,21 @@ class Notifier:
     `notify` may follow), `refused 481` and the like, `no answer`, `expired`, `displaced`.
     """
 
-    __slots__ = ("_table", "_usage", "granted_s", "is_over", "on_ended", "on_refresh")
+    __slots__ = ("_table", "granted_s", "is_over", "on_ended", "on_refresh")
 
-    def __init__(self, table: "Subscriptions", usage: Usage, granted_s: int) -> None:
+    def __init__(
+        self, table: "Subscriptions", subscribe: Request, response: Response, flow: Flow
+    ) -> None:
+        """We answer this SUBSCRIBE with this 2xx, which has its To tag already."""
+        event = subscribe.headers.get("Event") or ""
+        super().__init__(subscribe.call_id, event, "", flow)
+        self.establish(Dialog.of_callee(subscribe, response, flow))
+        self.is_in_order(subscribe)
         self._table = table
-        self._usage = usage
-        self.granted_s = granted_s
+        self.granted_s = 0
         self.is_over = False
         self.on_refresh: Callable[[IncomingRequest], None] | None = None
         self.on_ended: Callable[[str], None] | None = None
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID both ends know."""
-        return self._usage.call_id
-
-    @property
-    def event(self) -> str:
-        """The Event header as the subscriber wrote it."""
-        return self._usage.event_text
-
-    @property
-    def flow(self) -> Flow:
-        """The road to the subscriber."""
-        return self._usage.flow
-
-    @flow.setter
-    def flow(self, flow: Flow) -> None:
-        self._usage.flow = flow
 
     async def notify(
         self,
@@ -255,43 +220,35 @@ class Notifier:
         subscription, as do 481 and its like, and silence. TransactionTimeoutError, TransportError
         as for `Endpoint.request`.
         """
-        usage = self._usage
-        is_last = state.startswith("terminated")
         shown = f"active;expires={self.granted_s}" if state == "active" else state
-        dialog = _dialog_of(usage)
-        headers = [("Event", usage.event_text), ("Subscription-State", shown)]
-        request = dialog.request(
-            "NOTIFY",
-            headers=[*dialog.contact_header, *headers],
-            body=body,
-            content_type=content_type if body else None,
-        )
-        if is_last:
+        headers = [("Event", self.event), ("Subscription-State", shown)]
+        request = self.request("NOTIFY", headers, body, content_type)
+        if state.startswith("terminated"):
             self.is_over = True
-            self._table.forget(usage)
+            self._table.forget(self)
         try:
-            response = await self._table.line.request(request, usage.flow, limit_s=limit_s)
+            response = await self._table.line.request(request, self.flow, limit_s=limit_s)
         except TransactionTimeoutError:
-            self._table.end(usage, "no answer")
+            self._table.end(self, "no answer")
             raise
         if response.status in ENDS_IT:
-            self._table.end(usage, f"refused {response.status}")
+            self._table.end(self, f"refused {response.status}")
         return response
 
     def forget(self) -> None:
         """Drop it without a word; refreshes get 481 from now on."""
         self.is_over = True
-        self._table.forget(self._usage)
+        self._table.forget(self)
 
     # What follows is the table's side.
 
     def received(self, incoming: IncomingRequest) -> None:
         """A SUBSCRIBE inside the dialog came."""
         request = incoming.request
-        if not _dialog_of(self._usage).is_in_order(request):
+        if not self.is_in_order(request):
             incoming.respond(response_to(request, 500))
             return
-        self._usage.flow = incoming.flow
+        self.flow = incoming.flow
         if self.on_refresh is not None:
             self.on_refresh(incoming)
             return
@@ -321,9 +278,8 @@ class Subscriptions:
         self._now = now
         self._guarded = deliver
         self._loop = asyncio.get_running_loop()
-        self._usages = Usages()
-        self._subscribed: dict[Usage, Subscription] = {}
-        self._served: dict[Usage, Notifier] = {}
+        self._usages: Usages[Subscription | Notifier] = Usages()
+        self._served: dict[Notifier, None] = {}  # in the order they were accepted
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -338,9 +294,8 @@ class Subscriptions:
         self, request: Request, flow: Flow, *, limit_s: float | None
     ) -> Subscription:
         """See `Endpoint.subscribe`."""
-        usage = Usage.of_subscriber(request, flow)
-        subscription = self._subscribed[usage] = Subscription(self, usage, request)
-        self._usages.add(usage, GRACE_S, self._now())
+        subscription = Subscription(self, request, flow)
+        self._usages.add(subscription, GRACE_S, self._now())
         is_accepted = False
         try:
             response = await self.line.request(request, flow, limit_s=limit_s)
@@ -348,31 +303,30 @@ class Subscriptions:
         finally:
             if not is_accepted:
                 subscription.is_over = True
-                self.forget(usage)
+                self.forget(subscription)
         if not is_accepted:
             raise SubscribeRefusedError(response)
-        usage.dialog = Dialog.of_caller(request, _with_to(response, request), flow)
+        subscription.establish(Dialog.of_caller(request, _with_to(response, request), flow))
         subscription.granted_s = granted_s = expires_of(response)
         if granted_s is None:
             granted_s = expires_of(request)
-        self.keep(usage, UNSTATED_S if granted_s is None else granted_s)
+        self.keep(subscription, UNSTATED_S if granted_s is None else granted_s)
         return subscription
 
     def accept(self, request: Request, response: Response, flow: Flow, expires_s: int) -> Notifier:
         """A SUBSCRIBE is being accepted, the first of its dialog or a refresh."""
-        usage = self._usages.of_subscribe(request) if request.to.tag else None
-        notifier = self._served.get(usage) if usage is not None else None
+        notifier = self._notifier_of(request) if request.to.tag else None
         granted_s = max(0, min(expires_s, LONGEST_S))
-        if usage is None or notifier is None:
-            usage = Usage.of_notifier(request, response, flow)
-            notifier = self._served[usage] = Notifier(self, usage, granted_s)
-            self._usages.add(usage, granted_s, self._now())
+        if notifier is None:
+            notifier = Notifier(self, request, response, flow)
+            self._served[notifier] = None
+            self._usages.add(notifier, granted_s, self._now())
             if len(self._served) > MAX_NOTIFIERS:
                 self.end(next(iter(self._served)), "displaced")
         notifier.granted_s = granted_s
-        self.keep(usage, granted_s)
+        self.keep(notifier, granted_s)
         if not granted_s:
-            self._loop.call_soon(self.end, usage, "unsubscribed")
+            self._loop.call_soon(self.end, notifier, "unsubscribed")
         return notifier
 
     def take(self, incoming: IncomingRequest) -> bool:
@@ -383,12 +337,10 @@ class Subscriptions:
         request = incoming.request
         if request.method == "NOTIFY":
             usage = self._usages.of_notify(request, incoming.flow)
-            subscription = self._subscribed.get(usage) if usage is not None else None
-            return subscription is not None and subscription.received(incoming)
+            return isinstance(usage, Subscription) and usage.received(incoming)
         if not request.to.tag:
             return False
-        usage = self._usages.of_subscribe(request)
-        notifier = self._served.get(usage) if usage is not None else None
+        notifier = self._notifier_of(request)
         if notifier is None:
             incoming.respond(response_to(request, 481))
         elif incoming.flow.remote.host != notifier.flow.remote.host:
@@ -397,31 +349,36 @@ class Subscriptions:
             notifier.received(incoming)
         return True
 
+    def _notifier_of(self, subscribe: Request) -> Notifier | None:
+        usage = self._usages.of_subscribe(subscribe)
+        return usage if isinstance(usage, Notifier) else None
+
     def hand_over(
         self, handler: Callable[[IncomingRequest], None], incoming: IncomingRequest
     ) -> None:
         """Deliver what was held, outside the call that made it possible."""
         self._loop.call_soon(self._guarded, handler, incoming)
 
-    def keep(self, usage: Usage, lives_s: float) -> None:
+    def keep(self, usage: Subscription | Notifier, lives_s: float) -> None:
         """It has been granted for so long."""
         self._usages.keep(usage, lives_s, self._now())
         self._arm()
 
-    def forget(self, usage: Usage) -> None:
+    def forget(self, usage: Subscription | Notifier) -> None:
         """It is over by our own will."""
-        self._usages.remove(usage)
-        self._served.pop(usage, None)
-        subscription = self._subscribed.pop(usage, None)
-        if subscription is not None:
-            subscription.drop_held()
+        self._remove(usage)
+        if isinstance(usage, Subscription):
+            usage.drop_held()
 
-    def end(self, usage: Usage, reason: str) -> None:
-        """It is over, and its owner is told."""
+    def end(self, usage: Subscription | Notifier, reason: str) -> None:
+        """It is over, and whoever has it is told, unless he ended it."""
+        self._remove(usage)
+        usage.over(reason)
+
+    def _remove(self, usage: Subscription | Notifier) -> None:
         self._usages.remove(usage)
-        owner = self._subscribed.pop(usage, None) or self._served.pop(usage, None)
-        if owner is not None:
-            owner.over(reason)
+        if isinstance(usage, Notifier):
+            self._served.pop(usage, None)
 
     def _arm(self) -> None:
         deadline = self._usages.deadline
@@ -433,13 +390,6 @@ class Subscriptions:
         for usage in self._usages.run_out(self._now()):
             self.end(usage, "expired")
         self._arm()
-
-
-def _dialog_of(usage: Usage) -> Dialog:
-    dialog = usage.dialog
-    if dialog is None:
-        raise LookupError("the SUBSCRIBE has no answer yet")
-    return dialog
 
 
 def _with_to(response: Response, request: Request) -> Response:

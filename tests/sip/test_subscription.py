@@ -61,7 +61,7 @@ def test_what_was_granted_is_a_number_or_unknown(text: str, seconds: int | None)
 
 
 def test_a_subscription_without_a_refresh_is_forgotten_soon_after_its_time() -> None:
-    usages, usage = Usages(), a_usage()
+    usages, usage = Usages[Usage](), a_usage()
     usages.add(usage, 600, 1000.0)
 
     assert usages.run_out(1000.0 + 600) == []
@@ -70,7 +70,7 @@ def test_a_subscription_without_a_refresh_is_forgotten_soon_after_its_time() -> 
 
 
 def test_a_refresh_moves_the_end() -> None:
-    usages, usage = Usages(), a_usage()
+    usages, usage = Usages[Usage](), a_usage()
     usages.add(usage, 600, 0.0)
     usages.keep(usage, 600, 500.0)
 
@@ -79,7 +79,7 @@ def test_a_refresh_moves_the_end() -> None:
 
 
 def test_one_that_is_gone_is_not_kept() -> None:
-    usages, usage = Usages(), a_usage()
+    usages, usage = Usages[Usage](), a_usage()
     usages.add(usage, 600, 0.0)
 
     assert usages.remove(usage)
@@ -89,7 +89,7 @@ def test_one_that_is_gone_is_not_kept() -> None:
 
 
 def test_nothing_is_left_behind_after_many() -> None:
-    usages = Usages()
+    usages = Usages[Usage]()
     for number in range(1_000):
         usages.add(a_usage(str(number)), number, float(number))
     for number in range(0, 1_000, 2):
@@ -103,7 +103,7 @@ def test_nothing_is_left_behind_after_many() -> None:
 
 
 def test_a_notify_before_the_answer_is_known_by_our_tag() -> None:
-    usages, usage = Usages(), a_usage("call-1")
+    usages, usage = Usages[Usage](), a_usage("call-1")
     usages.add(usage, 600, 0.0)
     early = request("NOTIFY")
     early.headers.set("To", "<sip:a@b>;tag=ours")

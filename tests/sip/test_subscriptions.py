@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -83,17 +83,20 @@ def notify(
 class Listener:
     """Answers NOTIFYs and remembers them."""
 
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[[IncomingRequest], None] = answer_ok) -> None:
         self.heard: list[Request] = []
-        self.ended: list[str] = []
+        self.reasons: list[str] = []
+        self.take = take
 
     def attach(self, subscription: Subscription) -> None:
-        subscription.on_notify = self.take
-        subscription.on_ended = self.ended.append
+        subscription.ear = self
 
-    def take(self, incoming: IncomingRequest) -> None:
+    def notified(self, subscription: Subscription, incoming: IncomingRequest) -> None:
         self.heard.append(incoming.request)
-        answer_ok(incoming)
+        self.take(incoming)
+
+    def ended(self, subscription: Subscription, reason: str) -> None:
+        self.reasons.append(reason)
 
 
 @asynccontextmanager
@@ -158,7 +161,7 @@ async def test_a_whole_subscription_between_two_of_us(transport: Transport) -> N
         await until(lambda: camera.ended == ["unsubscribed"])
         await notifier.notify(state="terminated;reason=timeout")
         await until(lambda: len(listener.heard) == 2)
-        assert listener.ended == []
+        assert listener.reasons == []
         assert (served.stats.subscriptions, client.stats.subscriptions) == (0, 0)
 
 
@@ -349,20 +352,19 @@ async def test_a_lower_number_is_refused_and_a_repeated_notify_is_answered_once_
 
 
 async def test_a_terminated_notify_ends_it_after_its_answer() -> None:
-    listener = Listener()
     held: list[IncomingRequest] = []
+    listener = Listener(held.append)
     async with opened() as server, a_device(server) as device:
         subscription, asked = await subscribed(server, device)
         listener.attach(subscription)
-        subscription.on_notify = held.append
         raw = notify(asked, state="terminated;reason=deactivated")
         device.send(raw)
         await until(lambda: len(held) == 1)
-        assert (listener.ended, server.stats.subscriptions) == ([], 1)
+        assert (listener.reasons, server.stats.subscriptions) == ([], 1)
         answer_ok(held[0])
 
         assert (await device.answer_to(raw)).status == 200
-        assert (listener.ended, server.stats.subscriptions) == (["deactivated"], 0)
+        assert (listener.reasons, server.stats.subscriptions) == (["deactivated"], 0)
         assert subscription.is_over
 
 
@@ -376,7 +378,7 @@ async def test_a_refusal_of_the_refresh_ends_it(status: int) -> None:
         device.respond(await device.asked("SUBSCRIBE"), status, "No")
 
         assert (await refreshing).status == status
-        assert (listener.ended, server.stats.subscriptions) == ([f"refused {status}"], 0)
+        assert (listener.reasons, server.stats.subscriptions) == ([f"refused {status}"], 0)
 
 
 async def test_a_refresh_refused_for_a_while_leaves_what_was_granted() -> None:
@@ -388,7 +390,7 @@ async def test_a_refresh_refused_for_a_while_leaves_what_was_granted() -> None:
         device.respond(await device.asked("SUBSCRIBE"), 503, "Busy")
 
         assert (await refreshing).status == 503
-        assert (listener.ended, server.stats.subscriptions) == ([], 1)
+        assert (listener.reasons, server.stats.subscriptions) == ([], 1)
 
 
 async def test_silence_after_a_refresh_ends_it() -> None:
@@ -399,7 +401,7 @@ async def test_silence_after_a_refresh_ends_it() -> None:
         with pytest.raises(TransactionTimeoutError):
             await subscription.refresh(600, limit_s=0.05)
 
-        assert (listener.ended, server.stats.subscriptions) == (["no answer"], 0)
+        assert (listener.reasons, server.stats.subscriptions) == (["no answer"], 0)
 
 
 async def test_an_answer_without_a_to_is_taken() -> None:

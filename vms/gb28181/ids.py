@@ -14,6 +14,10 @@ class _Id(str):
 
     __slots__ = ()
 
+    def __new__(cls, text: str) -> Self:
+        """What is one already is the same one: a city has each of its identifiers once."""
+        return text if type(text) is cls else super().__new__(cls, text)
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an identifier from the wire or from a person; raises `ProtocolError`."""

@@ -1,6 +1,6 @@
 """Which road leads to which device, and which roads are known ones."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -21,7 +21,8 @@ class Flows:
 
     def __init__(self) -> None:
         self._of_device: dict[DeviceId, Flow] = {}
-        self._devices: defaultdict[Address | int, set[DeviceId]] = defaultdict(set)
+        # Nearly always one: a set for each would be the largest thing a device has here.
+        self._devices: dict[Address | int, DeviceId | set[DeviceId]] = {}
         self._of_host: Counter[str] = Counter()
 
     def restore(self, devices: Iterable[Device], flow_to: FlowTo) -> None:
@@ -37,7 +38,14 @@ class Flows:
             return  # nearly always
         self.release(device_id)
         self._of_device[device_id] = flow
-        self._devices[_road(flow)].add(device_id)
+        road = _road(flow)
+        others = self._devices.get(road)
+        if others is None:
+            self._devices[road] = device_id
+        elif isinstance(others, set):
+            others.add(device_id)
+        else:
+            self._devices[road] = {others, device_id}
         self._of_host[flow.remote.host] += 1
 
     def release(self, device_id: DeviceId) -> None:
@@ -46,8 +54,10 @@ class Flows:
         if flow is None:
             return
         road = _road(flow)
-        self._devices[road].discard(device_id)
-        if not self._devices[road]:
+        others = self._devices[road]
+        if isinstance(others, set) and len(others) > 1:
+            others.discard(device_id)
+        else:
             del self._devices[road]
         host = flow.remote.host
         self._of_host[host] -= 1
@@ -68,7 +78,8 @@ class Flows:
 
     def devices_on(self, flow: Flow) -> list[DeviceId]:
         """Those at the other end: several behind one connection or one NAT port are possible."""
-        return list(self._devices.get(_road(flow), ()))
+        found = self._devices.get(_road(flow), ())
+        return [found] if isinstance(found, DeviceId) else list(found)
 
 
 def _road(flow: Flow) -> Address | int:

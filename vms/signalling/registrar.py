@@ -356,7 +356,7 @@ class Registrar:
             asked.device_id,
             cause,
             is_on_file=self._inventory.on_file(asked.device_id) is not None,
-            source=f"{flow.remote} {flow.transport}",
+            flow=flow,
             at=self._clock.wall(),
             asked_for=uri,
             names_us=self._server_id in uri,

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from sys import intern
 
+from sip.message import Flow
 from vms.gb28181.ids import DeviceId
 
 KNOWN_KEPT = 100_000
@@ -71,19 +72,24 @@ _BEFORE_LOOPS = {loop: step for step, loop in _LOOPS.items()}
 class Attempt:
     """The last REGISTER of a device. `count` of the same cause came in a row since `since`.
 
-    `source` is `host:port` and the transport, `asked_for` the server it named (the Request-URI),
+    `flow` is the road it came along, `asked_for` the server it named (the Request-URI),
     `names_us` whether that is our ID. `accepted_at` is the last success of this run of ours.
     """
 
     device_id: DeviceId
     cause: Cause
-    source: str
+    flow: Flow
     at: datetime
     since: datetime
     count: int
     asked_for: str
     names_us: bool
     accepted_at: datetime | None
+
+    @property
+    def source(self) -> str:
+        """`host:port` and the transport."""
+        return f"{self.flow.remote} {self.flow.transport}"
 
 
 class RegistrationHistory:
@@ -108,7 +114,7 @@ class RegistrationHistory:
         cause: Cause,
         *,
         is_on_file: bool,
-        source: str,
+        flow: Flow,
         at: datetime,
         asked_for: str,
         names_us: bool,
@@ -118,13 +124,15 @@ class RegistrationHistory:
         last = kept.pop(device_id, None)
         if last is None and is_on_file:
             last = self._strangers.pop(device_id, None)
+        if last is not None:
+            device_id = last.device_id  # the text that is kept already
         repeats = last is not None and cause in {last.cause, _before_loop(last.cause)}
         count = last.count + 1 if last is not None and repeats else 1
         accepted_at = None if last is None else last.accepted_at
         attempt = Attempt(
             device_id=device_id,
             cause=_LOOPS.get(cause, cause) if count >= LOOP else cause,
-            source=source,
+            flow=flow,
             at=at,
             since=last.since if last is not None and repeats else at,
             count=count,

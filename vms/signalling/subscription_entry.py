@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from sip.net.calls import IncomingRequest
+from sip.net.subscriptions import Subscription
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import (
     AlarmQuery,
@@ -17,9 +19,6 @@ from vms.inventory.subscriptions import (
     SubscriptionMachine,
     SubscriptionState,
 )
-
-if TYPE_CHECKING:
-    from sip.net.subscriptions import Subscription
 
 POSITION_INTERVAL_S = 5
 """What the standard proposes (A.2.4.9)."""
@@ -39,10 +38,23 @@ class SubscriptionView:
     error: str = ""
 
 
+class Keeper(Protocol):
+    """Who sees to all of them."""
+
+    def told(self, entry: "Entry", incoming: IncomingRequest) -> None:
+        """A NOTIFY came; it is to be answered."""
+        ...
+
+    def lost(self, entry: "Entry", dialog: Subscription, reason: str) -> None:
+        """A dialog was ended, not by us."""
+        ...
+
+
 class Entry:
-    """One (device, kind) that is or was wanted."""
+    """One (device, kind) that is or was wanted; hears what comes in its dialogs."""
 
     __slots__ = (
+        "_keeper",
         "device_id",
         "dialog",
         "event",
@@ -54,17 +66,31 @@ class Entry:
     )
 
     def __init__(
-        self, device_id: DeviceId, kind: SubscriptionKind, event: str, machine: SubscriptionMachine
+        self,
+        device_id: DeviceId,
+        kind: SubscriptionKind,
+        event: str,
+        machine: SubscriptionMachine,
+        keeper: Keeper,
     ) -> None:
         self.device_id = device_id
         self.kind = kind
         self.event = event
         self.machine = machine
+        self._keeper = keeper
         self.dialog: Subscription | None = None
         self.notifies = 0
         self.last_notify_at: float | None = None
         self.told = SubscriptionState.IDLE
         """The last state that was an event."""
+
+    def notified(self, subscription: Subscription, incoming: IncomingRequest) -> None:
+        """A NOTIFY came."""
+        self._keeper.told(self, incoming)
+
+    def ended(self, subscription: Subscription, reason: str) -> None:
+        """By the device, or by time."""
+        self._keeper.lost(self, subscription, reason)
 
     def query(self, sn: int) -> Message:
         """The body of its SUBSCRIBE."""

@@ -72,33 +72,6 @@ NEWS_CAPACITY = 120_000
 TROUBLE = frozenset({SubscriptionState.FAILED, SubscriptionState.REFUSED})
 
 
-class _Ear:
-    """Tells what comes in a dialog, and whose it is. A city has two dialogs a device, and two
-    closures for each would take three times the memory."""
-
-    __slots__ = ("_dialog", "_entry", "_on_ended", "_on_notify")
-
-    def __init__(
-        self,
-        entry: Entry,
-        dialog: Subscription,
-        on_ended: Callable[[Entry, Subscription, str], None],
-        on_notify: Callable[[DeviceId, IncomingRequest], None],
-    ) -> None:
-        self._entry = entry
-        self._dialog = dialog
-        self._on_ended = on_ended
-        self._on_notify = on_notify
-
-    def ended(self, reason: str) -> None:
-        """By the device, or by time."""
-        self._on_ended(self._entry, self._dialog, reason)
-
-    def notified(self, incoming: IncomingRequest) -> None:
-        """A NOTIFY."""
-        self._on_notify(self._entry.device_id, incoming)
-
-
 class Subscriptions:
     """The one owner of what is subscribed at devices; `run` in the server's task group."""
 
@@ -125,8 +98,7 @@ class Subscriptions:
         self._expires_s = expires_s
         self._dice = dice
         self._on_notify = on_notify
-        self._on_ended = self._ended
-        self._entries: dict[DeviceId, dict[SubscriptionKind, Entry]] = {}
+        self._entries: dict[DeviceId, tuple[Entry, ...]] = {}  # a few: one for each kind
         self._timetable: Timetable[Entry] = Timetable()
         self._queue: deque[tuple[Entry, Effect]] = deque()
         self._work: set[asyncio.Task[None]] = set()
@@ -140,7 +112,7 @@ class Subscriptions:
     def of(self, device_id: str) -> Sequence[SubscriptionView]:
         """Every kind, held or not; raises `NotFoundError`."""
         known = self._inventory.device(device_id).device_id
-        entries = self._entries.get(known, {})
+        entries = {entry.kind: entry for entry in self._entries.get(known, ())}
         wanted = self._wanted(known)
         return [
             self._view(entry)
@@ -155,16 +127,14 @@ class Subscriptions:
         known = self._inventory.device(device_id).device_id
         self.review(known)
         now = self._clock.monotonic()
-        for entry in list(self._entries.get(known, {}).values()):
+        for entry in self._entries.get(known, ()):
             if kind is None or entry.kind is kind:
                 self._do(entry, entry.machine.renew(now))
 
     def states(self) -> Mapping[str, int]:
         """How many subscriptions stand how; costs a walk over them."""
         return Counter(
-            entry.machine.state.value
-            for entries in self._entries.values()
-            for entry in entries.values()
+            entry.machine.state.value for entries in self._entries.values() for entry in entries
         )
 
     def review(self, device_id: DeviceId) -> None:
@@ -175,14 +145,13 @@ class Subscriptions:
         wanted = self._wanted(device_id)
         now = self._clock.monotonic()
         is_there = self._inventory.status(self._inventory.device(device_id)) is Status.ONLINE
-        for kind in wanted - set(entries):
-            entries[kind] = entry = self._fresh(device_id, kind)
+        for entry in self._add(device_id, wanted):
             if is_there:
                 self._do(entry, entry.machine.appeared(now))
-        for kind, entry in entries.items():
-            machine = entry.machine
-            if machine.is_wanted != (kind in wanted):
-                self._do(entry, machine.want(now) if kind in wanted else machine.unwant(now))
+        for entry in self._entries[device_id]:
+            machine, is_wanted = entry.machine, entry.kind in wanted
+            if machine.is_wanted != is_wanted:
+                self._do(entry, machine.want(now) if is_wanted else machine.unwant(now))
 
     def is_wanted(self, device_id: DeviceId, kind: SubscriptionKind) -> bool:
         """Whether its notifications are asked for."""
@@ -190,13 +159,13 @@ class Subscriptions:
 
     def is_held(self, device_id: DeviceId, kind: SubscriptionKind) -> bool:
         """Whether a dialog for it is open."""
-        entry = self._entries.get(device_id, {}).get(kind)
+        entry = self._entry(device_id, kind)
         return entry is not None and entry.dialog is not None
 
     def notified(self, device_id: DeviceId, kind: SubscriptionKind) -> None:
         """A NOTIFY of that kind came, in a dialog of ours or of an earlier life."""
         self.notifies += 1
-        entry = self._entries.get(device_id, {}).get(kind)
+        entry = self._entry(device_id, kind)
         if entry is not None:
             entry.notifies += 1
             entry.last_notify_at = self._clock.monotonic()
@@ -204,7 +173,7 @@ class Subscriptions:
     def device_restarted(self, device_id: DeviceId) -> None:
         """It registered under another Call-ID: it may have forgotten what we subscribed."""
         now = self._clock.monotonic()
-        for entry in self._entries.get(device_id, {}).values():
+        for entry in self._entries.get(device_id, ()):
             if entry.machine.state is SubscriptionState.ACTIVE:
                 self._do(entry, entry.machine.renew(now))
 
@@ -275,19 +244,29 @@ class Subscriptions:
 
     def _appeared(self, device_id: DeviceId) -> None:
         wanted = self._wanted(device_id)
-        entries = self._entries.setdefault(device_id, {})
         now = self._clock.monotonic()
-        for kind in wanted - set(entries):
-            entries[kind] = self._fresh(device_id, kind)
-        for kind, entry in entries.items():
-            machine = entry.machine
-            self._do(entry, machine.want(now) if kind in wanted else machine.unwant(now))
+        self._add(device_id, wanted)
+        for entry in self._entries[device_id]:
+            machine, is_wanted = entry.machine, entry.kind in wanted
+            self._do(entry, machine.want(now) if is_wanted else machine.unwant(now))
             self._do(entry, machine.appeared(now, AFTER_GREETING_S))
 
     def _vanished(self, device_id: DeviceId) -> None:
         now = self._clock.monotonic()
-        for entry in self._entries.get(device_id, {}).values():
+        for entry in self._entries.get(device_id, ()):
             self._do(entry, entry.machine.vanished(now))
+
+    def _entry(self, device_id: DeviceId, kind: SubscriptionKind) -> Entry | None:
+        entries = self._entries.get(device_id, ())
+        return next((entry for entry in entries if entry.kind is kind), None)
+
+    def _add(self, device_id: DeviceId, wanted: Iterable[SubscriptionKind]) -> Sequence[Entry]:
+        """What is wanted and not there yet."""
+        entries = self._entries.get(device_id, ())
+        there = {entry.kind for entry in entries}
+        added = tuple(self._fresh(device_id, kind) for kind in wanted if kind not in there)
+        self._entries[device_id] = entries + added
+        return added
 
     def _fresh(self, device_id: DeviceId, kind: SubscriptionKind) -> Entry:
         # The id stays the same over refreshes (9.11.1.2).
@@ -295,7 +274,8 @@ class Subscriptions:
         if kind is SubscriptionKind.CATALOG:
             event = f"Catalog;id={self._pending.next_sn()}"
         now = self._clock.monotonic()
-        entry = Entry(device_id, kind, event, SubscriptionMachine(self._expires_s, now))
+        machine = SubscriptionMachine(self._expires_s, now)
+        entry = Entry(device_id, kind, event, machine, self)
         entry.machine.want(now)
         return entry
 
@@ -393,11 +373,9 @@ class Subscriptions:
             return
         self._forget(entry)
         entry.dialog = dialog
-        ear = _Ear(entry, dialog, self._on_ended, self._on_notify)
-        dialog.on_ended = ear.ended
         now = self._clock.monotonic()
         self._do(entry, entry.machine.accepted(attempt, dialog.granted_s, now))
-        dialog.on_notify = ear.notified
+        dialog.ear = entry
 
     async def _refresh(self, entry: Entry, attempt: int, expires_s: int) -> None:
         dialog, device_id = entry.dialog, entry.device_id
@@ -437,15 +415,20 @@ class Subscriptions:
             ),
         )
 
-    def _ended(self, entry: Entry, dialog: Subscription, reason: str) -> None:
-        """By the device, or by time. What a refresh brings about, the refresh tells."""
+    def told(self, entry: Entry, incoming: IncomingRequest) -> None:
+        """A NOTIFY (`Entry` tells it)."""
+        self._on_notify(entry.device_id, incoming)
+
+    def lost(self, entry: Entry, dialog: Subscription, reason: str) -> None:
+        """By the device, or by time (`Entry` tells it). What a refresh brings about, the refresh
+        tells."""
         if entry.dialog is dialog and not reason.startswith(("refused ", "no answer")):
             now = self._clock.monotonic()
             self._do(entry, entry.machine.ended_by_device(reason, now, self._dice()))
 
     def _forget(self, entry: Entry) -> None:
         if entry.dialog is not None:
-            entry.dialog.on_ended = None
+            entry.dialog.ear = None
             entry.dialog.forget()
             entry.dialog = None
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sip.message import Address, Flow
 from vms.diagnosis.causes import (
     Cause,
     DeviceFacts,
@@ -70,10 +71,11 @@ PLAYING = replace(
 )
 
 
+ROAD = Flow("UDP", Address("192.0.2.1", 5060), Address("192.0.2.7", 5060))
+
+
 def came(cause: Came, *, names_us: bool = True) -> DeviceFacts:
-    attempt = Attempt(
-        CAMERA, cause, "192.0.2.7:5060 UDP", AT, AT, 3, f"sip:{US.server_id}@x", names_us, None
-    )
+    attempt = Attempt(CAMERA, cause, ROAD, AT, AT, 3, f"sip:{US.server_id}@x", names_us, None)
     return replace(ABSENT, status="offline", attempt=attempt)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sip.message import Address, Flow
 from tests.support.databases import sqlite_url
 from tests.support.waiting import until
 from tests.vms.inventory.site import CAMERA, GATE, HOST, SECOND, Site, camera
@@ -225,7 +226,7 @@ async def test_a_goodbye_becomes_a_refusal_when_the_device_is_not_let_in_again(
             GATE,
             Came.WRONG_PASSWORD,
             is_on_file=True,
-            source="192.0.2.7:5060 UDP",
+            flow=Flow("UDP", Address("192.0.2.1", 5060), Address("192.0.2.7", 5060)),
             at=place.clock.wall(),
             asked_for="",
             names_us=True,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sip.message import Address, Flow
 from tests.support.clock import MIDDAY, FakeClock
 from tests.support.sip_peer import SipPeer
 from tests.vms.signalling.stage import (
@@ -178,7 +179,7 @@ def noted(history: RegistrationHistory, number: int, *, is_on_file: bool) -> Att
         DeviceId(str(number)),
         Cause.WAITS,
         is_on_file=is_on_file,
-        source="192.0.2.1:5060 UDP",
+        flow=Flow("UDP", Address("192.0.2.9", 5060), Address("192.0.2.1", 5060)),
         at=MIDDAY + timedelta(seconds=number),
         asked_for="sip:34020000002000000001@3402000000",
         names_us=True,
