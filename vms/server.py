@@ -527,6 +527,15 @@ class Server:
             found["media_worker_gone"] = self.media.missing
         if self.inventory.figures.clock_steps:
             found["clock_stepped"] = f"{self.inventory.figures.clock_steps} steps"
+        if dropped := self.inventory.figures.dropped_observations:
+            found["observations_dropped"] = (
+                f"{dropped} changes of state contradicted what is stored and are in no figure; the "
+                "log names the devices. Does a second server write to this database?"
+            )
+        if spoilt := self.inventory.figures.spoilt_writes:
+            found["notes_not_stored"] = (
+                f"{spoilt} signs of life were not taken by the database; the log names the devices"
+            )
         is_open = settings.http.host in ANYWHERE or not settings.http.host.startswith("127.")
         if is_open and settings.http.effective_tls is Tls.OFF:
             found["no_tls"] = f"{settings.http.host} is more than {LOOPBACK}"

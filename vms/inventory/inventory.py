@@ -14,15 +14,17 @@ under way, what is observed of that device waits for its end.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from sys import intern
 
 import structlog
 
-from vms.errors import UnavailableError
+from vms.errors import UnavailableError, VmsError
 from vms.events import (
     DeviceAdded,
     DeviceFlaps,
@@ -43,6 +45,7 @@ from vms.inventory.model import (
     NewDevice,
     State,
     SubjectKind,
+    Waiting,
 )
 from vms.inventory.notices import Notices
 from vms.inventory.placement import segment_of
@@ -52,8 +55,14 @@ from vms.inventory.positions import MOST_SOURCES, LatestPositions
 from vms.inventory.presence import LONGER_RHYTHM
 from vms.inventory.registration import RegistrationFacts, is_alive_elsewhere, refused_already
 from vms.inventory.roster import Record
+from vms.inventory.salvage import store_in_parts
 from vms.inventory.store import LastHeard, Stored
-from vms.inventory.thrift import thrifty_device, thrifty_item, thrifty_overrides
+from vms.inventory.thrift import (
+    shared_counts,
+    thrifty_device,
+    thrifty_item,
+    thrifty_overrides,
+)
 from vms.inventory.waiting_room import WaitingRoom
 
 log = structlog.get_logger(__name__)
@@ -290,6 +299,8 @@ class Inventory(Governance, Notices, Measurements, Placing):
             self._next_mark = max(self._next_mark, now + RETRY_S)
             self._next_flush = max(self._next_flush, now + RETRY_S)
             log.warning("the ledger waits for its database", reason=error.message)
+        finally:
+            self.figures.dropped_observations = self._journal.dropped
 
     async def _note_clock_step(self) -> None:
         step = self._ledger_clock.step()
@@ -307,19 +318,11 @@ class Inventory(Governance, Notices, Measurements, Placing):
         waiting = [record for record in touched if not record.is_removed]
         only_heard = [record for record in heard - touched if not record.is_removed]
         try:
-            while only_heard:
-                batch = only_heard[-HEARD_BATCH:]
-                await self._store.note_heard([self._last_heard(record) for record in batch])
-                del only_heard[-HEARD_BATCH:]
-            while waiting:
-                batch = waiting[-FLUSH_BATCH:]
-                await self._store.touch_devices([self._to_touch(record, now) for record in batch])
-                for record in batch:
-                    record.forget_seen()  # whoever asks next makes it anew: few are asked about
-                del waiting[-FLUSH_BATCH:]
+            await store_in_parts(only_heard, self._store_heard, self._not_noted, most=HEARD_BATCH)
+            await store_in_parts(waiting, self._store_touched, self._not_noted, most=FLUSH_BATCH)
             while self._asked_again:
                 key, row = next(iter(self._asked_again.items()))
-                await self._store.save_waiting(row)
+                await self._keep_waiting(row)
                 self._asked_again.pop(key, None)
             over = self._duplicates_over()
             if over:
@@ -329,6 +332,30 @@ class Inventory(Governance, Notices, Measurements, Placing):
             self._touched.update(waiting)
             self._heard.update(only_heard)
             raise
+
+    async def _store_heard(self, batch: Sequence[Record]) -> None:
+        await self._store.note_heard([self._last_heard(record) for record in batch])
+
+    async def _store_touched(self, batch: Sequence[Record]) -> None:
+        now = self._clock.monotonic()
+        await self._store.touch_devices([self._to_touch(record, now) for record in batch])
+        for record in batch:
+            record.forget_seen()  # whoever asks next makes it anew: few are asked about
+
+    async def _keep_waiting(self, row: Waiting) -> None:
+        try:
+            await self._store.save_waiting(row)
+        except UnavailableError:
+            raise
+        except VmsError as error:
+            self.figures.spoilt_writes += 1
+            log.warning("who waits was not stored", device_id=row.device_id, error=str(error))
+
+    async def _not_noted(self, record: Record, error: VmsError) -> None:
+        """What is noted of a device cannot be stored; it is noted anew when it is heard again."""
+        self.figures.spoilt_writes += 1
+        device_id = record.device.device_id
+        log.error("a sign of life was not stored", device_id=device_id, error=str(error))
 
     def _last_heard(self, record: Record) -> LastHeard:
         presence, moment = record.presence, self._ledger_clock.moment
@@ -435,7 +462,7 @@ class Inventory(Governance, Notices, Measurements, Placing):
         record = self._roster.records.get(device_id)
         if record is not None:
             count = record.tolerances.get(name, 0) + 1
-            record.tolerances = {**record.tolerances, name: count}
+            record.tolerances = shared_counts({**record.tolerances, name: count})
             record.forget_seen()
             self._touched.add(record)
 
@@ -597,5 +624,6 @@ def _is_as_it_was(known: Device, device: Device) -> bool:
     return known.user_agent == device.user_agent and known.edition is device.edition
 
 
+@lru_cache(maxsize=16)
 def _moment(at_s: int | None) -> datetime | None:
     return None if at_s is None else datetime.fromtimestamp(at_s, UTC)

@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from sys import maxsize
+
+import structlog
 
 from vms.clock import Clock
-from vms.errors import UnavailableError
+from vms.errors import UnavailableError, VmsError
 from vms.events import (
     ChannelStateChanged,
     DeviceCameOnline,
@@ -18,7 +22,9 @@ from vms.inventory.ledger import LedgerClock, channel_state, device_state
 from vms.inventory.model import (
     Cause,
     Channel,
+    ChannelKey,
     Device,
+    DeviceKey,
     State,
     Subject,
     SubjectKind,
@@ -26,7 +32,10 @@ from vms.inventory.model import (
 )
 from vms.inventory.placement import PlaceStep, steps_of_device
 from vms.inventory.roster import Record, Roster
+from vms.inventory.salvage import store_in_parts
 from vms.inventory.store import DeviceStore
+
+log = structlog.get_logger(__name__)
 
 BATCH = 500
 """Observations in one transaction: a network that fails takes tens of thousands of devices along,
@@ -71,6 +80,9 @@ class Journal:
         self._events = events
         self._observed: list[_Observed] = []
         self._writing = asyncio.Lock()
+        self._retaken: set[DeviceKey] = set()
+        self.dropped = 0
+        """Observations that contradicted what was stored, or that no database takes."""
 
     def plan(
         self,
@@ -153,22 +165,57 @@ class Journal:
             await self.write()
 
     async def write(self) -> None:
-        """Commit what was observed, in order, then tell it; on failure it is kept for later."""
+        """Commit what was observed, in order, then tell it; when the database cannot serve, it is
+        kept for later. What cannot be stored at all is dropped, and costs nothing else."""
         async with self._writing:
             while self._observed:
                 batch = self._observed[:BATCH]
                 del self._observed[:BATCH]
                 try:
-                    await self._store.append(
-                        [step for seen in batch for step in seen.transitions],
-                        [step for seen in batch for step in seen.places],
-                    )
+                    await store_in_parts(batch, self._append, self._drop, most=BATCH)
                 except UnavailableError:
                     self._observed = batch + self._observed
                     raise
-                for seen in batch:
-                    seen.record.unwritten -= 1
-                    self.tell(seen.events)
+
+    async def _append(self, batch: Sequence[_Observed]) -> None:
+        await self._store.append(
+            [step for seen in batch for step in seen.transitions],
+            [step for seen in batch for step in seen.places],
+        )
+        for seen in batch:
+            seen.record.unwritten -= 1
+            self.tell(seen.events)
+
+    async def _drop(self, seen: _Observed, error: VmsError) -> None:
+        """The ledger of this device goes on from what is stored: else nothing that is observed of
+        it would ever fit again. Once; where that does not help, a person has to look."""
+        record = seen.record
+        device = record.device
+        self.dropped += 1
+        log.error("an observation was dropped", device_id=device.device_id, error=str(error))
+        if seen.transitions:
+            await self._go_back(record, [step.subject for step in seen.transitions])
+        record.unwritten -= 1
+        if device.key not in self._retaken and not record.is_removed:
+            self._retaken.add(device.key)
+            causes = (step.cause for step in seen.transitions)
+            self.observe(record, next(causes, Cause.DEVICE), list(record.channels.values()))
+
+    async def _go_back(self, record: Record, subjects: Iterable[Subject]) -> None:
+        """What memory says of them is what is stored."""
+        channels = {channel.key: channel for channel in record.channels.values()}
+        for subject in subjects:
+            found = await self._store.intervals(subject, self._ledger_clock.now_s(), maxsize)
+            state, since = State.NOT_COMMISSIONED, None
+            if found and found[-1].end_s is None:
+                state, since = found[-1].state, _moment(found[-1].start_s)
+            if subject.kind is SubjectKind.DEVICE:
+                kept = replace(record.device, state=state, state_since=since)
+                self._roster.put_device(record, kept)
+            elif subject.key in channels and since is not None:
+                self._roster.put_channel(
+                    record, channels[ChannelKey(subject.key)].in_state(state, since)
+                )
 
     def tell(self, events: Iterable[Event]) -> None:
         """What is committed may be known."""
@@ -181,7 +228,7 @@ class Journal:
         device = plan.device
         subject = Subject(SubjectKind.DEVICE, device.key)
         step = _transition(subject, record.device.state_since, at_s, state, cause)
-        at = datetime.fromtimestamp(step.at_s, UTC)
+        at = _moment(step.at_s)
         plan.transitions.append(step)
         plan.device = replace(device, state=state, state_since=at)
         if state is State.ONLINE_SIGNALLED:
@@ -210,13 +257,19 @@ class Journal:
         since = None if known is None else known.state_since
         subject = Subject(SubjectKind.CHANNEL, channel.key)
         step = _transition(subject, since, at_s, state, cause)
-        at = datetime.fromtimestamp(step.at_s, UTC)
+        at = _moment(step.at_s)
         plan.transitions.append(step)
         plan.channels.append(channel.in_state(state, at))
         if cause is not Cause.DEVICE:
             plan.events.append(
                 ChannelStateChanged(channel.device_id, channel.channel_id, at, state, cause)
             )
+
+
+@lru_cache(maxsize=16)
+def _moment(at_s: int) -> datetime:
+    """Once for all that happens in a second: device and channels come and go together."""
+    return datetime.fromtimestamp(at_s, UTC)
 
 
 def _transition(

@@ -44,5 +44,9 @@ class InventoryFigures:
     unknown_devices: int = 0
     foreign_addresses: int = 0
     failed_writes: int = 0
+    dropped_observations: int = 0
+    """Steps of the ledger that contradicted what is stored."""
+    spoilt_writes: int = 0
+    """Signs of life that the database does not take."""
     stalls: int = 0
     clock_steps: int = 0

@@ -5,6 +5,7 @@ Interned strings go when nobody holds them any more, so what devices invent does
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from sys import intern
 
 from vms.inventory.model import Device, ReportedChannel
@@ -58,6 +59,7 @@ def thrifty_device(device: Device) -> Device:
         model=_shared(device.model),
         firmware=_shared(device.firmware),
         user_agent=_shared(device.user_agent),
+        tolerances=shared_counts(device.tolerances),
     )
 
 
@@ -69,6 +71,17 @@ def thrifty_overrides(overrides: Mapping[str, str | float]) -> Mapping[str, str 
         intern(name): intern(value) if isinstance(value, str) else value
         for name, value in overrides.items()
     }
+
+
+def shared_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """The same counts by name: cameras of one maker are wrong in the same ways, as often at first.
+    Nobody changes a mapping of the model."""
+    return _of_counts(tuple(sorted(counts.items())))
+
+
+@lru_cache(maxsize=1024)
+def _of_counts(counts: tuple[tuple[str, int], ...]) -> Mapping[str, int]:
+    return dict(counts)
 
 
 def _shared(text: str) -> str:

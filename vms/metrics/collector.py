@@ -183,6 +183,7 @@ def inventory_source(inventory: Inventory, events: EventBus) -> Source:
         yield Sample(counters.REFUSED_SIGNS, figures.unknown_devices, ("unknown_device",))
         yield Sample(counters.REFUSED_SIGNS, figures.foreign_addresses, ("foreign_address",))
         yield Sample(counters.FAILED_WRITES, figures.failed_writes)
+        yield Sample(counters.DROPPED_OBSERVATIONS, figures.dropped_observations)
         yield Sample(counters.STALLS, figures.stalls)
         yield Sample(counters.CLOCK_STEPS, figures.clock_steps)
         yield Sample(counters.EVENTS, events.last_number)

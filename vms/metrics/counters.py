@@ -47,6 +47,11 @@ REFUSED_SIGNS = Metric(
 FAILED_WRITES = Metric(
     "vms_ledger_failed_writes", Kind.COUNTER, "Writes of observed states that had to be repeated"
 )
+DROPPED_OBSERVATIONS = Metric(
+    "vms_ledger_dropped_observations",
+    Kind.COUNTER,
+    "Observed states that contradicted what is stored, and are in no figure",
+)
 STALLS = Metric(
     "vms_inventory_stalls",
     Kind.COUNTER,

@@ -2,6 +2,9 @@
 
 import asyncio
 
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from tests.support.books import books_in
 from tests.support.clock import MIDDAY, FakeClock
 from tests.vms.inventory.site import CAMERA, FOREVER, GATE, HOST, SECOND, binding_at, camera
@@ -12,8 +15,10 @@ from vms.gb28181.version import Edition
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Cause, State
 from vms.inventory.policy import InventoryPolicy
+from vms.persistence.changes import Change
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
+from vms.persistence.tables import ledger
 
 
 async def opened(database: Database, clock: FakeClock) -> Inventory:
@@ -66,3 +71,34 @@ async def test_a_storm_of_registrations_is_all_stored(database: Database) -> Non
     again = await opened(database, clock)
     assert all(again.device(device_id).binding is not None for device_id in devices)
     assert again.summary().devices[State.UNKNOWN] == 300
+
+
+async def test_one_step_that_contradicts_what_is_stored_is_dropped_and_nothing_else(
+    database: Database,
+) -> None:
+    clock = FakeClock()
+    inventory = await opened(database, clock)
+    devices = [DeviceId(f"3402000000111{number:07d}") for number in range(7)]
+    for device_id in devices:
+        await register(inventory, clock, device_id)
+    odd = inventory.device(devices[4])
+    moved = update(ledger).where(ledger.c.kind == "device", ledger.c.subject_key == odd.key)
+
+    async def tamper(connection: AsyncConnection) -> None:
+        await connection.execute(moved.values(start_s=ledger.c.start_s - 5))
+
+    await database.write(Change(work=tamper))
+
+    clock.advance(4000)
+    await inventory.pass_time()
+    await inventory.pass_time()
+
+    assert inventory.figures.dropped_observations == 1
+    assert inventory.summary().devices[State.OFFLINE] == 7
+    histories = [await inventory.ledger(each, None, *FOREVER) for each in devices]
+    assert [history[-1].state for history in histories] == [State.OFFLINE] * 7
+    assert await inventory.check_conservation(*FOREVER) == []
+    assert histories[4][0].start_s == int(MIDDAY.timestamp()) - 5
+
+    await register(inventory, clock, devices[4])
+    assert inventory.summary().devices[State.ONLINE_SIGNALLED] == 1
