@@ -12,7 +12,10 @@ from media.unit import PTS_HZ, Codec
 from media.variants import Wanted
 
 BURST_PACKETS = 64
-"""Sent at a stretch: a browser's socket buffer holds about three times as many."""
+"""A picture sent at a stretch: a browser's socket buffer holds about three times as many."""
+
+PUMP_PACKETS = 32
+"""Of what waits, each time: 60 Mbit/s, more than which a way to a viewer will hardly carry."""
 
 CATCH_UP_TICKS = 180
 """The pictures a late viewer starts with are dated 2 ms apart: it shall not play them late."""
@@ -163,7 +166,7 @@ class Viewer:
         return self.cursor == numbers.start and len(numbers) <= BURST_PACKETS
 
     def pump(self, leaf: Leaf) -> bool:
-        """Send up to `BURST_PACKETS` of what waits; true while more does."""
+        """Send up to `PUMP_PACKETS` of what waits; true while more does."""
         cursor = self.cursor
         if cursor is None or cursor == leaf.next_sequence or self.is_broken:
             return False
@@ -172,7 +175,7 @@ class Viewer:
             self.wait_for_key()
             self.pictures_dropped += 1
             return False
-        end = min(cursor + BURST_PACKETS, leaf.next_sequence)
+        end = min(cursor + PUMP_PACKETS, leaf.next_sequence)
         [sent] = leaf.send([self.outlet], range(cursor, end))
         self.cursor = cursor + sent
         return self.cursor < leaf.next_sequence

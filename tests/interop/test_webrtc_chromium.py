@@ -1,12 +1,10 @@
 """A real headless Chromium plays what the relay sends: pictures by number, sound by its tone."""
-# Losing packets is done inside: there is no seam for a bad network between relay and browser.
-# pyright: reportPrivateUsage=false
 
 import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from playwright.async_api import Page
@@ -16,6 +14,7 @@ from media.plan import Place, RelayLimits, RelayPlan
 from media.relay import Relay
 from media.unit import AccessUnit, Codec
 from tests.support.chromium import add_player, open_page, wait_for_number
+from tests.support.impairment import Impairment, Network, impaired
 from tests.support.units import TONE_HZ, publish_in_real_time, tone_units, video_units
 from tests.support.waiting import until
 
@@ -31,18 +30,46 @@ class Scene:
         self.stream_id = stream_id
         self.page = page
         self.events: list[object] = []
+        self.network: Network | None = None
+        self.has_tcp = False
+
+    @property
+    def lost_percent(self) -> float:
+        """What the network lost of all that was sent to the browser."""
+        assert self.network is not None
+        way = self.network.back
+        return 100 * way.lost / (way.lost + way.passed)
 
     async def whep(self, name: str, offer: str) -> str:
         """What the page calls with its offer."""
-        return await self.relay.answer(self.stream_id, ViewerId(name), offer)
+        answer = await self.relay.answer(self.stream_id, ViewerId(name), offer)
+        if self.network is None:
+            return answer
+        # The browser is told the bad network's address in place of ours.
+        port = self.network.address[1]
+        lines = [
+            line if " tcp " in line else line.replace(f" {self.relay.webrtc_port} ", f" {port} ")
+            for line in answer.split("\r\n")
+            if self.has_tcp or " tcp " not in line
+        ]
+        return "\r\n".join(lines)
+
+    async def patch(self, name: str, fragment: str) -> str:
+        """What the page calls with its fragment."""
+        return await self.relay.patch(ViewerId(name), fragment)
 
     async def play(self, name: str) -> None:
         await self.page.evaluate(f"play({name!r})")
 
 
 @asynccontextmanager
-async def playing(units: Sequence[AccessUnit]) -> AsyncGenerator[Scene]:
-    """Everything up, and the camera running; everything given back afterwards."""
+async def playing(
+    units: Sequence[AccessUnit], bad: Impairment | None = None, *, has_tcp: bool = False
+) -> AsyncGenerator[Scene]:
+    """Everything up, and the camera running; everything given back afterwards.
+
+    `bad` is what the network does to datagrams for the browser; `has_tcp`: it lets TCP pass.
+    """
     events: list[object] = []
     relay = Relay(
         RelayPlan(
@@ -61,10 +88,15 @@ async def playing(units: Sequence[AccessUnit]) -> AsyncGenerator[Scene]:
         hub = relay.hub(address.stream_id)
         camera = asyncio.create_task(publish_in_real_time(hub, units, time.monotonic))
         try:
-            async with open_page() as page:
+            async with open_page() as page, AsyncExitStack() as stack:
                 scene = Scene(relay, address.stream_id, page)
                 scene.events = events
-                await add_player(page, scene.whep)
+                scene.has_tcp = has_tcp
+                if bad is not None:
+                    target = "127.0.0.1", relay.webrtc_port
+                    network = impaired(target, Impairment(), bad, seed=1)
+                    scene.network = await stack.enter_async_context(network)
+                await add_player(page, scene.whep, scene.patch)
                 yield scene
         finally:
             camera.cancel()
@@ -125,34 +157,52 @@ async def test_a_late_viewer_soon_sees_what_the_first_one_sees() -> None:
         )
 
 
-async def test_lost_packets_are_asked_for_and_the_picture_goes_on() -> None:
-    units = video_units(Codec.H264, SECONDS * 25, group=SECONDS * 25, noise=True)
-    async with playing(units) as scene:
+@pytest.mark.parametrize("loss", [0.01, 0.05])
+async def test_lost_packets_come_again_and_the_figures_tell_how_many_were_lost(loss: float) -> None:
+    units = video_units(
+        Codec.H264, SECONDS * 25, width=240, height=136, group=SECONDS * 25, noise=True
+    )
+    async with playing(units, Impairment(loss=loss)) as scene:
         await scene.play("a")
         first = await wait_for_number(scene.page, "a", 1)
-        lose_every_tenth_packet(scene.relay, scene.stream_id)
 
-        await wait_for_number(scene.page, "a", first + 75)
+        await wait_for_number(scene.page, "a", first + 150)
 
         # There is one key picture in all: without the packets sent again it would have stopped.
         report = await scene.page.evaluate("inbound('a', 'video')")
-        assert report["nackCount"] > 0
         assert report["retransmittedPacketsReceived"] > 0
         assert report["keyFramesDecoded"] == 1
+        (viewer,) = (await scene.relay.figures(scene.stream_id)).viewers
+        assert viewer.resent > 0
+        assert viewer.lost_percent == pytest.approx(scene.lost_percent, abs=0.5)
 
 
-def lose_every_tenth_packet(relay: Relay, stream_id: StreamId) -> None:
-    """A network that loses: packets vanish between SRTP and the socket."""
-    (viewer,) = relay._streams[stream_id].webrtc.viewers
-    send, sent = viewer._send, 0
+async def test_where_udp_does_not_pass_it_connects_by_tcp() -> None:
+    units = video_units(Codec.H264, SECONDS * 25)
+    async with playing(units, Impairment(loss=1.0), has_tcp=True) as scene:
+        await scene.play("a")
 
-    def lossy(datagrams: Sequence[bytes]) -> int:
-        nonlocal sent
-        sent += len(datagrams)
-        send([data for number, data in enumerate(datagrams, sent) if number % 10])
-        return len(datagrams)
+        first = await wait_for_number(scene.page, "a", 1)
+        assert await wait_for_number(scene.page, "a", first + 25) >= first + 25
+        assert (await scene.page.evaluate("path('a')"))["protocol"] == "tcp"
 
-    viewer._send = lossy
+
+async def test_pictures_go_on_over_an_ice_restart_and_the_cipher_is_the_fast_one() -> None:
+    async with playing(video_units(Codec.H264, SECONDS * 25, group=SECONDS * 25)) as scene:
+        await scene.play("a")
+        await wait_for_number(scene.page, "a", 10)
+        before = await scene.page.evaluate("path('a')")
+        assert before["cipher"] == "SRTP_AEAD_AES_256_GCM"
+
+        await scene.page.evaluate("restart('a')")
+        await scene.page.wait_for_function(
+            f"async () => (await path('a'))?.ufrag !== {before['ufrag']!r}", timeout=10_000
+        )
+
+        number = int(await scene.page.evaluate("number('a')"))
+        assert await wait_for_number(scene.page, "a", number + 25) >= number + 25
+        report = await scene.page.evaluate("inbound('a', 'video')")
+        assert report["keyFramesDecoded"] == 1
 
 
 async def test_a_viewer_that_closes_its_page_is_gone_and_takes_its_transcoder_along() -> None:

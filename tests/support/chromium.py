@@ -15,7 +15,7 @@ DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
 
 Answer = Callable[[str], Awaitable[str]]
 
-PLAYER = """
+PLAYER = r"""
 ({bits}) => {
   window.play = async (name, kinds = ['video', 'audio']) => {
     const connection = new RTCPeerConnection();
@@ -29,9 +29,34 @@ PLAYER = """
     for (const kind of kinds) connection.addTransceiver(kind, {direction: 'recvonly'});
     await connection.setLocalDescription();
     const offer = connection.localDescription.sdp;
-    await connection.setRemoteDescription({type: 'answer', sdp: await window.whep(name, offer)});
+    const answer = await window.whep(name, offer);
+    await connection.setRemoteDescription({type: 'answer', sdp: answer});
     window.viewers = window.viewers || {};
-    window.viewers[name] = {connection, video, stream};
+    window.viewers[name] = {connection, video, stream, answer};
+  };
+  window.restart = async name => {
+    const viewer = window.viewers[name];
+    await viewer.connection.setLocalDescription(
+      await viewer.connection.createOffer({iceRestart: true}));
+    const lines = sdp => sdp.split('\r\n');
+    const ice = /^a=ice-(ufrag|pwd):/;
+    const fragment = lines(viewer.connection.localDescription.sdp)
+      .filter(line => ice.test(line)).slice(0, 2).join('\r\n') + '\r\n';
+    const ours = lines(await window.patch(name, fragment)).filter(line => ice.test(line));
+    viewer.answer = lines(viewer.answer).map(
+      line => ours.find(one => ice.test(line) && one.slice(0, 8) === line.slice(0, 8)) || line
+    ).join('\r\n');
+    await viewer.connection.setRemoteDescription({type: 'answer', sdp: viewer.answer});
+  };
+  window.path = async name => {
+    const report = await window.viewers[name].connection.getStats();
+    for (const entry of report.values()) {
+      if (entry.type !== 'transport' || !entry.selectedCandidatePairId) continue;
+      const pair = report.get(entry.selectedCandidatePairId);
+      const remote = report.get(pair.remoteCandidateId);
+      return {protocol: remote.protocol, ufrag: remote.usernameFragment, cipher: entry.srtpCipher};
+    }
+    return null;
   };
   window.number = name => {
     const {video} = window.viewers[name];
@@ -108,13 +133,20 @@ async def open_page() -> AsyncGenerator[Page]:
             await browser.close()
 
 
-async def add_player(page: Page, answer: Callable[[str, str], Awaitable[str]]) -> None:
+async def add_player(
+    page: Page,
+    answer: Callable[[str, str], Awaitable[str]],
+    patch: Callable[[str, str], Awaitable[str]] | None = None,
+) -> None:
     """Gives the page `play(name)`, `number(name)`, `listen(name)`, `loudestHz(name)`.
 
-    `answer(name, offer)` is what a WHEP endpoint does.
+    `answer(name, offer)` is what a WHEP endpoint does; with `patch(name, fragment)`, which is its
+    PATCH, also `restart(name)`. `path(name)` tells by what it is connected.
     """
     # Playwright leaves the type of the function's result open.
     await cast("Any", page).expose_function("whep", answer)
+    if patch is not None:
+        await cast("Any", page).expose_function("patch", patch)
     await page.evaluate(PLAYER, {"bits": NUMBER_BITS})
 
 

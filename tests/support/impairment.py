@@ -10,11 +10,13 @@ what the target answers there goes back to it. `there` and `back` count what was
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
+BUFFER_BYTES = 4 * 2**20
 STRAGGLER_S = 0.05
 """A packet held back goes after this long, when too few others came to pass it."""
 
@@ -142,6 +144,7 @@ class Network(asyncio.DatagramProtocol):
         self._near, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: self, local_addr=(host, 0)
         )
+        _enlarge(self._near)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         if self.is_dead:
@@ -165,6 +168,7 @@ class Network(asyncio.DatagramProtocol):
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: _Far(self, back), remote_addr=self._target
         )
+        _enlarge(transport)
         lane = self._lanes[peer] = _Lane(self.there, transport, None)
         for data in self._early.pop(peer, []):
             lane.send(data)
@@ -180,6 +184,13 @@ class Network(asyncio.DatagramProtocol):
             self._near.close()
         # Transports close their sockets on the loop's next round.
         await asyncio.sleep(0)
+
+
+def _enlarge(transport: asyncio.DatagramTransport) -> None:
+    """Nothing shall be lost that is not counted: the event loop takes a datagram a round."""
+    udp: socket.socket = transport.get_extra_info("socket")
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        udp.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
 
 
 @asynccontextmanager

@@ -26,8 +26,8 @@ from media.hub import Hub
 from media.outputs.webrtc_leaf import PayloadTypes
 from media.outputs.webrtc_stream import WebRtcStream
 from media.outputs.webrtc_viewer import (
-    BURST_PACKETS,
     CATCH_UP_TICKS,
+    PUMP_PACKETS,
     RESENDS_PER_TICK,
     Viewer,
 )
@@ -230,7 +230,7 @@ async def test_a_large_key_picture_is_sent_in_portions_and_arrives_whole(desk: D
     desk.join(screen)
 
     desk.publish(units[0])
-    assert len(screen.packets()) == BURST_PACKETS
+    assert len(screen.packets()) == PUMP_PACKETS
     desk.publish(*units[1:])
     await until(lambda: len([1 for packet in screen.packets() if packet.marker]) == 5)
 
