@@ -129,7 +129,9 @@ def is_acknowledged(device: SipPeer, invite: Message) -> bool:
 async def playing(folder: Path, path: Path, transport: Transport) -> AsyncGenerator[Page]:
     """The file, from a device on the wire through the server into a browser."""
     async with (
-        served(folder) as place,
+        # However long the browser takes: nobody hangs up on a camera that has no viewer yet.
+        served(folder, media__idle_s="60") as place,
+        open_page() as page,
         SipPeer.open(FIRST_DEVICE, place.server.endpoint.address, PASSWORD) as device,
     ):
         assert (await device.register()).status == 200
@@ -139,10 +141,9 @@ async def playing(folder: Path, path: Path, transport: Transport) -> AsyncGenera
         url = await place.whep_url(FIRST_DEVICE, FIRST_CHANNEL, transport)
         sender = await call
         try:
-            async with open_page() as page:
-                await add_whep_player(page, place.url, url)
-                await page.evaluate("play('a')")
-                yield page
+            await add_whep_player(page, place.url, url)
+            await page.evaluate("play('a')")
+            yield page
         finally:
             await place.end_sessions()
             if sender.returncode is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -492,8 +493,13 @@ async def test_hundreds_of_devices_share_one_socket_and_are_idle_cheaply() -> No
 
 
 async def test_more_sockets_than_the_process_may_open_are_refused_before_the_start() -> None:
-    async with LittlePlatform.open() as platform:
-        too_many = replace(options(platform), devices=900_000, devices_per_socket=1)
-        with pytest.raises(InvalidError, match="open files"):
-            async with running(too_many):
-                pass
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_000, hard))
+    try:
+        async with LittlePlatform.open() as platform:
+            too_many = replace(options(platform), devices=1_000, devices_per_socket=1)
+            with pytest.raises(InvalidError, match="open files"):
+                async with running(too_many):
+                    pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
