@@ -36,7 +36,7 @@ from vms.signalling.device_queries import CatalogScope
 
 router = APIRouter(tags=["devices"])
 
-MediaTransport = Literal["", "udp", "tcp_passive"]
+MediaTransport = Literal["", "udp", "udp_shared", "tcp_passive", "tcp_active"]
 Secret = Annotated[
     str, Field(min_length=1, max_length=LONGEST_SECRET, description="Never shown in lists.")
 ]
@@ -133,7 +133,9 @@ class DeviceOut(BaseModel):
     online_channel_count: int
     sip_username: str = Field(description="What it signs in as; by default its ID.")
     has_own_secret: bool = Field(description="Set by hand, else derived or the shared one.")
-    media_transport: str = Field(description="`udp` or `tcp_passive` where one is fixed.")
+    media_transport: str = Field(
+        description="`udp`, `udp_shared`, `tcp_passive` or `tcp_active` where one is fixed."
+    )
     keepalive_interval_s: float
     keepalive_misses: int = Field(description="So many missed keepalives make it offline.")
     created_at: datetime | None

@@ -17,7 +17,7 @@ from vms.diagnosis.causes import Cause
 from vms.diagnosis.explainer import ExplainedPlay
 from vms.errors import NotFoundError
 from vms.sessions.calling import Stage
-from vms.sessions.ladder import REASONS, Player, Reason, Rung
+from vms.sessions.ladder import REASONS, Player, PlayReason, Rung
 from vms.sessions.tokens import OPEN_LIMIT_S
 
 MAX_WAIT_S = 15.0
@@ -70,7 +70,7 @@ class Recommendation(BaseModel):
         description="`passed` as it comes, `transcoded`, or `key_pictures`: those alone."
     )
     stream: str = Field(description="`main` or `sub`; ask for the other one by `stream=sub`.")
-    reason_code: Reason
+    reason_code: PlayReason
     reason_en: str
     reason_zh: str
 
@@ -108,8 +108,8 @@ class LiveSession(BaseModel):
                         "delivery": "passed",
                         "stream": "main",
                         "reason_code": "codec_unknown",
-                        "reason_en": REASONS[Reason.CODEC_UNKNOWN][0],
-                        "reason_zh": REASONS[Reason.CODEC_UNKNOWN][1],
+                        "reason_en": REASONS[PlayReason.CODEC_UNKNOWN][0],
+                        "reason_zh": REASONS[PlayReason.CODEC_UNKNOWN][1],
                     },
                     "otherwise": [],
                     "expires_at": "2026-03-01T08:01:00+00:00",

@@ -162,7 +162,7 @@ async def played(server: Server, transport: str = "udp") -> ExplainedPlay:
         await server.viewing.live(DEVICE, CHANNEL, transport=transport, wait_s=WAIT_S)
     except VmsError:
         session = server.broker.last_of(DEVICE, CHANNEL)
-        await server.broker.wait_past(session, UNFINISHED, WAIT_S)
+        await session.wait_past(UNFINISHED, WAIT_S)
     return await server.explainer.last_play(DEVICE, CHANNEL)
 
 

@@ -149,7 +149,8 @@ def live_offer(
 ) -> bytes:
     """The SDP of a live INVITE (9.2 and annex G): RTP is wanted at `host`:`port`.
 
-    With `setup` over TCP, where passive means that the device connects to us; without over UDP.
+    With `setup` over TCP, where passive means that the device connects to us, and active that we
+    connect to it (then `port` is the discard port, 9); without over UDP.
     """
     return encode(
         SessionDescription(

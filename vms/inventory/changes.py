@@ -15,7 +15,7 @@ from vms.inventory.model import (
     ReportedAlarm,
 )
 
-MEDIA_TRANSPORTS = frozenset({"", "udp", "tcp_passive", "tcp_active"})
+MEDIA_TRANSPORTS = frozenset({"", "udp", "udp_shared", "tcp_passive", "tcp_active"})
 LONGEST_NAME = 200
 LONGEST_SECRET = 64
 SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 1.0, 3600.0

@@ -23,6 +23,15 @@ class Stage(StrEnum):
     FIRST_PICTURE = "first_picture"
 
 
+class Mishap(StrEnum):
+    """What else a trace tells, of a picture that was lost after it had come."""
+
+    INTERRUPTED = "interrupted"
+    ATTEMPT_FAILED = "attempt_failed"
+    RESTORED = "restored"
+    GIVEN_UP = "given_up"
+
+
 OnStage = Callable[[Stage, str], None]
 """Called with a stage reached and a few words of detail."""
 
@@ -31,7 +40,8 @@ OnStage = Callable[[Stage, str], None]
 class Invitation:
     """A live INVITE (GB/T 28181-2022, 9.2): what is wanted and where it shall be sent.
 
-    `call_id` is the Call-ID to send it with, by which traces find it; "" leaves the choice.
+    `call_id` is the Call-ID to send it with, by which traces find it; "" leaves the choice. After
+    `silent_limit_s` without any answer it is withdrawn; None: the usual limit.
     """
 
     device_id: DeviceId
@@ -43,12 +53,14 @@ class Invitation:
     stream: str
     serial: int
     call_id: str = ""
+    silent_limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
     """What the device agreed to. `ssrc` None: it did not say; `host` None: it cannot be trusted.
 
+    With `Transport.TCP_ACTIVE` it listens at `port` of `host`, which is its registered one.
     `tolerances` names what was wrong with its SDP and was read all the same.
     """
 
@@ -56,6 +68,7 @@ class CallAnswer:
     host: str | None
     transport: Transport
     tolerances: tuple[str, ...] = ()
+    port: int | None = None
 
 
 class Call(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class PlayReason(StrEnum):
     """Why a rung was chosen; stable, for programs."""
 
     CODEC_UNKNOWN = "codec_unknown"
@@ -24,44 +24,44 @@ class Reason(StrEnum):
     NOTHING_PLAYS = "nothing_plays"
 
 
-REASONS: dict[Reason, tuple[str, str]] = {
-    Reason.CODEC_UNKNOWN: (
+REASONS: dict[PlayReason, tuple[str, str]] = {
+    PlayReason.CODEC_UNKNOWN: (
         "What the camera sends is known with its first picture; WebRTC is tried first.",
         "收到首帧画面后才能确定编码；先尝试 WebRTC。",
     ),
-    Reason.PLAYS_AS_IT_COMES: (
+    PlayReason.PLAYS_AS_IT_COMES: (
         "The picture goes to the player as the camera sends it, by WebRTC.",
         "画面按摄像机原编码经 WebRTC 播放。",
     ),
-    Reason.H265_BY_WEBRTC: (
+    PlayReason.H265_BY_WEBRTC: (
         "The camera sends H.265 and this player takes it by WebRTC.",
         "摄像机发送 H.265，播放器支持经 WebRTC 播放。",
     ),
-    Reason.NO_WEBRTC: (
+    PlayReason.NO_WEBRTC: (
         "This player does not take the picture by WebRTC; it gets it as fMP4.",
         "播放器不支持经 WebRTC 播放该编码，改用 fMP4。",
     ),
-    Reason.H265_BY_MEDIA_SOURCE: (
+    PlayReason.H265_BY_MEDIA_SOURCE: (
         "The camera sends H.265, which this player takes as fMP4 and not by WebRTC.",
         "摄像机发送 H.265，播放器不支持 WebRTC 播放，改用 fMP4。",
     ),
-    Reason.SUB_STREAM: (
+    PlayReason.SUB_STREAM: (
         "This player does not play H.265; the camera's sub-stream is H.264.",
         "播放器不支持 H.265，改看摄像机的 H.264 子码流。",
     ),
-    Reason.TRANSCODED: (
+    PlayReason.TRANSCODED: (
         "This player does not play what the camera sends; the server makes H.264 of it.",
         "播放器不支持该编码，由服务器转码为 H.264。",
     ),
-    Reason.KEY_PICTURES: (
+    PlayReason.KEY_PICTURES: (
         "No other form serves this player, or no place to convert is free: pictures one by one.",
         "当前没有其他可用的播放方式，或转码名额已满：只显示单帧画面。",
     ),
-    Reason.NOT_DECODABLE: (
+    PlayReason.NOT_DECODABLE: (
         "Nobody here decodes this picture: set the camera to H.264, and its encryption off.",
         "摄像机发送的画面无法解码。请将编码设为 H.264，并关闭码流加密。",
     ),
-    Reason.NOTHING_PLAYS: (
+    PlayReason.NOTHING_PLAYS: (
         "This player can show none of the forms this server has.",
         "播放器不支持本服务器提供的任何播放方式。",
     ),
@@ -106,22 +106,22 @@ class Rung:
     video: str | None
     delivery: str
     stream: str
-    reason: Reason
+    reason: PlayReason
 
 
 def ladder(offer: Offer, player: Player) -> tuple[Rung, ...]:
     """The rungs that hold, the best first; never empty."""
     if not offer.is_decodable:
-        return (Rung("none", None, "passed", offer.stream, Reason.NOT_DECODABLE),)
+        return (Rung("none", None, "passed", offer.stream, PlayReason.NOT_DECODABLE),)
     if offer.codec is None:
         return _unseen(offer, player)
     rungs = [*_as_it_comes(offer, offer.codec, player)]
     if offer.sub_codec == "h264" and offer.codec != "h264":
-        rungs += _form_of_h264(offer, player, "sub", "passed", Reason.SUB_STREAM)
+        rungs += _form_of_h264(offer, player, "sub", "passed", PlayReason.SUB_STREAM)
     # Of H.264 the server would make H.264 again.
     if offer.can_transcode and offer.codec != "h264":
-        rungs += _form_of_h264(offer, player, offer.stream, "transcoded", Reason.TRANSCODED)
-    rungs.append(Rung("snapshot", "jpeg", "key_pictures", offer.stream, Reason.KEY_PICTURES))
+        rungs += _form_of_h264(offer, player, offer.stream, "transcoded", PlayReason.TRANSCODED)
+    rungs.append(Rung("snapshot", "jpeg", "key_pictures", offer.stream, PlayReason.KEY_PICTURES))
     return tuple(rungs)
 
 
@@ -129,16 +129,16 @@ def _as_it_comes(offer: Offer, codec: str, player: Player) -> list[Rung]:
     is_h265 = codec == "h265"
     rungs: list[Rung] = []
     if "whep" in offer.forms and codec in player.webrtc:
-        why = Reason.H265_BY_WEBRTC if is_h265 else Reason.PLAYS_AS_IT_COMES
+        why = PlayReason.H265_BY_WEBRTC if is_h265 else PlayReason.PLAYS_AS_IT_COMES
         rungs.append(Rung("whep", codec, "passed", offer.stream, why))
     if "fmp4" in offer.forms and codec in player.media_source:
-        why = Reason.H265_BY_MEDIA_SOURCE if is_h265 else Reason.NO_WEBRTC
+        why = PlayReason.H265_BY_MEDIA_SOURCE if is_h265 else PlayReason.NO_WEBRTC
         rungs.append(Rung("fmp4", codec, "passed", offer.stream, why))
     return rungs
 
 
 def _form_of_h264(
-    offer: Offer, player: Player, stream: str, delivery: str, why: Reason
+    offer: Offer, player: Player, stream: str, delivery: str, why: PlayReason
 ) -> list[Rung]:
     if "whep" in offer.forms and "h264" in player.webrtc:
         return [Rung("whep", "h264", delivery, stream, why)]
@@ -154,5 +154,7 @@ def _unseen(offer: Offer, player: Player) -> tuple[Rung, ...]:
         if form in offer.forms and plays
     ]
     if not forms:
-        return (Rung("none", None, "passed", offer.stream, Reason.NOTHING_PLAYS),)
-    return tuple(Rung(form, None, "passed", offer.stream, Reason.CODEC_UNKNOWN) for form in forms)
+        return (Rung("none", None, "passed", offer.stream, PlayReason.NOTHING_PLAYS),)
+    return tuple(
+        Rung(form, None, "passed", offer.stream, PlayReason.CODEC_UNKNOWN) for form in forms
+    )

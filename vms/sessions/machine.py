@@ -10,6 +10,8 @@ class State(StrEnum):
     INVITING = "inviting"
     AWAITING_MEDIA = "awaiting_media"
     STREAMING = "streaming"
+    RECOVERING = "recovering"
+    """The picture is lost and asked for again; viewers stay."""
     CLOSING = "closing"
     CLOSED = "closed"
 
@@ -23,6 +25,7 @@ class Input(StrEnum):
     UNANSWERED = "unanswered"
     FIRST_PICTURE = "first_picture"
     NO_MEDIA = "no_media"
+    INTERRUPTED = "interrupted"
     MEDIA_LOST = "media_lost"
     LAST_VIEWER_LEFT = "last_viewer_left"
     STOPPED = "stopped"
@@ -49,6 +52,12 @@ TRANSITIONS: Mapping[tuple[State, Input], State] = {
     (State.AWAITING_MEDIA, Input.STOPPED): State.CLOSING,
     (State.AWAITING_MEDIA, Input.DEVICE_LOST): State.CLOSING,
     (State.AWAITING_MEDIA, Input.BYE_RECEIVED): State.CLOSING,
+    (State.STREAMING, Input.INTERRUPTED): State.RECOVERING,
+    (State.RECOVERING, Input.FIRST_PICTURE): State.STREAMING,
+    (State.RECOVERING, Input.MEDIA_LOST): State.CLOSING,
+    (State.RECOVERING, Input.LAST_VIEWER_LEFT): State.CLOSING,
+    (State.RECOVERING, Input.STOPPED): State.CLOSING,
+    (State.RECOVERING, Input.DEVICE_LOST): State.CLOSING,
     (State.STREAMING, Input.MEDIA_LOST): State.CLOSING,
     (State.STREAMING, Input.LAST_VIEWER_LEFT): State.CLOSING,
     (State.STREAMING, Input.STOPPED): State.CLOSING,

@@ -1,16 +1,17 @@
 """One session as its owner keeps it and others read it."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from media.door import Form, ViewerId
+from media.door import Form, StreamFigures, ViewerId
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.sessions.machine import State
 
 if TYPE_CHECKING:
-    from media.door import StreamAddress, StreamFigures, Transport
+    from media.door import StreamAddress, Transport
     from vms.errors import VmsError
     from vms.gb28181.ssrc import Ssrc
     from vms.sessions.calling import Call
@@ -63,9 +64,10 @@ class Session:
     `worker` is the process of the media plane it was placed in. `bitrate_bps` and `outgoing_bps`
     are those last measured, of the stream and of all its viewers; so is `is_transcoded`.
 
-    `attempt` counts INVITEs, `call_ids` are theirs. `told` is the address in the last of them,
-    `sip_status` the refusal of the last one. `fallback` says why a second was needed, `ended_by`
-    is the input that ended it. `figures` are the last ones of a stream that is closed.
+    `attempt` counts INVITEs, `call_ids` are theirs, the last of them; `recoveries` how often a
+    picture that was lost came back. `told` is the address in the last INVITE, `sip_status` the
+    refusal of the last one. `fallback` says why another transport was needed, `ended_by` is the
+    input that ended it. `figures` are the last ones of a stream that is closed.
     """
 
     def __init__(
@@ -102,8 +104,24 @@ class Session:
         self.heard = asyncio.Event()
         self.changed = asyncio.Condition()
         self.stopping = asyncio.Event()
+        self.interrupted = asyncio.Event()
+        self.recoveries = 0
 
     @property
     def is_over(self) -> bool:
         """No new viewer can join any more."""
         return self.state in {State.CLOSING, State.CLOSED}
+
+    async def wait_past(self, states: frozenset[State], limit_s: float) -> None:
+        """Until it is in none of `states`, or the limit passes."""
+
+        # asyncio.wait_for may swallow a cancellation that meets its result (Python 3.11).
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s), self.changed:
+                await self.changed.wait_for(lambda: self.state not in states)
+
+    def measure(self, figures: StreamFigures) -> None:
+        """What the stream and its viewers take now."""
+        self.bitrate_bps = figures.bitrate_bps
+        self.outgoing_bps = sum(viewer.bitrate_bps for viewer in figures.viewers)
+        self.is_transcoded = any(viewer.delivery == "transcoded" for viewer in figures.viewers)

@@ -46,7 +46,7 @@ from vms.sessions.tokens import Grant, MediaTokens
 PICTURE_LIMIT_S = 40.0
 """The longest a viewer waits for a picture: two tries of INVITE, first byte, first picture."""
 
-STARTING = frozenset({State.INVITING, State.AWAITING_MEDIA})
+STARTING = frozenset({State.INVITING, State.AWAITING_MEDIA, State.RECOVERING})
 STREAMS = frozenset({"main", "sub"})
 
 
@@ -130,7 +130,7 @@ class Viewing:
         """Start or join; with `wait_s`, until the first picture or the cause of failure."""
         session = self._join(device_id, channel_id, stream, transport)
         if wait_s > 0:
-            await self._broker.wait_past(session, STARTING, wait_s)
+            await session.wait_past(STARTING, wait_s)
             if session.is_over:
                 raise _why(session)
         return await self._view(session)
@@ -333,7 +333,7 @@ class Viewing:
         return self._broker.join(*key, wanted)
 
     async def _await_picture(self, session: Session) -> StreamId:
-        await self._broker.wait_past(session, STARTING, PICTURE_LIMIT_S)
+        await session.wait_past(STARTING, PICTURE_LIMIT_S)
         if session.state is not State.STREAMING or session.address is None:
             raise _why(session)
         return session.address.stream_id

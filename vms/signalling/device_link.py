@@ -46,6 +46,15 @@ LONG_NUMBER = 10
 STREAM_NUMBERS = {"main": None, "sub": 1}
 """`a=streamnumber` (2022); the main stream needs no attribute and older devices know none."""
 
+SETUPS = {
+    Transport.TCP_PASSIVE: sdp.Setup.PASSIVE,
+    Transport.TCP_ACTIVE: sdp.Setup.ACTIVE,
+}
+"""Who connects, in the words of our offer (7.7): passive, the device does; active, we do."""
+
+DISCARD_PORT = 9
+"""RFC 4145, 4.1: no port to connect to."""
+
 PAYLOADS = {SdpOffer.STANDARD: sdp.OFFERED, SdpOffer.EXTENDED: sdp.OFFERED_WIDELY}
 
 
@@ -116,7 +125,7 @@ class DeviceLink:
         leg = await self._final(invitation, pending, on_stage)
         on_stage(Stage.ACKNOWLEDGED, "")
         try:
-            answer = _bargain(leg.answer, flow.remote)
+            answer = _bargain(invitation.transport, leg.answer, flow.remote)
         except ProtocolError as error:
             await leg.bye(limit_s=BYE_LIMIT_S)
             raise RejectedError(
@@ -212,14 +221,13 @@ class DeviceLink:
     # INVITE
 
     def _send_invite(self, invitation: Invitation, flow: Flow) -> PendingInvite:
-        is_tcp = invitation.transport is Transport.TCP_PASSIVE
         profile = self._messenger.profile(invitation.device_id)
         offer = sdp.live_offer(
             platform_id=self._identity.server_id,
             host=invitation.host,
             port=invitation.port,
             ssrc=invitation.ssrc,
-            setup=sdp.Setup.PASSIVE if is_tcp else None,
+            setup=SETUPS.get(invitation.transport),
             stream_number=STREAM_NUMBERS[invitation.stream],
             stream_selector=profile.stream_selector,
             payloads=PAYLOADS[profile.sdp_offer],
@@ -248,8 +256,9 @@ class DeviceLink:
         self, invitation: Invitation, pending: PendingInvite, on_stage: OnStage
     ) -> CallLeg:
         device_id = invitation.device_id
+        silent_limit_s = invitation.silent_limit_s or SILENT_INVITE_LIMIT_S
         try:
-            async with asyncio.timeout(SILENT_INVITE_LIMIT_S) as limit:
+            async with asyncio.timeout(silent_limit_s) as limit:
                 started = asyncio.get_running_loop().time()
 
                 def _provisional(response: Response) -> None:
@@ -282,13 +291,28 @@ class DeviceLink:
         self._calls.pop(call_id, None)
 
 
-def _bargain(answer: Response | None, remote: Address) -> CallAnswer:
-    """What the 200 says. An address it claims counts only where it is the device's own (S-16)."""
+def _bargain(offered: Transport, answer: Response | None, remote: Address) -> CallAnswer:
+    """What the 200 says. An address it claims counts only where it is the device's own (S-16).
+
+    Raises `ProtocolError` where we shall connect and are told no port.
+    """
     description = sdp.parse_answer(answer.body if answer is not None else b"")
-    is_tcp = description.transport is sdp.Transport.TCP
+    transport = _transport(offered, description)
+    is_connecting = transport is Transport.TCP_ACTIVE
+    if is_connecting and description.port in {0, DISCARD_PORT}:
+        raise ProtocolError("it shall listen, and names no port")
     return CallAnswer(
         ssrc=description.ssrc,
-        host=remote.host if description.host == remote.host else None,
-        transport=Transport.TCP_PASSIVE if is_tcp else Transport.UDP,
+        # Nobody is connected to but the device itself, where it registered from.
+        host=remote.host if is_connecting or description.host == remote.host else None,
+        transport=transport,
         tolerances=tuple(tolerance.value for tolerance in description.tolerances),
+        port=description.port if is_connecting else None,
     )
+
+
+def _transport(offered: Transport, answered: sdp.SessionDescription) -> Transport:
+    """How media will come. Without `a=setup`, or with ours repeated, our offer's roles hold."""
+    if answered.transport is sdp.Transport.UDP:
+        return offered if offered.is_udp else Transport.UDP
+    return Transport.TCP_PASSIVE if offered.is_udp else offered

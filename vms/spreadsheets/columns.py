@@ -118,8 +118,8 @@ _DEVICES = (
         "media_transport",
         "Media transport",
         "媒体传输方式",
-        "udp or tcp_passive; - lets the server choose",
-        "udp 或 tcp_passive；- 表示由服务器选择",
+        "udp, udp_shared, tcp_passive or tcp_active; - lets the server choose",
+        "udp、udp_shared、tcp_passive 或 tcp_active；- 表示由服务器选择",
         others=("transport", "传输方式"),
     ),
     Column(

@@ -1,6 +1,7 @@
 """A camera and a media plane that do what a test says: they stand for whole subsystems."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ from media.door import (
     StreamAddress,
     StreamFigures,
     StreamId,
+    StreamLost,
     Transport,
     ViewerId,
+    ViewerLeft,
     WorkerPorts,
 )
 from vms.gb28181.ids import ChannelId, DeviceId
@@ -93,6 +96,7 @@ class ScriptedRelay:
         self.opened = 0
         self.is_full = False
         self.worker = 0
+        self.pictures: Counter[StreamId] = Counter()
         self.tolerated: tuple[tuple[str, int], ...] = ()
 
     def place(self) -> int:
@@ -136,9 +140,9 @@ class ScriptedRelay:
         return b"\xff\xd8"
 
     async def figures(self, stream_id: StreamId) -> StreamFigures:
-        """Hardly any, and those only where a test wants to see them again."""
-        if not self.tolerated:
-            raise MediaError(MediaError.NO_STREAM, "no figures here")
+        """Hardly any."""
+        if stream_id not in self.open_streams:
+            raise MediaError(MediaError.NO_STREAM, f"no stream {stream_id}")
         return StreamFigures(
             stream_id=stream_id,
             transport=Transport.UDP,
@@ -157,7 +161,7 @@ class ScriptedRelay:
             jitter_ms=0.0,
             bitrate_bps=0,
             frames_per_s=0.0,
-            key_pictures=0,
+            key_pictures=self.pictures[stream_id],
             damaged_units=0,
             last_packet_age_s=None,
             transcoding=None,
@@ -173,6 +177,16 @@ class ScriptedRelay:
         self.on_event(SsrcMatched(stream_id, self.expected.get(stream_id, 0), was_expected=True))
         self.on_event(ContainerParsed(stream_id, "ps"))
         self.on_event(FirstPicture(stream_id, "h264", 640, 360))
+        self.pictures[stream_id] += 1
+
+    def lose_worker(self) -> None:
+        """The process all streams live in ends."""
+        lost, self.open_streams = self.open_streams, {}
+        self.worker += 1
+        for viewer_id, stream_id in list(self.viewers.items()):
+            self.on_event(ViewerLeft(stream_id, viewer_id, "worker_lost"))
+        for stream_id in lost:
+            self.on_event(StreamLost(stream_id))
 
 
 class Proofs:

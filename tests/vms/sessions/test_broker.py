@@ -47,7 +47,14 @@ class Stage:
         return not self.pool.lent and not self.relay.open_streams and not self.broker.sessions()
 
 
-def build() -> Stage:
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask again at once."""
+    for name in ("LAST_PAUSE_S", "SHORTEST_PAUSE_S", "LOOK_PERIOD_S"):
+        monkeypatch.setattr(f"vms.sessions.driver.{name}", 0.01)
+    monkeypatch.setattr("vms.sessions.driver.PAUSES_S", (0.01,))
+
+
+def build(recovery_limit_s: float = 120.0) -> Stage:
     camera, relay, proofs = ScriptedCamera(), ScriptedRelay(), Proofs()
     pool = SsrcPool("34020000002000000001")
     numbers = count(1)
@@ -58,7 +65,7 @@ def build() -> Stage:
         events=EventBus(),
         clock=SystemClock(),
         pool=pool,
-        policy=BrokerPolicy(idle_s=0.0),
+        policy=BrokerPolicy(idle_s=0.0, recovery_limit_s=recovery_limit_s),
         new_id=lambda: f"session-{next(numbers)}",
     )
     relay.on_event = broker.media_event
@@ -85,13 +92,13 @@ def plays(stage: Stage) -> None:
 async def streaming(stage: Stage) -> Session:
     plays(stage)
     session = stage.broker.join(DEVICE, CHANNEL)
-    await stage.broker.wait_past(session, STARTING, LIMIT_S)
+    await session.wait_past(STARTING, LIMIT_S)
     assert session.state is State.STREAMING
     return session
 
 
 async def closed(stage: Stage, session: Session) -> None:
-    await stage.broker.wait_past(session, OPEN, LIMIT_S)
+    await session.wait_past(OPEN, LIMIT_S)
     assert session.state is State.CLOSED
 
 
@@ -100,7 +107,7 @@ async def test_fifty_viewers_of_one_channel_make_one_invite(stage: Stage) -> Non
 
     sessions = {stage.broker.join(DEVICE, CHANNEL).session_id for _ in range(50)}
     session = stage.broker.join(DEVICE, CHANNEL)
-    await stage.broker.wait_past(session, STARTING, LIMIT_S)
+    await session.wait_past(STARTING, LIMIT_S)
 
     assert len(sessions) == 1
     assert len(stage.camera.invitations) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vms.sessions.ladder import REASONS, Offer, Player, Reason, ladder
+from vms.sessions.ladder import REASONS, Offer, Player, PlayReason, ladder
 
 ALL = frozenset({"whep", "fmp4", "flv", "ws_flv", "hls", "rtsp"})
 BOTH = frozenset({"h264", "h265"})
@@ -68,11 +68,11 @@ def test_the_rungs_stand_in_order(offer: Offer, player: Player, expected: list[s
 
 
 def test_each_reason_is_told_in_two_languages() -> None:
-    assert set(REASONS) == set(Reason)
+    assert set(REASONS) == set(PlayReason)
     assert all(english and chinese for english, chinese in REASONS.values())
 
 
 def test_h265_that_no_path_takes_says_that_the_server_converts_it() -> None:
     best, *_ = ladder(Offer("h265", ALL), Player(H264, H264))
 
-    assert best.reason is Reason.TRANSCODED
+    assert best.reason is PlayReason.TRANSCODED

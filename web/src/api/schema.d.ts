@@ -4564,7 +4564,7 @@ export interface components {
             has_own_secret: boolean;
             /**
              * Media Transport
-             * @description `udp` or `tcp_passive` where one is fixed.
+             * @description `udp`, `udp_shared`, `tcp_passive` or `tcp_active` where one is fixed.
              */
             media_transport: string;
             /** Keepalive Interval S */
@@ -4635,7 +4635,7 @@ export interface components {
              * @default
              * @enum {string}
              */
-            media_transport: "" | "udp" | "tcp_passive";
+            media_transport: "" | "udp" | "udp_shared" | "tcp_passive" | "tcp_active";
             /**
              * Keepalive Interval S
              * @default 60
@@ -4820,7 +4820,7 @@ export interface components {
             has_own_secret: boolean;
             /**
              * Media Transport
-             * @description `udp` or `tcp_passive` where one is fixed.
+             * @description `udp`, `udp_shared`, `tcp_passive` or `tcp_active` where one is fixed.
              */
             media_transport: string;
             /** Keepalive Interval S */
@@ -6089,7 +6089,7 @@ export interface components {
              * @default
              * @enum {string}
              */
-            media_transport: "" | "udp" | "tcp_passive";
+            media_transport: "" | "udp" | "udp_shared" | "tcp_passive" | "tcp_active";
             /** Keepalive Interval S */
             keepalive_interval_s?: number | null;
             /** Keepalive Misses */

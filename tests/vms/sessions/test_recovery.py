@@ -1,0 +1,138 @@
+"""A picture that is lost is asked for again while somebody watches, and viewers stay."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from media.door import MediaEnded, MediaSilent
+from tests.support.waiting import until, until_async
+from tests.vms.sessions.test_broker import (
+    Stage,
+    build,
+    closed,
+    no_pauses,
+    streaming,
+    viewer,
+)
+from vms.errors import NoAnswerError, NoMediaError
+from vms.sessions.machine import State
+from vms.sessions.session import Session
+
+
+@pytest.fixture
+async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    no_pauses(monkeypatch)
+    stage = build()
+    yield stage
+    await stage.broker.close()
+    assert stage.nothing_is_lent_out()
+
+
+async def watched(stage: Stage) -> Session:
+    session = await streaming(stage)
+    stage.broker.add_viewer(session, viewer("anna"))
+    return session
+
+
+def mishaps(session: Session) -> list[str]:
+    wanted = {"interrupted", "attempt_failed", "restored", "given_up"}
+    return [entry.stage for entry in session.trace if entry.stage in wanted]
+
+
+async def back(session: Session, times: int = 1) -> None:
+    await until(lambda: session.state is State.STREAMING and session.recoveries == times)
+
+
+async def test_a_silence_is_ended_by_a_new_invite_on_the_same_stream(stage: Stage) -> None:
+    session = await watched(stage)
+    address = session.address
+    assert address is not None
+
+    stage.broker.media_event(MediaSilent(address.stream_id, 10.0))
+    assert session.state is State.RECOVERING
+    await back(session)
+
+    assert session.address is address
+    assert [sent.port for sent in stage.camera.invitations] == [address.port, address.port]
+    assert len({sent.serial for sent in stage.camera.invitations}) == 2
+    assert list(session.viewers) == ["anna"]
+    assert mishaps(session) == ["interrupted", "restored"]
+    assert stage.camera.calls[0].byes == 1
+
+
+@pytest.mark.parametrize("loss", ["connection", "bye"])
+async def test_a_camera_that_hangs_up_is_asked_again(stage: Stage, loss: str) -> None:
+    session = await watched(stage)
+    assert session.address is not None
+
+    if loss == "bye":
+        stage.camera.calls[-1].end("bye")
+    else:
+        stage.broker.media_event(MediaEnded(session.address.stream_id))
+    await back(session)
+
+    assert len(stage.camera.invitations) == 2
+
+
+async def test_a_stream_whose_process_is_gone_begins_in_another_without_waiting_for_viewers(
+    stage: Stage,
+) -> None:
+    session = await watched(stage)
+    old = session.address
+    assert old is not None
+    stage.relay.viewers[next(iter(session.viewers))] = old.stream_id
+
+    stage.relay.lose_worker()
+    await back(session)
+
+    assert session.viewers == {}
+    assert session.address is not None
+    assert (old.worker, session.address.worker, session.worker) == (0, 1, 1)
+
+
+async def test_failed_attempts_stand_in_the_trace_and_the_next_ones_follow(stage: Stage) -> None:
+    session = await watched(stage)
+    assert session.address is not None
+    stage.camera.refusals = [NoAnswerError("nobody there"), NoAnswerError("nobody there")]
+
+    stage.broker.media_event(MediaSilent(session.address.stream_id, 10.0))
+    await back(session)
+
+    assert mishaps(session) == ["interrupted", "attempt_failed", "attempt_failed", "restored"]
+    assert {sent.silent_limit_s for sent in stage.camera.invitations[1:]} == {4.0}
+
+
+async def test_a_picture_that_comes_back_by_itself_needs_no_invite(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.sessions.driver.PAUSES_S", (30.0,))
+    session = await watched(stage)
+    assert session.address is not None
+
+    stage.broker.media_event(MediaSilent(session.address.stream_id, 10.0))
+    stream_id = session.address.stream_id
+
+    async def sends() -> State:
+        stage.relay.play(stream_id)
+        return session.state
+
+    await until_async(sends, lambda state: state is State.STREAMING)
+
+    assert len(stage.camera.invitations) == 1
+
+
+async def test_it_is_given_up_after_the_limit_with_the_last_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    no_pauses(monkeypatch)
+    stage = build(recovery_limit_s=0.0)
+    session = await watched(stage)
+    assert session.address is not None
+
+    stage.broker.media_event(MediaSilent(session.address.stream_id, 10.0))
+    await closed(stage, session)
+
+    assert isinstance(session.error, NoMediaError)
+    assert "did not come back" in str(session.error)
+    assert (mishaps(session)[-1], session.ended_by) == ("given_up", "media_lost")
+    await stage.broker.close()
