@@ -109,7 +109,8 @@ class ServerProcess:
                 stderr=log,
             )
         async with self.client() as client:
-            await until_async(lambda: self._is_ready(client), bool, START_LIMIT_S)
+            # Asked more often, it would be kept from its start.
+            await until_async(lambda: self._is_ready(client), bool, START_LIMIT_S, every_s=0.1)
 
             # Amid a storm the row of the audit may have to wait: 503, come back.
             async def signed_in() -> httpx.Response:

@@ -20,9 +20,10 @@ async def until_async(
     read: Callable[[], Awaitable[Value]],
     is_enough: Callable[[Value], bool],
     limit_s: float = LIMIT_S,
+    every_s: float = 0.02,
 ) -> Value:
     """Reads again and again until the value is enough; gives that value."""
     async with asyncio.timeout(limit_s):
         while not is_enough(value := await read()):  # noqa: ASYNC110  as above
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(every_s)
         return value
