@@ -64,6 +64,8 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """What the connection brought. `BadRequestError`: more than may wait."""
+        if not data:
+            return  # to h11 it would be the end
         self._waiting_bytes += len(data)
         if self._waiting_bytes > 2 * HEAD_LIMIT_BYTES:
             raise BadRequestError(431, "too-much-at-once")

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from media.door import Form, ViewerId, WorkerPorts
 from media.http.request import Request
+from media.unit import Codec
+from media.variants import Wanted
 
 _NAME = "[A-Za-z0-9_-]{1,64}"
 _LIVE = re.compile(rf"/live/{_NAME}/{_NAME}(\.flv|\.ws\.flv|\.mp4|/index\.m3u8)")
@@ -48,13 +50,21 @@ def route(request: Request) -> Live | HlsFile | None:
     return None if part is None else HlsFile(ViewerId(part[1]), part[2])
 
 
+def wanted_of(request: Request) -> Wanted:
+    """What the viewer can take: `video=h264` only that, `pictures=key` only the key pictures."""
+    only_h264 = request.query.get("video") == "h264"
+    return Wanted(
+        video=(Codec.H264,) if only_h264 else (Codec.H264, Codec.H265),
+        audio=(Codec.AAC,),
+        key_pictures_only=request.query.get("pictures") == "key",
+    )
+
+
 def moved(request: Request, place: WorkerPorts, token: str, own_host: str) -> str:
     """The same URL at another worker of the same host, as the viewer knows the host."""
     found = _HOST.fullmatch(request.headers.get("host", ""))
     host = found[1] if found else own_host
     scheme = "ws" if request.wants_websocket else "http"
-    more = "&video=h264" if request.query.get("video") == "h264" else ""
-    return (
-        f"{scheme}{'s' if place.is_tls else ''}://{host}:{place.http}{request.path}"
-        f"?token={quote(token, safe='')}{more}"
-    )
+    kept = [(name, request.query[name]) for name in ("video", "pictures") if name in request.query]
+    query = urlencode([("token", token), *kept])
+    return f"{scheme}{'s' if place.is_tls else ''}://{host}:{place.http}{request.path}?{query}"

@@ -20,14 +20,13 @@ from media.door import (
 )
 from media.http.connection import Connection
 from media.http.request import BadRequestError, Headers, Request
-from media.http.routes import HlsFile, Live, moved, route
+from media.http.routes import HlsFile, Live, moved, route, wanted_of
 from media.http.websocket import text_frame
 from media.outputs.flv import CONTENT_TYPE as FLV_TYPE
 from media.outputs.fmp4 import CONTENT_TYPE as MP4_TYPE
 from media.outputs.hls_audience import PLAYLIST_TYPE, HlsAudience
 from media.outputs.live_audience import LiveAudience
 from media.outputs.output import Streams
-from media.unit import Codec
 
 TICK_S = 1.0
 BACKLOG = 256
@@ -195,7 +194,7 @@ class HttpOutput:
             case None:
                 _refuse(connection, request, 404, "there is nothing here")
             case HlsFile(viewer_id, name):
-                self._spawn(self._serve_file(connection, request, viewer_id, name))
+                self._spawn(connection, self._serve_file(connection, request, viewer_id, name))
             case Live(None):
                 connection.answer(426, (("Upgrade", "websocket"), *PLAIN), b"by WebSocket only\n")
             case Live(form) if request.method == "HEAD" and form is not None:
@@ -213,7 +212,7 @@ class HttpOutput:
             _refuse(connection, request, 503, f"{self._viewer_limit} viewers are here already")
         else:
             self._pending += 1
-            self._spawn(self._admitted(connection, request, form, token))
+            self._spawn(connection, self._admitted(connection, request, form, token))
 
     async def _admitted(
         self, connection: Connection, request: Request, form: Form, token: str
@@ -242,19 +241,18 @@ class HttpOutput:
     ) -> None:
         """Let the viewer begin, or tell that it did not."""
         viewer_id = admission.viewer_id
-        only_h264 = request.query.get("video") == "h264"
-        video = (Codec.H264,) if only_h264 else (Codec.H264, Codec.H265)
+        wanted = wanted_of(request)
         if self._live.has(viewer_id) or self._hls.has(viewer_id):
             _refuse(connection, request, 403, MediaError.NOT_ADMITTED)
             return
         reason = "left"
         try:
             if form is Form.HLS:
-                location = self._hls.add(admission, video)
+                location = self._hls.add(admission, wanted)
                 connection.answer(307, (("Location", location),))
                 return
             if not connection.is_over:
-                self._live.add(connection, request, form, admission, video)
+                self._live.add(connection, request, form, admission, wanted)
                 return
         except MediaError as error:
             reason = error.code
@@ -272,17 +270,19 @@ class HttpOutput:
         else:
             _refuse(connection, request, reply.status, "not here, or no longer")
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._finish)
 
-    def _finish(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            task.get_loop().call_exception_handler(
-                {"message": "answering a viewer failed", "exception": error, "task": task}
-            )
+        def finish(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                connection.abort("failed")
+                task.get_loop().call_exception_handler(
+                    {"message": "answering a viewer failed", "exception": error, "task": task}
+                )
+
+        task.add_done_callback(finish)
 
     async def _tick(self) -> None:
         while True:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from media.door import MediaError, StreamId
 from media.hub import GROUP_LIMIT_BYTES, GROUP_LIMIT_UNITS, Hub
 from media.outputs.configs import Config
+from media.outputs.output import Streams
 from media.outputs.samples import Sample, Sampler
 from media.unit import Codec
-from media.variants import Variant
+from media.variants import Variant, Wanted
 
 READER_PICTURES = 64
 """Units are taken as they are published, so that this is never full."""
@@ -20,6 +22,17 @@ MADE_SOUND_WAIT_S = 0.5
 """Sound that has to be made from the source's may take longer."""
 
 KEY_WANTED_INTERVAL_S = 1.0
+
+
+def open_variant(streams: Streams, stream_id: StreamId, wanted: Wanted) -> tuple[Variant, Hub]:
+    """The stream as it is wanted, and as it came. `MediaError` when it is not to be had."""
+    variants = streams.variants(stream_id)
+    if not variants.source.closed:
+        variant = variants.open(wanted)
+        if not variant.hub.closed:
+            return variant, variants.source
+        variant.close()
+    raise MediaError(MediaError.NO_STREAM, "the stream has ended")
 
 
 class Sink(Protocol):
@@ -62,6 +75,7 @@ class Feed:
         self._sampler = Sampler(now)
         self._config: Config | None = None
         self._has_ended = False
+        self._has_waited = False
         self._key_wanted_s: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._opened_s = now()
@@ -152,13 +166,13 @@ class Feed:
 
     def _on_timer(self) -> None:
         self._timer = None
+        self._has_waited = True
         self._on_units()
 
     def _sound_wait_s(self) -> float:
         """How long sound may still be waited for: players set up for it once."""
-        hub = self._variant.hub
-        if hub.audio is not None:
+        if self._has_waited or self._variant.hub.audio is not None:
             return 0.0
         if self._source.audio is not None:
             return self._opened_s + MADE_SOUND_WAIT_S - self._now()
-        return SOUND_WAIT_S - (hub.key_picture_age_s or 0.0)
+        return SOUND_WAIT_S - (self._source.key_picture_age_s or 0.0)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from media.door import (
     Admission,
     Form,
-    MediaError,
     OnMediaEvent,
     StreamId,
     ViewerFigures,
@@ -15,11 +14,12 @@ from media.door import (
     ViewerJoined,
     ViewerLeft,
 )
+from media.outputs.feed import open_variant
 from media.outputs.fmp4 import CONTENT_TYPE as MP4_TYPE
 from media.outputs.hls import TARGET_S, HlsStream
+from media.outputs.live_audience import why_ended
 from media.outputs.output import Streams
 from media.outputs.rates import Rate
-from media.unit import Codec
 from media.variants import Wanted
 
 PLAYLIST = "index.m3u8"
@@ -48,7 +48,7 @@ class Reply(NamedTuple):
 
 class _Key(NamedTuple):
     stream_id: StreamId
-    video: tuple[Codec, ...]
+    wanted: Wanted
 
 
 class _Viewer:
@@ -104,20 +104,16 @@ class HlsAudience:
         """Is this viewer here?"""
         return viewer_id in self._viewers
 
-    def add(self, admission: Admission, video: tuple[Codec, ...]) -> str:
+    def add(self, admission: Admission, wanted: Wanted) -> str:
         """Let a viewer in; gives its playlist, relative to what it asked for.
 
         `MediaError` when the stream is not to be had.
         """
-        key = _Key(admission.stream_id, video)
+        key = _Key(admission.stream_id, wanted)
         if key not in self._cut:
-            variants = self._streams.variants(key.stream_id)
-            variant = variants.open(Wanted(video=video, audio=(Codec.AAC,)))
-            if variant.hub.closed:
-                variant.close()
-                raise MediaError(MediaError.NO_STREAM, "the stream has ended")
+            variant, source = open_variant(self._streams, key.stream_id, wanted)
             self._cut[key] = HlsStream(
-                variant, variants.source, now=self._now, on_ended=lambda: self._end(key)
+                variant, source, now=self._now, on_ended=lambda: self._end(key)
             )
         self._viewers[admission.viewer_id] = _Viewer(admission.viewer_id, key, self._now)
         return f"{admission.viewer_id}/{PLAYLIST}"
@@ -180,9 +176,11 @@ class HlsAudience:
             self.leave(viewer_id, "stopped")
 
     def _end(self, key: _Key) -> None:
+        stream = self._cut.get(key)
+        reason = "stream_closed" if stream is None else why_ended(stream.delivery)
         for viewer_id, viewer in tuple(self._viewers.items()):
             if viewer.key == key:
-                self.leave(viewer_id, "stream_closed")
+                self.leave(viewer_id, reason)
 
     async def _playlist(self, stream: HlsStream, query: dict[str, str]) -> Reply:
         wanted = query.get("_HLS_msn", "")

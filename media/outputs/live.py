@@ -133,6 +133,11 @@ class LiveStream:
         self._feed = Feed(variant, source, now, self)
         self._feed.start()
 
+    @property
+    def delivery(self) -> str:
+        """What happens to the pictures on their way."""
+        return self._feed.delivery
+
     def add(self, viewer: LiveViewer) -> None:
         """One more viewer: it gets the last group of pictures as soon as there is one."""
         self.viewers.append(viewer)

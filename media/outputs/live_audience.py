@@ -7,7 +7,6 @@ from typing import NamedTuple
 from media.door import (
     Admission,
     Form,
-    MediaError,
     OnMediaEvent,
     StreamId,
     ViewerFigures,
@@ -17,13 +16,13 @@ from media.door import (
 )
 from media.http.connection import Connection
 from media.http.request import BadRequestError, Request
+from media.outputs.feed import open_variant
 from media.outputs.flv import CONTENT_TYPE as FLV_TYPE
 from media.outputs.flv import FlvPacker
 from media.outputs.fmp4 import CONTENT_TYPE as MP4_TYPE
 from media.outputs.fmp4 import Fmp4Packer
 from media.outputs.live import LiveStream, LiveViewer
 from media.outputs.output import Streams
-from media.unit import Codec
 from media.variants import Wanted
 
 GOING_AWAY = 1001
@@ -33,7 +32,7 @@ NORMAL = 1000
 class _Key(NamedTuple):
     stream_id: StreamId
     is_flv: bool
-    video: tuple[Codec, ...]
+    wanted: Wanted
 
 
 @dataclass(slots=True)
@@ -41,6 +40,11 @@ class _Seat:
     connection: Connection
     viewer: LiveViewer
     key: _Key
+
+
+def why_ended(delivery: str) -> str:
+    """The reason told to viewers whose hub closed."""
+    return delivery if delivery == "no_transcoder" else "stream_closed"
 
 
 class LiveAudience:
@@ -69,11 +73,11 @@ class LiveAudience:
         request: Request,
         form: Form,
         admission: Admission,
-        video: tuple[Codec, ...],
+        wanted: Wanted,
     ) -> None:
         """Begin. `MediaError` when the stream is not to be had; `BadRequestError`: no handshake."""
         is_flv = form in {Form.FLV, Form.WS_FLV}
-        key = _Key(admission.stream_id, is_flv, video)
+        key = _Key(admission.stream_id, is_flv, wanted)
         stream = self._stream(key)
         try:
             if request.wants_websocket:
@@ -140,15 +144,11 @@ class LiveAudience:
     def _stream(self, key: _Key) -> LiveStream:
         stream = self._packed.get(key)
         if stream is None:
-            variants = self._streams.variants(key.stream_id)
-            variant = variants.open(Wanted(video=key.video, audio=(Codec.AAC,)))
-            if variant.hub.closed:
-                variant.close()
-                raise MediaError(MediaError.NO_STREAM, "the stream has ended")
+            variant, source = open_variant(self._streams, key.stream_id, key.wanted)
             stream = self._packed[key] = LiveStream(
                 key.stream_id,
                 variant,
-                variants.source,
+                source,
                 FlvPacker() if key.is_flv else Fmp4Packer(),
                 now=self._now,
                 on_ended=lambda: self._end(key),
@@ -173,6 +173,8 @@ class LiveAudience:
 
     def _end(self, key: _Key) -> None:
         """The hub was closed: the camera's, or that of what was made of it."""
+        stream = self._packed.get(key)
+        reason = "stream_closed" if stream is None else why_ended(stream.delivery)
         for viewer_id, seat in tuple(self._seats.items()):
             if seat.key == key:
-                self.leave(viewer_id, "stream_closed")
+                self.leave(viewer_id, reason)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -42,6 +42,8 @@ class Site:
     )
     asked: list[tuple[str, Form]] = field(default_factory=list[tuple[str, Form]])
     viewer_limit: int = 100
+    clock: Callable[[], float] = time.monotonic
+    """What the output goes by."""
     output: HttpOutput = field(init=False)
     _variants: Variants = field(init=False)
     _number: int = 0
@@ -54,7 +56,7 @@ class Site:
             tls=None,
             streams=self,
             admit=self.admit,
-            now=time.monotonic,
+            now=self.clock,
             on_event=self.events.append,
             viewer_limit=self.viewer_limit,
         )
@@ -78,9 +80,13 @@ class Site:
         self._number += 1
         return Admission(STREAM, ViewerId(f"viewer-{self._number}"))
 
+    def target(self, path: str, token: str = GOOD) -> str:
+        """The same without scheme and host."""
+        return f"{CAMERA}{path}?token={token}"
+
     def url(self, path: str, token: str = GOOD, scheme: str = "http") -> str:
         """A URL of the stream: `.flv`, `/index.m3u8` and so on."""
-        return f"{scheme}://127.0.0.1:{self.output.port}{CAMERA}{path}?token={token}"
+        return f"{scheme}://127.0.0.1:{self.output.port}{self.target(path, token)}"
 
     @property
     def joined(self) -> list[ViewerJoined]:
@@ -107,9 +113,11 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(viewer_limit: int = 100) -> AsyncGenerator[Site]:
+async def open_site(
+    viewer_limit: int = 100, clock: Callable[[], float] = time.monotonic
+) -> AsyncGenerator[Site]:
     """Started, and stopped at the end."""
-    site = Site(viewer_limit=viewer_limit)
+    site = Site(viewer_limit=viewer_limit, clock=clock)
     await site.output.start()
     try:
         yield site

@@ -1,0 +1,148 @@
+"""What other people's players make of FLV, fMP4 and HLS: FFmpeg, and Chromium's MediaSource."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
+
+from media.unit import AccessUnit, Codec
+from tests.support.chromium import open_page
+from tests.support.http_site import connect, open_site
+from tests.support.tools import missing_chromium
+from tests.support.units import TONE_HZ, number_of, tone_units, video_units
+
+SECONDS = 8
+
+
+def film(codec: Codec) -> Sequence[AccessUnit]:
+    """Numbered pictures and a tone."""
+    return [*video_units(codec, 25 * SECONDS), *tone_units(Codec.AAC, SECONDS)]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a player made of it."""
+
+    video_codec: str
+    numbers: list[int]
+    loudest_hz: float
+
+
+def watch(source: str, pictures: int) -> Seen:
+    """FFmpeg's demuxers and decoders on a URL or a file."""
+    numbers: list[int] = []
+    samples: list[np.ndarray] = []
+    with av.open(source, timeout=10) as container:
+        name = container.streams.video[0].codec_context.name
+        assert len(container.streams.audio) == 1
+        for packet in container.demux():
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    numbers.append(number_of(frame))
+                elif isinstance(frame, AudioFrame):
+                    samples.append(frame.to_ndarray()[0])
+            if len(numbers) >= pictures and samples:
+                break
+    wave = np.concatenate(samples)
+    spectrum = np.abs(np.fft.rfft(wave))
+    return Seen(name, numbers, float(spectrum[1:].argmax() + 1) * 16_000 / len(wave))
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+async def test_ffmpeg_plays_every_form(codec: Codec) -> None:
+    async with open_site() as site:
+        playing = site.play(film(codec))
+        forms = (".flv", ".mp4", "/index.m3u8")
+        seen = await asyncio.gather(
+            *(asyncio.to_thread(watch, site.url(form), 25) for form in forms)
+        )
+        playing.cancel()
+
+    for each in seen:
+        assert each.video_codec == ("h264" if codec is Codec.H264 else "hevc")
+        first = each.numbers[0]
+        assert each.numbers[:25] == list(range(first, first + 25))
+        assert each.loudest_hz == pytest.approx(TONE_HZ, abs=40)
+
+
+async def test_what_a_websocket_brings_is_an_mp4(tmp_path: Path) -> None:
+    async with open_site() as site, connect(site) as client:
+        playing = site.play(film(Codec.H264))
+        assert (await client.handshake(site.target(".mp4"))).status == 101
+        told = await client.told()
+        messages = [await client.message() for _ in range(60)]
+        playing.cancel()
+
+    assert told["codecs"].startswith("avc1.42")
+    assert told["codecs"].endswith(",mp4a.40.2")
+    assert {first for first, _ in messages} == {0x82}
+    path = tmp_path / "saved.mp4"
+    path.write_bytes(b"".join(payload for _, payload in messages))
+    seen = await asyncio.to_thread(watch, str(path), 1_000)
+    assert seen.numbers == list(range(seen.numbers[0], seen.numbers[-1] + 1))
+    assert seen.loudest_hz == pytest.approx(TONE_HZ, abs=40)
+
+
+PLAYER = """
+async url => {
+  const video = document.body.appendChild(document.createElement('video'));
+  video.muted = true;
+  const media = new MediaSource();
+  video.src = URL.createObjectURL(media);
+  await new Promise(done => media.addEventListener('sourceopen', done));
+  const socket = new WebSocket(url);
+  socket.binaryType = 'arraybuffer';
+  const waiting = [];
+  let buffer;
+  const next = () => {
+    if (buffer && !buffer.updating && waiting.length) buffer.appendBuffer(waiting.shift());
+    if (video.buffered.length && video.paused) {
+      video.currentTime = video.buffered.start(0);
+      video.play();
+    }
+  };
+  socket.onmessage = ({data}) => {
+    if (typeof data === 'string') {
+      buffer = media.addSourceBuffer(JSON.parse(data).mime);
+      buffer.addEventListener('updateend', next);
+    } else waiting.push(data);
+    next();
+  };
+  window.video = video;
+  window.state = () => ({
+    at: video.currentTime, width: video.videoWidth, ranges: video.buffered.length,
+    begin: video.buffered.length ? video.buffered.start(0) : -1,
+    sound: video.webkitAudioDecodedByteCount || 0,
+    error: String(video.error && video.error.message),
+  });
+}
+"""
+
+
+@pytest.mark.skipif(missing_chromium() is not None, reason=str(missing_chromium()))
+async def test_chromium_plays_a_websocket_by_mediasource_a_late_viewer_too() -> None:
+    async with open_site() as site, open_page() as page, connect(site) as early:
+        await page.goto(f"http://127.0.0.1:{site.output.port}/")
+        playing = site.play(film(Codec.H264))
+        await early.handshake(site.target(".mp4"))
+        for _ in range(10):
+            await early.message()
+        await page.evaluate(PLAYER, site.url(".mp4", scheme="ws"))
+        await page.wait_for_function(
+            "() => { const s = window.state(); return s.ranges && s.at > s.begin + 1; }",
+            timeout=10_000,
+        )
+        state = await page.evaluate("window.state()")
+        playing.cancel()
+
+    assert state["width"] == 480
+    assert state["ranges"] == 1, state
+    assert state["begin"] > 0.1
+    assert state["sound"] > 0
+    assert state["error"] == "null"
