@@ -93,8 +93,8 @@ class _Post:
 class Farm:
     """`media.door.RelayDoor` over `workers` processes. `start` it before use, `stop` it after.
 
-    What lived in a worker that died is told at once, by `StreamLost` and by `ViewerLeft` with
-    `worker_lost`; calls that wait for it fail with `NO_WORKER`.
+    What lived in a worker that died is told at once, of each stream its viewers first, by
+    `ViewerLeft` with `worker_lost`, then `StreamLost`; calls in flight fail with `NO_WORKER`.
     """
 
     def __init__(
