@@ -27,6 +27,7 @@ from media.outputs.snapshot import jpeg_of
 from media.outputs.webrtc import WebRtcOutput
 from media.plan import Place, RelayPlan
 from media.rtp.ports import NoPortError, PortLender
+from media.rtsp.server import RtspOutput
 from media.transcoding.pool import TranscoderPool
 from media.unit import AccessUnit
 from media.variants import Variants
@@ -100,6 +101,20 @@ class Relay:
                 viewer_limit=plan.limits.viewers,
             )
             self._outputs.append(("http", plan.http, self._http))
+        self._rtsp: RtspOutput | None = None
+        if plan.rtsp is not None:
+            self._rtsp = RtspOutput(
+                host=plan.rtsp.host,
+                port=plan.rtsp.port,
+                tls=plan.rtsp.tls(),
+                streams=self,
+                admit=admit,
+                now=now,
+                token=token,
+                on_event=on_event,
+                viewer_limit=plan.limits.viewers,
+            )
+            self._outputs.append(("rtsp", plan.rtsp, self._rtsp))
 
     @property
     def webrtc_port(self) -> int:
@@ -145,12 +160,12 @@ class Relay:
 
     def ports(self, worker: int) -> WorkerPorts:
         """Where it serves viewers."""
-        place, http = self._plan.http, self._http
+        place, http, rtsp = self._plan.http, self._http, self._rtsp
         return WorkerPorts(
             worker,
             webrtc=self.webrtc_port,
             http=0 if http is None else http.port,
-            rtsp=0,
+            rtsp=0 if rtsp is None else rtsp.port,
             is_tls=place is not None and place.is_tls,
         )
 
