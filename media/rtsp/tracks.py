@@ -49,7 +49,7 @@ class Track:
         self.name = name
         self.codec = codec
         self.ssrc, self.cname = names
-        self.sequence = sequence
+        self.sequence: int = sequence
         self.payload_type = _VIDEO_PAYLOAD_TYPE if codec.is_video else _AUDIO_PAYLOAD_TYPES[codec]
         self._base = base
 

@@ -13,6 +13,9 @@ from media.errors import ProtocolError as MediaError
 from media.ps.demux import PsDemuxer
 from media.rtp.framing import Deframer
 from media.rtp.packet import parse as parse_rtp
+from media.rtsp.request import Request as RtspRequest
+from media.rtsp.request import RequestReader
+from media.rtsp.transport import parse_transport
 from sip.agent import Agent
 from sip.digest import parse_challenge, parse_credentials
 from sip.errors import ProtocolError as SipError
@@ -182,6 +185,19 @@ def ps_stream(data: bytes) -> None:
             demuxer.feed(data[at : at + size], at, data[at] & 1 == 1, 0.0)
 
 
+def rtsp_stream(data: bytes) -> None:
+    """A viewer's connection, cut where the first bytes say; its ways are understood or refused."""
+    reader = RequestReader()
+    cuts, stream = data[:PIECES], data[PIECES:]
+    with contextlib.suppress(MediaError):
+        for size in (*cuts, len(stream)):
+            reader.feed(stream[:size])
+            stream = stream[size:]
+            while (found := reader.next()) is not None:
+                if isinstance(found, RtspRequest):
+                    parse_transport(found.headers.get("transport", ""), 0)
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -193,6 +209,7 @@ TARGETS = {
         Target("manscdp_body", manscdp_body, ("vms.gb28181",), ("captures/manscdp/*.xml",)),
         Target("rtp_packet", rtp_packet, ("media.rtp",)),
         Target("rtp_framing", rtp_framing, ("media.rtp",)),
+        Target("rtsp_stream", rtsp_stream, ("media.rtsp",)),
         Target("ps_stream", ps_stream, ("media.ps", "media.codecs")),
     )
 }
