@@ -174,7 +174,7 @@ class SsrcMatched:
 
 @dataclass(frozen=True, slots=True)
 class ContainerParsed:
-    """Stage seven, the payload recognised: `ps`, `h264`, `h265`, or `ts`, which does not play."""
+    """Stage seven, the payload recognised: `ps`, `ts`, `h264` or `h265`."""
 
     stream_id: StreamId
     container: str

@@ -34,6 +34,7 @@ from media.rtp.reception import Reception
 from media.rtp.reorder import ReorderBuffer
 from media.rtp.sequence import sequence_distance
 from media.rtp.sniff import Container, container_of
+from media.ts.demux import TsDemuxer
 from media.unit import Codec, VideoFormat
 
 REPORT_INTERVAL_S = 5.0
@@ -58,6 +59,8 @@ _REPORTS_WITHOUT_ONE = 2
 _RATE_STEP_S = 1.0
 _SEPARATE_SEQUENCE = 100
 _CNAME = "gb28181-vms"
+
+Depacketiser = PsDemuxer | TsDemuxer | ElementaryDepacketiser
 
 
 class Intake:
@@ -92,7 +95,7 @@ class Intake:
         self._reception = Reception()
         self._reorder = ReorderBuffer() if transport.is_udp else None
         self._assembler = Assembler(hub, self._tell_first_picture)
-        self._depacketiser: PsDemuxer | ElementaryDepacketiser | None = None
+        self._depacketiser: Depacketiser | None = None
         self._payload_type: int | None = None
         self._next_sequence: int | None = None
         self._told: set[type] = set()
@@ -155,8 +158,7 @@ class Intake:
     @property
     def unsupported(self) -> tuple[str, ...]:
         """Codecs the device announces and nobody here understands."""
-        depacketiser = self._depacketiser
-        return depacketiser.unsupported if isinstance(depacketiser, PsDemuxer) else ()
+        return () if self._depacketiser is None else self._depacketiser.unsupported
 
     def figures(
         self, viewers: tuple[ViewerFigures, ...] = (), transcoding: str | None = None
@@ -424,10 +426,10 @@ class Intake:
             return False
         return self._reorder is not None or sequence_distance(self._next_sequence, sequence) > 0
 
-    def _recognise(self, packet: RtpPacket) -> PsDemuxer | ElementaryDepacketiser | None:
+    def _recognise(self, packet: RtpPacket) -> Depacketiser | None:
         """The depacketiser of a packet of a new payload type; None: nothing to feed."""
         if self._payload_type is None:
-            container = container_of(packet.payload)
+            container = container_of(packet.payload, packet.payload_type)
             if container is not None:
                 self._use(container, packet.payload_type)
         codec = PAYLOAD_TYPES.get(packet.payload_type)
@@ -447,7 +449,7 @@ class Intake:
             case Container.H265:
                 self._depacketiser = ElementaryDepacketiser(Codec.H265)
             case Container.TS:
-                self._depacketiser = None
+                self._depacketiser = TsDemuxer()
         if container in {Container.H264, Container.H265} and payload_type == _PS_PAYLOAD_TYPE:
             self.tolerate("elementary-stream-as-ps")
         if ContainerParsed not in self._told:

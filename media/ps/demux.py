@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 
 from media.codecs import aac, annexb
 from media.codecs.frame import Frame
+from media.codecs.sound import guess_sound
 from media.codecs.splitter import PictureSplitter
 from media.errors import ProtocolError
 from media.ps.mux import crc32_mpeg
+from media.ps.pes import UNBOUNDED, PesHeader, pes_header
 from media.ps.stream_types import (
     CODECS,
+    ENCRYPTED,
     NAMES,
     PACK,
     PRIVATE_STREAM_1,
@@ -33,7 +36,6 @@ PICTURE_LIMIT_BYTES = 8 * 1024 * 1024
 MAP_LIMIT_BYTES = 1018
 """ISO 13818-1 allows a program stream map no more."""
 
-_UNBOUNDED = -1
 _MORE = 0
 _ASTRAY = -1
 _START = b"\x00\x00\x01"
@@ -54,13 +56,6 @@ class _Stream:
     timestamp: int = 0
     received_s: float = 0.0
     is_damaged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _PesHeader:
-    pts: int | None
-    length: int
-    payload: int
 
 
 class PsDemuxer:
@@ -84,6 +79,7 @@ class PsDemuxer:
         self._new_pack = False
         self._damaged_pts: int | None = None
         self._codec_is_proven = False
+        self._is_scrambled = False
         self._splitter: PictureSplitter | None = None
         self._audio_rest = b""
         self._timestamp: int | None = None
@@ -96,11 +92,12 @@ class PsDemuxer:
     @property
     def unsupported(self) -> tuple[str, ...]:
         """What the map announces and nobody here understands, by name."""
-        return tuple(
+        named = tuple(
             NAMES.get(stream.stream_type, f"stream type {stream.stream_type:#04x}")
             for stream in (self._video, self._audio)
             if stream.stream_type is not None and stream.stream_type not in CODECS
         )
+        return (*named, ENCRYPTED) if self._is_scrambled else named
 
     def feed(
         self, payload: bytes, timestamp: int, marker: bool, received_s: float
@@ -147,7 +144,7 @@ class PsDemuxer:
     def flush(self) -> Sequence[Frame]:
         """The last picture: nothing more will come."""
         self._out = []
-        if self._need == _UNBOUNDED:
+        if self._need == UNBOUNDED:
             self._append(self._tail, self._video.received_s)
         elif self._need > 0:
             self._video.is_damaged = True
@@ -172,7 +169,7 @@ class PsDemuxer:
                 self._need -= taken
                 if not self._need:
                     self._end_pes()
-            elif self._need == _UNBOUNDED:
+            elif self._need == UNBOUNDED:
                 at = self._take_unbounded(data, at, received_s)
             elif self._searching:
                 at = self._search(data, at)
@@ -318,27 +315,29 @@ class PsDemuxer:
         stream.codec = CODECS.get(stream_type)
 
     def _pes(self, data: bytes, at: int, stream_id: int) -> int:
-        header = _pes_header(data, at)
+        header = pes_header(data, at)
         if header is None:
             return _MORE
         if header.length < 0:
             return _ASTRAY
         payload = at + header.length
-        wanted = 4 if header.payload == _UNBOUNDED else min(4, header.payload)
+        wanted = 4 if header.payload == UNBOUNDED else min(4, header.payload)
         if payload + wanted > len(data):
             return _MORE
+        if header.is_scrambled:
+            self._is_scrambled = True
         if is_video(stream_id):
             self._begin_video(stream_id, header, data[payload : payload + 4])
         else:
             self._begin_audio(stream_id, header)
         self._need = header.payload
-        if header.payload == _UNBOUNDED:
+        if header.payload == UNBOUNDED:
             self._tolerate("pes-without-length")
         elif not header.payload:
             self._end_pes()
         return header.length
 
-    def _begin_audio(self, stream_id: int, header: _PesHeader) -> None:
+    def _begin_audio(self, stream_id: int, header: PesHeader) -> None:
         audio = self._audio
         if audio.stream_id is None:
             audio.stream_id = stream_id
@@ -349,7 +348,7 @@ class PsDemuxer:
         audio.pts = header.pts
         audio.timestamp = self._timestamp or 0
 
-    def _begin_video(self, stream_id: int, header: _PesHeader, first: bytes) -> None:
+    def _begin_video(self, stream_id: int, header: PesHeader, first: bytes) -> None:
         video = self._video
         if video.stream_id is None:
             video.stream_id = stream_id
@@ -430,7 +429,7 @@ class PsDemuxer:
         if audio.codec is None:
             if audio.stream_type is not None and audio.stream_type not in CODECS:
                 return
-            audio.codec = _guess_sound(data)
+            audio.codec = guess_sound(data)
             if audio.codec is None:
                 return
             self._tolerate("sound-without-map")
@@ -500,7 +499,7 @@ class PsDemuxer:
         self._is_marked = True
         if not self._marker_is_right:
             return
-        if self._need == _UNBOUNDED:
+        if self._need == UNBOUNDED:
             self._append(self._tail, video.received_s)
             self._need = 0
             self._tail = b""
@@ -515,69 +514,3 @@ class PsDemuxer:
 
     def _tolerate(self, name: str) -> None:
         self.tolerated[name] = self.tolerated.get(name, 0) + 1
-
-
-def _guess_sound(data: bytes) -> Codec | None:
-    """ADTS has a sync word; G.711 has none, but comes in whole multiples of 5 ms."""
-    if aac.is_adts(data):
-        return Codec.AAC
-    is_mpeg_audio = data[0] == 0xFF and len(data) > 1 and data[1] & 0xE0 == 0xE0
-    return None if is_mpeg_audio or len(data) % 40 else Codec.PCMA
-
-
-def _pes_header(data: bytes, at: int) -> _PesHeader | None:
-    """The header at `at`; None while it is not whole; a negative length when it cannot be one."""
-    if at + 9 > len(data):
-        return None
-    length = data[at + 4] << 8 | data[at + 5]
-    if data[at + 6] & 0xC0 != 0x80:
-        return _mpeg1_header(data, at, length)
-    header = 9 + data[at + 8]
-    if length and length + 6 < header:
-        return _NOT_A_HEADER
-    if at + header > len(data):
-        return None
-    has_pts = data[at + 7] & 0x80 and header >= 14
-    return _PesHeader(
-        pts=_clock(data, at + 9) if has_pts else None,
-        length=header,
-        payload=length + 6 - header if length else _UNBOUNDED,
-    )
-
-
-def _mpeg1_header(data: bytes, at: int, length: int) -> _PesHeader | None:
-    """The packet header of ISO 11172-1, which some muxers still write."""
-    if at + 6 + min(length, 32) > len(data):
-        return None
-    place = at + 6
-    end = place + length
-    while place < min(end, at + 22) and data[place] == 0xFF:
-        place += 1
-    if place < end and data[place] >> 6 == 0b01:
-        place += 2
-    kind = data[place] >> 4 if place < end else 0
-    pts: int | None = None
-    if kind in {0b0010, 0b0011} and place + 5 <= end:
-        pts = _clock(data, place)
-        place += 5 if kind == 0b0010 else 10
-    elif place < end and data[place] == 0x0F:
-        place += 1
-    else:
-        return _NOT_A_HEADER
-    if place > end:
-        return _NOT_A_HEADER
-    return _PesHeader(pts=pts, length=place - at, payload=end - place)
-
-
-_NOT_A_HEADER = _PesHeader(pts=None, length=-1, payload=0)
-
-
-def _clock(data: bytes, at: int) -> int:
-    """33 bits with their marker bits between."""
-    return (
-        (data[at] >> 1 & 7) << 30
-        | data[at + 1] << 22
-        | (data[at + 2] >> 1) << 15
-        | data[at + 3] << 7
-        | data[at + 4] >> 1
-    )

@@ -46,6 +46,9 @@ NAMES: Mapping[int, str] = MappingProxyType(
 )
 """Types that are recognised but not understood, so that an operator can be told which it is."""
 
+ENCRYPTED = "encrypted stream"
+"""Said of a stream that names its codecs and cannot be decoded by anybody without its key."""
+
 
 def is_audio(stream_id: int) -> bool:
     """`C0`-`DF`."""

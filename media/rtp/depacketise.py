@@ -23,6 +23,8 @@ class ElementaryDepacketiser:
     over and damage their picture.
     """
 
+    unsupported: tuple[str, ...] = ()
+
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.tolerated: dict[str, int] = {}

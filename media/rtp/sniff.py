@@ -10,6 +10,7 @@ from media.unit import Codec
 _START = b"\x00\x00\x01"
 _TS_SYNC = 0x47
 _TS_PACKET = 188
+_TS_PAYLOAD_TYPE = 33
 
 
 class Container(StrEnum):
@@ -21,16 +22,18 @@ class Container(StrEnum):
     H265 = "h265"
 
 
-def container_of(payload: bytes) -> Container | None:
+def container_of(payload: bytes, payload_type: int | None = None) -> Container | None:
     """The container of a payload that shows it; None for one from the middle of something.
 
-    A pack header shows a program stream, two packet lengths a transport stream, readable parameter
-    sets an elementary stream. A transport stream is named so that an operator can be told.
+    A pack header shows a program stream, two packet lengths a transport stream (or one in the
+    payload type that RFC 3551 gives it, 33), readable parameter
+    sets an elementary stream.
     """
     if payload.startswith(_START) and len(payload) > 3 and payload[3] >= PACK:
         return Container.PS
     if (
-        len(payload) >= 2 * _TS_PACKET
+        (len(payload) >= 2 * _TS_PACKET or payload_type == _TS_PAYLOAD_TYPE)
+        and payload
         and len(payload) % _TS_PACKET == 0
         and all(payload[at] == _TS_SYNC for at in range(0, len(payload), _TS_PACKET))
     ):

@@ -88,7 +88,7 @@ def decoded(units: list[AccessUnit]) -> list[tuple[int, int]]:
     return [(picture.width, picture.height) for picture in pictures]
 
 
-@pytest.mark.parametrize("transport", list(Transport))
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP_PASSIVE])
 @pytest.mark.parametrize("muxer", ["vob", "mpeg"])
 @pytest.mark.parametrize("codec", list(ENCODERS))
 async def test_every_picture_of_ffmpegs_own_program_stream_arrives_and_decodes(
@@ -107,7 +107,7 @@ async def test_every_picture_of_ffmpegs_own_program_stream_arrives_and_decodes(
     assert received.figures.lost == received.figures.damaged_units == 0
 
 
-@pytest.mark.parametrize("transport", list(Transport))
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP_PASSIVE])
 @pytest.mark.parametrize(("codec", "audio"), [(Codec.H264, Codec.PCMA), (Codec.H265, Codec.AAC)])
 async def test_pictures_and_sound_of_the_second_writer_arrive_and_decode(
     tmp_path: Path, codec: Codec, audio: Codec, transport: Transport

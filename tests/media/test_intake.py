@@ -23,6 +23,7 @@ from media.rtp.rtcp import parse as parse_rtcp
 from media.unit import PTS_HZ, PTS_MODULUS, Codec
 from tests.media.intake_port import DEVICE, SSRC, STRANGER, STREAM, Port
 from tests.media.ps.streams import IDR, KEY, KEY_265, PPS, SLICE, SLICE_265, SPS
+from tests.media.ts.streams import ASSOCIATION, VIDEO_PID, pes_packets, program_map
 
 SENDER_REPORT = bytes.fromhex("80C800060BEBC201E8A1B2C3D4E5F607000DC9B00000006400002710")
 
@@ -360,13 +361,17 @@ def test_h265_directly_in_rtp_is_recognised_too() -> None:
     assert port.intake.figures().damaged_units == 0
 
 
-def test_a_transport_stream_is_named_and_left_alone() -> None:
+@pytest.mark.parametrize("payload_type", [33, 96])
+def test_a_transport_stream_plays_whatever_its_payload_type(payload_type: int) -> None:
     port = Port()
-
-    port.receive(port.packets((b"\x47" + bytes(187)) * 14, payload_type=33, size=188 * 7))
+    head = ASSOCIATION + program_map((0x1B, VIDEO_PID))
+    for number, unit in enumerate((KEY, SLICE)):
+        pictures = b"".join(pes_packets(VIDEO_PID, pes(0xE0, unit, number * 3600), number * 4))
+        port.receive(port.packets(head + pictures, payload_type=payload_type, size=188 * 7))
 
     assert ContainerParsed(STREAM, "ts") in port.events
-    assert port.reader.take() == []
+    assert [unit.data for unit in port.taken()] == [KEY, SLICE]
+    assert FirstPicture(STREAM, "h264", 320, 240) in port.events
 
 
 @pytest.mark.parametrize("sound_ssrc", [SSRC, 77], ids=["the same SSRC", "another SSRC"])
