@@ -1,15 +1,20 @@
 """From INVITE to the first picture, over real sockets, with cameras that misbehave."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from media.door import Form, ViewerId
 from media.unit import Codec
 from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE, Town, town
 from tests.support.waiting import until, until_async
 from vms.errors import DeviceOfflineError, NoMediaError
+from vms.sessions.machine import State
+from vms.sessions.session import Viewer
 from vms.sessions.viewing import SessionView
+from vms.simulator.packing import Container
 
 JPEG_START = b"\xff\xd8\xff"
 
@@ -20,14 +25,25 @@ async def live(place: Town, transport: str | None = None) -> SessionView:
     )
 
 
+def watching(name: str) -> Viewer:
+    return Viewer(ViewerId(name), "user", Form.FLV, datetime(2026, 3, 1, tzinfo=UTC), 0.0)
+
+
 async def everything_given_back(place: Town) -> None:
     await until(lambda: not place.server.broker.sessions())
     assert place.server.media.workers()[0].streams == 0
     assert place.server.endpoint.stats.dialogs == 0
 
 
-@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
-@pytest.mark.parametrize("transport", ["udp", "tcp_passive"])
+@pytest.mark.parametrize(
+    ("codec", "transport"),
+    [
+        (Codec.H264, "udp"),
+        (Codec.H265, "tcp_passive"),
+        (Codec.H264, "tcp_active"),
+        (Codec.H264, "udp_shared"),
+    ],
+)
 async def test_a_camera_plays(tmp_path: Path, codec: Codec, transport: str) -> None:
     async with town(tmp_path) as place, place.cameras(codec=codec) as cameras:
         await place.until_ready()
@@ -49,6 +65,48 @@ async def test_a_camera_plays(tmp_path: Path, codec: Codec, transport: str) -> N
         await place.server.viewing.end(view.session_id)
         await everything_given_back(place)
         assert cameras.summary.byes_received == 1
+
+
+@pytest.mark.parametrize("container", [Container.TS, Container.ES])
+async def test_a_camera_plays_that_sends_no_program_stream(
+    tmp_path: Path, container: Container
+) -> None:
+    async with town(tmp_path) as place, place.cameras(container=container, codec=Codec.H265):
+        await place.until_ready()
+
+        view = await live(place, "udp")
+
+        expected = "h265" if container is Container.ES else "ts"
+        assert view.figures is not None
+        assert (view.codec, view.figures.container) == ("h265", expected)
+
+
+async def test_the_sub_stream_is_another_and_smaller_one(tmp_path: Path) -> None:
+    async with town(tmp_path) as place, place.cameras(codec=Codec.H265):
+        await place.until_ready()
+
+        sub = await place.server.viewing.live(
+            FIRST_DEVICE, FIRST_CHANNEL, stream="sub", wait_s=15.0
+        )
+
+        assert (sub.codec, sub.width, sub.height) == ("h264", 320, 180)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp_passive"])
+async def test_a_camera_that_reboots_is_asked_again_and_viewers_stay(
+    tmp_path: Path, transport: str
+) -> None:
+    async with town(tmp_path) as place, place.cameras(faults=("reboot=1",), reboot_s=1.0):
+        await place.until_ready()
+        view = await live(place, transport)
+        session = place.server.broker.session(view.session_id)
+        place.server.broker.add_viewer(session, watching("anna"))
+        address = session.address
+
+        await until(lambda: session.recoveries == 1, 40)
+
+        assert (session.state, session.address) == (State.STREAMING, address)
+        assert list(session.viewers) == ["anna"]
 
 
 async def test_a_snapshot_is_a_picture_of_now(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from vms.inventory.queries import ChannelQuery, DeviceQuery
 from vms.server import Server
 from vms.sessions.broker import BrokerPolicy
 from vms.simulator.faults import Fault
+from vms.simulator.packing import Container
 from vms.simulator.plan import Platform, SimulatorOptions
 from vms.simulator.simulation import Simulation, running
 
@@ -66,10 +67,12 @@ class Town:
         edition: Edition = Edition.E2016,
         codec: Codec = Codec.H264,
         audio: Codec | None = Codec.PCMA,
+        container: Container = Container.PS,
         password: str = PASSWORD,
         first_id: str = FIRST_DEVICE,
         keepalive_s: float = 60.0,
         retry_s: float = 0.5,
+        reboot_s: float = 5.0,
         faults: tuple[str, ...] = (),
         vanish: bool = False,
     ) -> AsyncGenerator[Simulation]:
@@ -86,8 +89,10 @@ class Town:
             edition=edition,
             codec=codec,
             audio=audio,
+            container=container,
             keepalive_s=keepalive_s,
             retry_s=retry_s,
+            reboot_s=reboot_s,
             faults=tuple(Fault.parse(fault) for fault in faults),
             vanish=vanish,
         )

@@ -169,9 +169,15 @@ def live_offer(
 
 
 def answer_to(
-    offer: SessionDescription, *, device_id: str, host: str, port: int, ssrc: Ssrc | None = None
+    offer: SessionDescription,
+    *,
+    device_id: str,
+    host: str,
+    port: int,
+    ssrc: Ssrc | None = None,
+    payload: Payload = Payload(PS, "PS"),
 ) -> bytes:
-    """A device's answer: PS by the offer's transport, in the complementary role.
+    """A device's answer: `payload` by the offer's transport, in the complementary role.
 
     The SSRC is the offer's unless the device has one of its own.
     """
@@ -188,6 +194,7 @@ def answer_to(
             ssrc=offer.ssrc if ssrc is None else ssrc,
             session_name=offer.session_name,
             direction=Direction.SEND_ONLY,
+            payloads=(payload,),
         )
     )
 

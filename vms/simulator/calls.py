@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,12 +17,14 @@ from vms.gb28181.ssrc import Ssrc
 from vms.gb28181.version import Edition
 from vms.simulator.faults import FaultKind
 from vms.simulator.life import Spawn
+from vms.simulator.packing import Container, Manners
 from vms.simulator.plan import DevicePlan
-from vms.simulator.stream import Manners, MediaStream, Road, TcpRoad, UdpRoad
+from vms.simulator.stream import MediaStream, Road, TcpRoad, UdpRoad, listener_at
 from vms.simulator.studio import Studio
 from vms.simulator.summary import Summary
 
 BYE_LIMIT_S = 4.0
+STALL_AFTER_S = 3.0
 
 _EDITIONS_WITH_TCP = frozenset({Edition.E2016, Edition.E2022})
 _PORT_OF_WHO_CONNECTS = 9
@@ -37,6 +40,8 @@ _NO_DESCRIPTION = "v=0\r\no={id} 0 0 IN IP4 {host}\r\ns=Play\r\nc=IN IP4 {host}\
 class _Call:
     channel_id: str
     udp: UdpRoad | None
+    listener: socket.socket | None = None
+    began_s: float = 0.0
     stream: MediaStream | None = None
     task: asyncio.Task[None] | None = None
 
@@ -45,6 +50,8 @@ class _Call:
             self.task.cancel()
         if self.udp is not None:
             self.udp.close()
+        if self.listener is not None:
+            self.listener.close()
 
 
 class Calls:
@@ -58,8 +65,14 @@ class Calls:
         summary: Summary,
         spawn: Spawn,
         caption: Callable[[str], str],
+        container: Container = Container.PS,
+        reboot: Callable[[], None] = lambda: None,
     ) -> None:
         """`caption` tells where a channel's camera points, to be shown in its picture."""
+        self._container = container
+        self._reboot = reboot
+        self._stall: tuple[float, float] | None = None
+        self._is_first_call = True
         self._plan = plan
         self._device_id = plan.device_id
         self._channel_ids = frozenset(plan.channel_ids)
@@ -115,15 +128,15 @@ class Calls:
         refusal = self._refusal(offer)
         if refusal is not None:
             return refusal
-        is_tcp = offer.transport is sdp.Transport.TCP
-        udp = None if is_tcp else UdpRoad(local_host)
-        own_ssrc = self._own_ssrc(offer.ssrc)
+        call = self._prepared(channel_id, offer, local_host)
+        manners, is_sub = self._manners(), offer.stream_number == 1
         answer = sdp.answer_to(
             offer,
             device_id=self._device_id,
             host=local_host,
-            port=udp.port if udp else _PORT_OF_WHO_CONNECTS,
-            ssrc=own_ssrc,
+            port=_port_of(call),
+            ssrc=self._own_ssrc(offer.ssrc),
+            payload=manners.payload(self._studio.codec(self._own_codec(), is_sub=is_sub)),
         )
         if FaultKind.ANSWER_WITHOUT_MEDIA in self._faults:
             answer = _NO_DESCRIPTION.format(id=self._device_id, host=local_host).encode()
@@ -138,11 +151,17 @@ class Calls:
             leg = incoming.accept(response)
         except LookupError:
             # Cancelled while a slow device was thinking.
-            if udp:
-                udp.close()
+            call.end()
             return None
-        self._begin(leg, channel_id, offer, udp, local_host)
+        self._begin(leg, call, offer, local_host)
         return None
+
+    def _prepared(self, channel_id: str, offer: sdp.SessionDescription, local_host: str) -> _Call:
+        """What has a port to name in the answer."""
+        if offer.transport is sdp.Transport.UDP:
+            return _Call(channel_id, UdpRoad(local_host))
+        is_called = offer.setup is sdp.Setup.ACTIVE
+        return _Call(channel_id, None, listener_at(local_host) if is_called else None)
 
     def _refusal(self, offer: sdp.SessionDescription) -> int | None:
         refuses_with = self._faults.value(FaultKind.REFUSE_INVITE)
@@ -150,38 +169,64 @@ class Calls:
             return int(refuses_with) if 400 <= refuses_with < 700 else _BUSY
         is_tcp = offer.transport is sdp.Transport.TCP
         knows_tcp = self._edition in _EDITIONS_WITH_TCP and FaultKind.REFUSE_TCP not in self._faults
-        if is_tcp and (not knows_tcp or offer.setup is sdp.Setup.ACTIVE):
-            return 488
-        return None
+        return 488 if is_tcp and not knows_tcp else None
 
     def _begin(
-        self,
-        leg: CallLeg,
-        channel_id: str,
-        offer: sdp.SessionDescription,
-        udp: UdpRoad | None,
-        local_host: str,
+        self, leg: CallLeg, call: _Call, offer: sdp.SessionDescription, local_host: str
     ) -> None:
         # Invited again within the call: the new description replaces the old stream.
         self._end(leg)
-        call = self._calls[leg] = _Call(channel_id, udp)
+        self._calls[leg] = call
         leg.on_ended = lambda reason: self._ended(leg, reason)
         if FaultKind.NO_MEDIA in self._faults or FaultKind.ANSWER_WITHOUT_MEDIA in self._faults:
             return
+        call.began_s = asyncio.get_running_loop().time()
+        if self._is_first_call:
+            self._is_first_call = False
+            self._plan_mishaps(call.began_s)
         call.stream = self._studio.stream(
-            channel_id,
+            call.channel_id,
             ssrc=self._ssrc(offer.ssrc),
             is_lost=self._loses_packet,
-            caption=lambda: self._caption(channel_id),
+            is_mute=lambda: self._is_stalled(call.began_s),
+            caption=lambda: self._caption(call.channel_id),
             manners=self._manners(),
-            codec=Codec.H265 if FaultKind.H265 in self._faults else None,
+            codec=self._own_codec(),
+            is_sub=offer.stream_number == 1,
         )
         self._summary.streams += 1
-        if udp:
-            udp.aim(offer.host, offer.port)
-            call.task = self._spawn(call.stream.run(udp))
+        if call.udp:
+            call.udp.aim(offer.host, offer.port)
+            call.task = self._spawn(call.stream.run(call.udp))
+        elif call.listener:
+            call.task = self._spawn(self._accept_and_run(call.stream, call.listener))
         else:
             call.task = self._spawn(self._connect_and_run(call.stream, offer, local_host))
+
+    def _plan_mishaps(self, now: float) -> None:
+        """What is to happen some time after the first call."""
+        stall_s = self._faults.value(FaultKind.STALL)
+        if stall_s is not None:
+            self._stall = (now + STALL_AFTER_S, now + STALL_AFTER_S + stall_s)
+        reboot_s = self._faults.value(FaultKind.REBOOT)
+        if reboot_s is not None:
+            asyncio.get_running_loop().call_later(reboot_s, self._reboot)
+
+    def _is_stalled(self, began_s: float) -> bool:
+        """Whether a call that began then gets nothing now."""
+        if self._stall is None:
+            return False
+        since, until = self._stall
+        now = asyncio.get_running_loop().time()
+        return now >= since and (now < until or began_s < since)
+
+    async def _accept_and_run(self, stream: MediaStream, listener: socket.socket) -> None:
+        try:
+            road: Road = await TcpRoad.accept(listener)
+        except OSError as error:
+            self._summary.note_error(f"{self._device_id}: nobody connected: {error}")
+            return
+        await stream.run(road)
 
     async def _connect_and_run(
         self, stream: MediaStream, offer: sdp.SessionDescription, local_host: str
@@ -192,6 +237,9 @@ class Calls:
             self._summary.note_error(f"{self._device_id}: no media connection: {error}")
             return
         await stream.run(road)
+
+    def _own_codec(self) -> Codec | None:
+        return Codec.H265 if FaultKind.H265 in self._faults else None
 
     def _own_ssrc(self, offered: Ssrc | None) -> Ssrc | None:
         """The device's own instead of the offered one; None for devices that take what they get."""
@@ -209,6 +257,7 @@ class Calls:
             has_right_crc=FaultKind.WRONG_PSM_CRC not in self._faults,
             has_private_stream=FaultKind.PRIVATE_STREAM in self._faults,
             is_bare=FaultKind.NOT_PS in self._faults,
+            container=self._container,
         )
 
     def _loses_packet(self) -> bool:
@@ -226,3 +275,12 @@ class Calls:
         call = self._calls.pop(leg, None)
         if call is not None:
             call.end()
+
+
+def _port_of(call: _Call) -> int:
+    if call.udp is not None:
+        return call.udp.port
+    if call.listener is not None:
+        port: int = call.listener.getsockname()[1]
+        return port
+    return _PORT_OF_WHO_CONNECTS

@@ -14,6 +14,7 @@ from vms.gb28181.version import Edition
 from vms.logs import set_up_logs
 from vms.simulator.brands import BRANDS, GENERIC, brand_named
 from vms.simulator.faults import Fault, FaultKind
+from vms.simulator.packing import Container
 from vms.simulator.plan import Platform, SimulatorOptions
 from vms.simulator.simulation import running
 from vms.simulator.summary import Summary
@@ -38,6 +39,7 @@ def simulate_cameras(
     video: Annotated[Path | None, typer.Option(help="A file instead of the test card.")] = None,
     codec: Annotated[str, typer.Option(help="h264 or h265.")] = "h264",
     audio: Annotated[str, typer.Option(help="g711a, aac or none.")] = "g711a",
+    container: Annotated[str, typer.Option(help="ps, ts or es: what RTP carries.")] = "ps",
     keepalive: Annotated[float, typer.Option(help="Seconds.", min=1)] = 60.0,
     expires: Annotated[int, typer.Option(help="Seconds a registration lasts.", min=1)] = 3600,
     rate: Annotated[
@@ -72,6 +74,7 @@ def simulate_cameras(
             video=video,
             codec=Codec(codec.lower()),
             audio=AUDIO[audio.lower()],
+            container=Container(container.lower()),
             keepalive_s=keepalive,
             expires_s=expires,
             rate_per_s=rate,

@@ -115,12 +115,19 @@ class FaultKind(StrEnum):
     """Sends H.265, whatever the others send."""
     LOSS = "loss"
     """Loses so many percent of the RTP packets."""
+    STALL = "stall"
+    """Sends nothing for so many seconds, from the third of its first call; a call that was there
+    before stays silent for ever, one made since is served then."""
+    REBOOT = "reboot"
+    """Restarts without a word so many seconds after its first call."""
 
 
 _DEFAULT_VALUES = {
     FaultKind.SILENT: 30.0,
     FaultKind.FLAPPING: 20.0,
     FaultKind.LOSS: 5.0,
+    FaultKind.STALL: 15.0,
+    FaultKind.REBOOT: 5.0,
     FaultKind.SLOW_ANSWER: 3.0,
     FaultKind.CLOCK_SKEW: 90.0,
     FaultKind.LOST_PARTS: 12.7,

@@ -20,6 +20,7 @@ copy, for instance from a browser's canvas:
       3 XXX ..X XXX ..X XXX     8 XXX X.X XXX X.X XXX
       4 X.X X.X XXX ..X ..X     9 XXX X.X XXX ..X XXX
 
+* The sub-stream is the same at half the width and height.
 * Below them, for people: colour bars, on these where the camera points (P for pan, T for tilt, Z
   for zoom), a square that crosses the picture every two seconds, the time of day in Beijing, in the
   same digits, larger, and a patch of noise, which gives the coded pictures the size of a real
@@ -136,17 +137,23 @@ class TestCard:
     pictures_per_s = float(PICTURES_PER_S)
     takes_time = True
 
-    def __init__(self, channel_id: str, codec: Codec, caption: str = "") -> None:
+    def __init__(
+        self, channel_id: str, codec: Codec, caption: str = "", *, is_sub: bool = False
+    ) -> None:
+        """`is_sub`: the sub-stream, half as wide and half as high."""
         self.codec = codec
         self.caption = caption
         """Shown from the next picture on: digits, a few signs and the letters P, T and Z."""
         self._identifier = _strip(channel_id.rjust(CELLS, "0"))
-        self._encoder = _encoder(codec)
+        self._encoder = _encoder(codec, 2 if is_sub else 1)
+        self._is_sub = is_sub
         self._number = 0
 
     def next_picture(self, at: datetime, *, key_wanted: bool) -> CodedPicture:
         """Draw and code the picture of `at`; the first is always a key picture."""
         picture = draw(self._identifier, self._number, at, self.caption)
+        if self._is_sub:
+            picture = _halved(picture)
         frame = av.VideoFrame.from_ndarray(picture, "yuv420p")
         frame.pts = self._number
         if key_wanted or self._number % KEY_INTERVAL == 0:
@@ -171,6 +178,16 @@ def draw(identifier: _Plane, number: int, at: datetime, caption: str = "") -> _P
     if caption:
         _write_caption(picture, caption)
     return picture
+
+
+def _halved(picture: _Plane) -> _Plane:
+    """Every second sample of every second row, plane by plane."""
+    chroma_rows = HEIGHT // 4
+    u_plane = picture[HEIGHT : HEIGHT + chroma_rows].reshape(HEIGHT // 2, WIDTH // 2)
+    v_plane = picture[HEIGHT + chroma_rows :].reshape(HEIGHT // 2, WIDTH // 2)
+    planes = (picture[:HEIGHT], u_plane, v_plane)
+    halves = [plane[::2, ::2].reshape(-1, WIDTH // 2) for plane in planes]
+    return np.ascontiguousarray(np.vstack(halves))
 
 
 def _write_caption(picture: _Plane, caption: str) -> None:
@@ -278,10 +295,10 @@ _ENCODERS: Mapping[Codec, Literal["libx264", "libx265"]] = {
 }
 
 
-def _encoder(codec: Codec) -> VideoCodecContext:
+def _encoder(codec: Codec, divisor: int) -> VideoCodecContext:
     context = VideoCodecContext.create(_ENCODERS[codec], "w")
-    context.width = WIDTH
-    context.height = HEIGHT
+    context.width = WIDTH // divisor
+    context.height = HEIGHT // divisor
     context.pix_fmt = "yuv420p"
     context.framerate = Fraction(PICTURES_PER_S)
     context.time_base = Fraction(1, PICTURES_PER_S)

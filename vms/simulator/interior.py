@@ -84,6 +84,8 @@ class Interior:
             around.summary,
             around.spawn,
             self._caption,
+            around.options.container,
+            self._reboot,
         )
         self.desk = Desk(
             plan=plan,

@@ -10,6 +10,7 @@ from vms.gb28181.ids import ChannelId, DeviceId, IdParts
 from vms.gb28181.version import Edition
 from vms.simulator.brands import GENERIC, Brand
 from vms.simulator.faults import Fault, FaultKind, Faults
+from vms.simulator.packing import Container
 
 _CAMERA_TYPE = "132"
 _OTHER_CAMERA_TYPE = "131"
@@ -54,6 +55,7 @@ class SimulatorOptions:
     video: Path | None = None
     codec: Codec = Codec.H264
     audio: Codec | None = Codec.PCMA
+    container: Container = Container.PS
     keepalive_s: float = 60.0
     expires_s: int = 3600
     retry_s: float = 10.0
@@ -94,6 +96,8 @@ def plan_devices(options: SimulatorOptions) -> list[DevicePlan]:
         raise InvalidError(f"not an identifier of 20 digits: {options.first_id!r}")
     if options.devices < 1 or options.channels < 1:
         raise InvalidError("there must be at least one device with one channel")
+    if options.container is Container.ES and options.audio is Codec.AAC:
+        raise InvalidError("beside bare pictures (es) there is G.711A or no sound")
     if 0 in (options.devices_per_socket, options.items_per_part):
         raise InvalidError("there must be at least one device a socket and one item a message")
     first_serial = int(options.first_id[13:])

@@ -1,4 +1,4 @@
-"""A simulated camera's media: pictures and sound as a program stream in RTP, in real time."""
+"""A simulated camera's media: pictures and sound in RTP, in real time."""
 
 import asyncio
 import socket
@@ -7,14 +7,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol, Self, cast
 
-from media.ps.mux import PsMuxer
 from media.rtp.framing import frame
-from media.rtp.packet import packetise
-from media.unit import PTS_HZ, Codec
+from media.unit import PTS_HZ
 from vms.clock import Clock
-from vms.gb28181.sdp import PS
 from vms.simulator.footage import CodedPicture, Footage
-from vms.simulator.sound import Tone
+from vms.simulator.packing import Packer
 from vms.simulator.summary import Summary
 
 LATE_LIMIT_S = 1.0
@@ -25,13 +22,9 @@ SEND_BUFFER_LIMIT_BYTES = 4 * 2**20
 
 CONNECT_LIMIT_S = 5.0
 CONNECT_ATTEMPTS = 3
+ACCEPT_LIMIT_S = 10.0
 RECONNECT_S = 1.0
 """Annex D: a refused connection is tried again, three times at least, a second apart."""
-
-
-_STREAM_MAP = b"\x00\x00\x01\xbc"
-_PRIVATE_PACKET = b"\x00\x00\x01\xbd\x00\x08\x80\x00\x00" + bytes(range(1, 6))
-"""A PES packet of the private stream 1: no time stamp, five bytes nobody explains."""
 
 
 class Road(Protocol):
@@ -78,6 +71,16 @@ class UdpRoad:
         self._socket.close()
 
 
+def listener_at(local_host: str) -> socket.socket:
+    """Where the server shall connect to; it has to be named in the answer."""
+    family = socket.AF_INET6 if ":" in local_host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setblocking(False)
+    listener.bind((local_host, 0))
+    listener.listen(1)
+    return listener
+
+
 class TcpRoad(asyncio.Protocol):
     """Packets framed by RFC 4571 on a connection we open; what comes back (RTCP) is not read."""
 
@@ -101,6 +104,15 @@ class TcpRoad(asyncio.Protocol):
             else:
                 return road
         raise AssertionError("the last attempt raises")
+
+    @classmethod
+    async def accept(cls, listener: socket.socket) -> Self:
+        """The server's connection; raises `OSError` when none comes."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(ACCEPT_LIMIT_S):
+            connection, _ = await loop.sock_accept(listener)
+        _, road = await loop.create_connection(cls, sock=connection)
+        return road
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -132,56 +144,29 @@ class Pace:
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How a stream is packed: as the standard asks, or otherwise.
-
-    `is_bare` sends the coded pictures themselves under the payload type of program streams.
-    """
-
-    has_psm: bool = True
-    has_right_crc: bool = True
-    has_private_stream: bool = False
-    is_bare: bool = False
-
-    def put_on(self, pack: bytes) -> bytes:
-        """The pack with what is wrong about it."""
-        if not self.has_right_crc:
-            start = pack.find(_STREAM_MAP)
-            if start >= 0:
-                length = int.from_bytes(pack[start + 4 : start + 6], "big")
-                crc_at = start + 6 + length - 4
-                wrong = bytes(byte ^ 0xFF for byte in pack[crc_at : crc_at + 4])
-                pack = pack[:crc_at] + wrong + pack[crc_at + 4 :]
-        return pack + _PRIVATE_PACKET if self.has_private_stream else pack
-
-
 class MediaStream:
-    """One stream: footage and tone, muxed, cut into packets, sent when they are due."""
+    """One stream: footage and tone, packed, sent when they are due."""
 
     def __init__(
         self,
         pace: Pace,
         footage: Footage,
-        tone: Tone | None,
+        packer: Packer,
         *,
-        ssrc: int,
         is_lost: Callable[[], bool],
-        manners: Manners,
+        is_mute: Callable[[], bool],
         prepare: Callable[[], None] | None = None,
     ) -> None:
-        """`prepare` is called in the loop before each picture, which may be coded in a thread."""
+        """`prepare` is called in the loop before each picture, which may be coded in a thread.
+
+        While it `is_mute` nothing is made nor sent; it goes on with a key picture.
+        """
         self._pace = pace
         self._footage = footage
-        self._tone = tone
-        self._ssrc = ssrc
+        self._packer = packer
         self._is_lost = is_lost
-        audio: Codec | None = tone.codec if tone else None
-        self._muxer = PsMuxer(footage.codec, audio, with_psm=manners.has_psm)
-        self._manners = manners
+        self._is_mute = is_mute
         self._prepare = prepare
-        self._sequence = 0
-        self._tones_sent = 0
         self._key_wanted = False
 
     def want_key_picture(self) -> None:
@@ -199,6 +184,10 @@ class MediaStream:
                 if wait < -LATE_LIMIT_S:
                     started -= wait
                 await asyncio.sleep(max(wait, 0))
+                if self._is_mute():
+                    self._key_wanted = True
+                    number += 1
+                    continue
                 picture = await self._next_picture()
                 self._send(road, picture, int(number * PTS_HZ / self._footage.pictures_per_s))
                 number += 1
@@ -221,22 +210,10 @@ class MediaStream:
 
     def _send(self, road: Road, picture: CodedPicture, pts: int) -> None:
         summary = self._pace.summary
-        pack = picture.data if self._manners.is_bare else self._packed(picture, pts)
-        for packet in packetise(
-            pack, payload_type=PS, sequence=self._sequence, timestamp=pts, ssrc=self._ssrc
-        ):
-            self._sequence += 1
+        for packet in self._packer.packets(picture, pts):
             if self._is_lost() or not road.send(packet):
                 summary.packets_lost += 1
                 continue
             summary.packets_sent += 1
             summary.bytes_sent += len(packet)
         summary.pictures_sent += 1
-
-    def _packed(self, picture: CodedPicture, pts: int) -> bytes:
-        pack = self._muxer.picture(picture.data, pts, is_key=picture.is_key)
-        if self._tone is not None:
-            for sound, sound_pts in self._tone.frames_before(pts, self._tones_sent):
-                pack += self._muxer.sound(sound, sound_pts)
-                self._tones_sent += 1
-        return self._manners.put_on(pack)

@@ -8,8 +8,9 @@ from media.unit import Codec
 from vms.clock import Clock
 from vms.simulator.clip import Clip, ClipPlayer
 from vms.simulator.footage import Footage, TestCard
+from vms.simulator.packing import Manners, packer_of
 from vms.simulator.sound import tone
-from vms.simulator.stream import Manners, MediaStream, Pace
+from vms.simulator.stream import MediaStream, Pace
 from vms.simulator.summary import Summary
 
 ENCODING_THREADS = 4
@@ -34,26 +35,37 @@ class Studio:
         ssrc: int,
         is_lost: Callable[[], bool],
         caption: Callable[[], str],
+        is_mute: Callable[[], bool] = lambda: False,
         manners: Manners | None = None,
         codec: Codec | None = None,
+        is_sub: bool = False,
     ) -> MediaStream:
-        """A stream of one channel, beginning with a key picture; `codec` where it is its own."""
+        """A stream of one channel, beginning with a key picture; `codec` where it is its own.
+
+        `is_sub`: the sub-stream, which is H.264 and small whatever the main one is.
+        """
         footage: Footage
         prepare: Callable[[], None] | None = None
-        if self._clip and codec in (None, self._clip.codec):
+        if is_sub:
+            footage = card = TestCard(channel_id, Codec.H264, is_sub=True)
+            prepare = _captioned(card, caption)
+        elif self._clip and codec in (None, self._clip.codec):
             footage = ClipPlayer(self._clip)
         else:
             footage = card = TestCard(channel_id, codec or self._codec)
             prepare = _captioned(card, caption)
+        packer = packer_of(footage.codec, self._tone, manners or Manners(), ssrc)
         return MediaStream(
-            self._pace,
-            footage,
-            self._tone,
-            ssrc=ssrc,
-            is_lost=is_lost,
-            manners=manners or Manners(),
-            prepare=prepare,
+            self._pace, footage, packer, is_lost=is_lost, is_mute=is_mute, prepare=prepare
         )
+
+    def codec(self, own: Codec | None, *, is_sub: bool) -> Codec:
+        """What a stream will be coded in."""
+        if is_sub:
+            return Codec.H264
+        if self._clip and own in (None, self._clip.codec):
+            return self._clip.codec
+        return own or self._codec
 
     async def close(self) -> None:
         """End the threads; a picture being coded is finished."""
