@@ -12,6 +12,7 @@ BENCHMARKS = (
     "bench_load",
     "bench_ingest",
     "bench_whep",
+    "bench_http_outputs",
     "bench_store",
     "bench_spreadsheets",
 )

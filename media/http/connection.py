@@ -69,7 +69,8 @@ class Connection(asyncio.Protocol):
         self._reason = "left"
         self._written = 0
         self._taken = 0
-        self._taken_s = self._since_s = self._pinged_s = now()
+        self._known_written = 0
+        self._taken_s = self._since_s = self._quiet_s = now()
         self._limit_s = REQUEST_LIMIT_S
 
     # -- by asyncio
@@ -183,10 +184,10 @@ class Connection(asyncio.Protocol):
                 self._refuse(BadRequestError(408, "too-slow"))
             else:
                 self.close("left")
-        elif self._websocket is not None and now_s - self._pinged_s > PING_INTERVAL_S:
-            self._pinged_s = now_s
-            if waiting == 0 and self._state is _State.WEBSOCKET:
-                self.write(PING)
+        elif self._written != self._known_written:
+            self._known_written, self._quiet_s = self._written, now_s
+        elif self._state is _State.WEBSOCKET and now_s - self._quiet_s > PING_INTERVAL_S:
+            self.write(PING)
 
     # -- inside
 

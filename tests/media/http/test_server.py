@@ -344,3 +344,18 @@ async def test_a_token_is_asked_about_once_and_requests_cut_into_bytes_are_read(
 
     assert answer.status == 307
     assert site.asked == [(GOOD, Form.HLS)]
+
+
+async def test_a_silent_stream_is_pinged_so_that_no_proxy_takes_it_for_dead() -> None:
+    clock = FakeClock()
+    async with open_site(clock=clock.monotonic) as site, connect(site) as client:
+        await client.handshake(site.target(".ws.flv"))
+        heard = asyncio.create_task(client.message())
+
+        def is_heard() -> bool:
+            clock.advance(0.1)
+            return heard.done()
+
+        await until(is_heard)
+
+    assert await heard == (0x89, b"")
