@@ -7,7 +7,7 @@ import logging
 from http import HTTPStatus
 
 from websockets.datastructures import Headers
-from websockets.frames import CloseCode
+from websockets.exceptions import InvalidHandshake
 from websockets.http11 import Request as HandshakeRequest
 from websockets.protocol import OPEN, SERVER, Protocol
 from websockets.server import ServerProtocol
@@ -47,8 +47,11 @@ def _head(first: int, size: int) -> bytes:
 
 def handshake(request: Request) -> bytes:
     """The answer that opens the connection (4.2.2). `BadRequestError` when it is not asked so."""
-    headers = Headers(list(request.headers.items()))
-    response = ServerProtocol(logger=_log).accept(HandshakeRequest(request.target, headers))
+    try:
+        headers = Headers(list(request.headers.items()))
+        response = ServerProtocol(logger=_log).accept(HandshakeRequest(request.target, headers))
+    except InvalidHandshake as error:
+        raise BadRequestError(400, "bad-handshake") from error
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         raise BadRequestError(response.status_code, "bad-handshake")
     return response.serialize()
@@ -82,7 +85,3 @@ class WebSocket:
 
     def _to_send(self) -> bytes:
         return b"".join(self._protocol.data_to_send())
-
-
-GOING_AWAY = CloseCode.GOING_AWAY
-NORMAL = CloseCode.NORMAL_CLOSURE

@@ -10,12 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from media.errors import ProtocolError as MediaError
+from media.http.request import RequestReader as HttpReader
+from media.http.routes import route, wanted_of
+from media.http.websocket import WebSocket, handshake
+from media.outputs.configs import Config
+from media.outputs.flv import FlvPacker
+from media.outputs.fmp4 import Fmp4Packer
+from media.outputs.samples import Sampler
+from media.outputs.webrtc_offer import parse_fragment, parse_offer
+from media.outputs.webrtc_rtcp import parse_feedback
+from media.outputs.webrtc_sdp import LocalDescription, build_answer, choose
+from media.outputs.webrtc_stun import parse_binding_request
+from media.outputs.webrtc_tcp import TcpPath
 from media.ps.demux import PsDemuxer
 from media.rtp.framing import Deframer
 from media.rtp.packet import parse as parse_rtp
 from media.rtsp.request import Request as RtspRequest
 from media.rtsp.request import RequestReader
 from media.rtsp.transport import parse_transport
+from media.unit import AccessUnit, Codec
 from sip.agent import Agent
 from sip.digest import parse_challenge, parse_credentials
 from sip.errors import ProtocolError as SipError
@@ -33,6 +46,17 @@ from vms.gb28181.version import Edition
 TESTS = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "corpus"
 FLOW = Flow("UDP", Address("192.0.2.1", 5060), Address("192.0.2.2", 5060))
+OURS = LocalDescription(
+    session_id=1,
+    ice_ufrag="0123456789abcdef",
+    ice_pwd="0123456789abcdef0123456789abcdef",
+    fingerprint=":".join(["AB"] * 32),
+    candidates=[("192.0.2.1", 8189)],
+    video_ssrc=1,
+    rtx_ssrc=2,
+    audio_ssrc=3,
+    stream_name="camera",
+)
 PIECES = 16
 """A stream is cut in so many pieces at most, where its own bytes say."""
 
@@ -198,6 +222,99 @@ def rtsp_stream(data: bytes) -> None:
                     parse_transport(found.headers.get("transport", ""), 0)
 
 
+def http_request(data: bytes) -> None:
+    """A connection of a viewer, cut where the first bytes say: each request routed and answered."""
+    cuts, stream = data[:PIECES], data[PIECES:]
+    reader = HttpReader()
+    with contextlib.suppress(MediaError):
+        for size in (*cuts, len(stream)):
+            reader.feed(stream[:size])
+            stream = stream[size:]
+            while (request := reader.next()) is not None:
+                route(request)
+                wanted_of(request)
+                with contextlib.suppress(MediaError):
+                    handshake(request)
+                reader.answer(200, (), b"ab")
+                if not reader.keeps_open:
+                    return
+
+
+def websocket_frames(data: bytes) -> None:
+    """What a viewer sends over a WebSocket, cut where the first bytes say."""
+    cuts, stream = data[:PIECES], data[PIECES:]
+    websocket = WebSocket()
+    for size in (*cuts, len(stream)):
+        websocket.feed(stream[:size])
+        stream = stream[size:]
+    websocket.close(1000, "over")
+
+
+def samples(data: bytes) -> None:
+    """Pictures and sound as FLV and fMP4 hold them; the first byte says which, the rest is it."""
+    codec = (Codec.H264, Codec.H265, Codec.AAC)[data[0] % 3] if data else Codec.H264
+    unit = AccessUnit(codec, 0, data[1:], codec.is_video, 0.0)
+    sampler = Sampler(lambda: 0.0)
+    if codec is Codec.AAC:
+        sampler.sound(unit)
+        return
+    made = sampler.picture(unit)
+    if made is None or sampler.video is None:
+        return
+    for packer in (FlvPacker(), Fmp4Packer()):
+        packer.configure(Config(sampler.video, sampler.audio))
+        packer.pack([made])
+
+
+def stun_check(data: bytes) -> None:
+    """A viewer's connectivity check, up to the one HMAC a stranger may cost."""
+    with contextlib.suppress(MediaError):
+        parse_binding_request(data).is_sealed_by("0123456789abcdef")
+
+
+def webrtc_offer(data: bytes) -> None:
+    """What a viewer posts: an offer that is taken up is answered, and the answer is one line each.
+
+    The same bytes as a fragment of a trickle.
+    """
+    text = data.decode("utf-8", "replace")
+    with contextlib.suppress(MediaError):
+        offer = parse_offer(text)
+        answer = build_answer(offer, choose(offer), OURS)
+        if any(line[1:2] != "=" for line in answer.split("\r\n")[:-1]):
+            raise AssertionError("an offer wrote lines of its own into the answer")
+    with contextlib.suppress(MediaError):
+        parse_fragment(text)
+
+
+def webrtc_feedback(data: bytes) -> None:
+    """A viewer's RTCP."""
+    with contextlib.suppress(MediaError):
+        parse_feedback(data)
+
+
+def ice_tcp(data: bytes) -> None:
+    """A viewer's connection, cut where the first bytes say; however it is cut, the same frames."""
+    cuts, stream = data[:PIECES], data[PIECES:]
+    pieces: list[bytes] = []
+    rest = stream
+    for size in cuts:
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    if _frames_of([stream]) != _frames_of([*pieces, rest]):
+        raise AssertionError("the cut of a connection changes its frames")
+
+
+def _frames_of(pieces: list[bytes]) -> list[bytes]:
+    frames: list[bytes] = []
+    path = TcpPath(
+        lambda _path: None, lambda frame, _path: frames.append(frame), lambda _path: None
+    )
+    for piece in pieces:
+        path.data_received(piece)
+    return frames
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -210,6 +327,13 @@ TARGETS = {
         Target("rtp_packet", rtp_packet, ("media.rtp",)),
         Target("rtp_framing", rtp_framing, ("media.rtp",)),
         Target("rtsp_stream", rtsp_stream, ("media.rtsp",)),
+        Target("stun_check", stun_check, ("media.outputs",)),
+        Target("webrtc_offer", webrtc_offer, ("media.outputs",)),
+        Target("webrtc_feedback", webrtc_feedback, ("media.outputs",)),
+        Target("ice_tcp", ice_tcp, ("media.outputs",)),
         Target("ps_stream", ps_stream, ("media.ps", "media.codecs")),
+        Target("http_request", http_request, ("media.http",)),
+        Target("websocket_frames", websocket_frames, ("media.http",)),
+        Target("samples", samples, ("media.outputs", "media.codecs")),
     )
 }

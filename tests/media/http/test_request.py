@@ -41,7 +41,7 @@ def test_a_request_is_read_with_its_query_and_headers() -> None:
 @given(cuts=st.lists(st.integers(0, len(GET)), max_size=6))
 def test_however_a_request_is_cut_it_is_the_same(cuts: list[int]) -> None:
     reader = RequestReader()
-    found = []
+    found: list[Request | None] = []
     for begin, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(GET)], strict=True):
         reader.feed(GET[begin:end])
         found.append(reader.next())
