@@ -246,8 +246,18 @@ class PlainRegisters:
 
     def _remembered(self, mark: int, now: float) -> bytes | None:
         if now - self._turned_at >= LIMIT_S or len(self._recent) >= MAX_MARKS:
-            # What is older than both halves is forgotten.
-            self._older = self._recent if now - self._turned_at < 2 * LIMIT_S else {}
-            self._recent = {}
-            self._turned_at = now
+            self._turn(now)
         return self._recent.get(mark) or self._older.get(mark)
+
+    def forget(self, now: float) -> bool:
+        """Let time pass, where no REGISTER comes any more: a city's answers are half a KiB each.
+        Whether there is anything left to be forgotten."""
+        if now - self._turned_at >= LIMIT_S:
+            self._turn(now)
+        return bool(self._recent or self._older)
+
+    def _turn(self, now: float) -> None:
+        """What is older than both halves is forgotten."""
+        self._older = self._recent if now - self._turned_at < 2 * LIMIT_S else {}
+        self._recent = {}
+        self._turned_at = now

@@ -51,6 +51,7 @@ from sip.net.udp import UdpTransport
 from sip.parser import parse_message
 from sip.plain import PlainMessages
 from sip.plain_register import PlainRegister, PlainRegisters
+from sip.timers import LIMIT_S
 
 __all__ = [
     "REFLECTION_LIMIT",
@@ -141,6 +142,7 @@ class Endpoint:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._forgetting: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     @classmethod
@@ -255,6 +257,8 @@ class Endpoint:
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         if self._lobby is not None:
             self._lobby.close()
         self._subscriptions.close()
@@ -568,6 +572,13 @@ class Endpoint:
     def _register_answered(self, answer: bytes, flow: Flow, request_bytes: int) -> None:
         if self._is_trusted(flow) or self._gate.answers(answer, flow, request_bytes):
             self._put(answer, flow)
+        if self._forgetting is None and not self._is_closed:
+            self._forgetting = self._loop.call_later(LIMIT_S, self._forget_answers)
+
+    def _forget_answers(self) -> None:
+        self._forgetting = None
+        if self._registers is not None and self._registers.forget(self._now()):
+            self._forgetting = self._loop.call_later(LIMIT_S, self._forget_answers)
 
     def _refuse(self, request: Request, error: ProtocolError, flow: Flow) -> None:
         """Answer what can be answered, without a transaction: the request does not name one."""

@@ -251,6 +251,17 @@ def test_an_answer_is_forgotten_as_a_transaction_is() -> None:
     assert len(town.taken) == 2
 
 
+def test_answers_are_forgotten_though_nobody_registers_any_more() -> None:
+    town = Town()
+    assert town.registers.takes(ASKED, FLOW, LIMIT_S)
+    town.taken[0].respond(200, None, SAID)
+
+    assert town.registers.forget(2 * LIMIT_S)
+    assert town.registers.takes(ASKED, FLOW, 2 * LIMIT_S + 1)
+    assert len(town.taken) == 1
+    assert not town.registers.forget(4 * LIMIT_S + 1)
+
+
 def test_the_same_bytes_from_elsewhere_are_another_request() -> None:
     town = Town()
     for host in ("192.0.2.64", "192.0.2.65"):

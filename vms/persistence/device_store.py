@@ -1,6 +1,7 @@
 """`DeviceStore` in SQL: the same for SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import uuid4
 
@@ -44,6 +45,8 @@ from vms.persistence.rows import (
     waiting_of,
 )
 from vms.persistence.tables import alarms, channels, devices, runs, tree_nodes, waiting
+
+_key_of = attrgetter("key")
 
 
 class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
@@ -118,7 +121,8 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
         """Write when many were last heard; for those of which nothing else changed."""
         rows: list[Row] = [
             {"b_key": one.key, "last_keepalive_at": one.keepalive_at, "last_heard_at": one.heard_at}
-            for one in heard
+            # In order of the rows: each page is found, changed and written once.
+            for one in sorted(heard, key=_key_of)
         ]
         if rows:
             await self._write(Change([(Operation.HEARD_DEVICE, rows)]))

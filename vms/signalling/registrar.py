@@ -352,10 +352,12 @@ class Registrar:
         """`is_known`: refused, but it knows the password, so it is no scanner."""
         self._count(result)
         flow, uri = asked.flow, readable(asked.uri)
+        device = self._inventory.on_file(asked.device_id)
         attempt = self.history.note(
-            asked.device_id,
+            # Not another copy of the text.
+            asked.device_id if device is None else device.device_id,
             cause,
-            is_on_file=self._inventory.on_file(asked.device_id) is not None,
+            is_on_file=device is not None,
             flow=flow,
             at=self._clock.wall(),
             asked_for=uri,

@@ -124,8 +124,6 @@ class RegistrationHistory:
         last = kept.pop(device_id, None)
         if last is None and is_on_file:
             last = self._strangers.pop(device_id, None)
-        if last is not None:
-            device_id = last.device_id  # the text that is kept already
         repeats = last is not None and cause in {last.cause, _before_loop(last.cause)}
         count = last.count + 1 if last is not None and repeats else 1
         accepted_at = None if last is None else last.accepted_at
