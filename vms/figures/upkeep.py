@@ -34,7 +34,11 @@ PAUSE_S = 0.5
 
 CHECK_PERIOD_S = 300.0
 CHECKED_S = 3600
-"""The latest stretch of the ledger that is added up each time."""
+"""The latest stretch of the ledger that is added up: wholly once an hour and after anything was
+wrong, in between what came since the last time."""
+
+CHECKED_AGAIN_S = 60
+"""Of what was added up the last time: so no second is passed over, nor a border between two."""
 
 MOST_DAYS = 4_000
 """So many of the latest are stored: ten years and more. A clock that began in 1970 and was set
@@ -76,6 +80,8 @@ class Upkeep:
         self._pieces = Pieces(store, exclusions, zone)
         self._looked_at = 0
         self._next_check = 0.0
+        self._checked_to_s: int | None = None
+        self._checked_wholly_s = 0
 
     async def run(self) -> None:
         """Until cancelled; what fails is tried again in the next round. Whatever is wrong with the
@@ -170,11 +176,11 @@ class Upkeep:
         return windows(Window(first.start_s, border.start_s), Every.MONTH, self._zone)
 
     async def check(self) -> SelfCheck:
-        """Whether the ledger of the last hour is without hole and overlap, whether every second of
-        it is counted once, and whether one stored day, each time another, still is what the ledger
-        says; a day that is not is dropped, to be made anew."""
+        """Whether the latest ledger is without hole and overlap, whether every second of it is
+        counted once, and whether one stored day, each time another, still is what the ledger says;
+        a day that is not is dropped, to be made anew."""
         now_s = await self._inventory.observed_until()
-        window = Window(now_s - CHECKED_S, now_s)
+        window = self._to_check(now_s)
         breaches = await self._holes(window)
         channels = seconds = 0
         for part in windows(window, Every.DAY, self._zone):
@@ -188,12 +194,23 @@ class Upkeep:
             breaches += wrong
             channels = max(channels, len(piece.channels))
             seconds += int(piece.seconds.sum())
+        self._checked_to_s = now_s if not breaches else None
         for breach in breaches[:MOST_BREACHES]:
             log.error("the figures do not add up", breach=breach)
         self.self_check = SelfCheck(
             self._clock.wall(), channels, seconds, tuple(breaches[:MOST_BREACHES])
         )
         return self.self_check
+
+    def _to_check(self, now_s: int) -> Window:
+        """The last hour, or what of it came since the last time. What is wrong stays told as long
+        as it lies in the last hour."""
+        start_s, to_s = now_s - CHECKED_S, self._checked_to_s
+        if to_s is None or not to_s <= now_s <= self._checked_wholly_s + CHECKED_S:
+            self._checked_wholly_s = now_s
+        else:
+            start_s = max(start_s, to_s - CHECKED_AGAIN_S)
+        return Window(start_s, now_s)
 
     async def _holes(self, window: Window) -> list[str]:
         found = await self._inventory.check_conservation(

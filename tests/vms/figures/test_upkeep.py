@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest_asyncio
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.support.books import books_in, books_of
 from tests.support.clock import FakeClock
@@ -20,9 +22,11 @@ from vms.figures.upkeep import UpkeepPolicy
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import ChannelPatch, NewDevice, SubjectKind
 from vms.inventory.policy import InventoryPolicy
+from vms.persistence.changes import Change
 from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
 from vms.persistence.exclusion_store import SqlExclusionStore
+from vms.persistence.tables import ledger
 
 START_S = int(FIRST_DAY.timestamp())
 DAYS = [(START_S + number * DAY_S, START_S + (number + 1) * DAY_S) for number in range(3)]
@@ -161,3 +165,42 @@ async def test_a_ledger_that_began_in_1970_is_looked_after_from_its_latest_day_o
     work.cancel()
     await asyncio.wait([work])
     await inventory.stop()
+
+
+async def test_the_self_check_adds_up_what_came_since_the_last_one_and_once_an_hour_all_of_it(
+    town: Town,
+) -> None:
+    upkeep, counted = town.books.upkeep, list[int]()
+    for seconds in (0, 300, 300, 3300):
+        town.clock.advance(seconds)
+        await town.inventory.pass_time()
+        check = await upkeep.check()
+        assert check.ok
+        counted.append(check.seconds)
+
+    # three cameras: an hour, twice five minutes and the minute before, an hour
+    assert counted == [3 * 3600, 3 * 360, 3 * 360, 3 * 3600]
+
+
+async def test_a_hole_is_told_as_long_as_it_lies_in_the_last_hour(town: Town) -> None:
+    upkeep = town.books.upkeep
+    assert (await upkeep.check()).ok
+    town.clock.advance(100)
+    camera = town.inventory.channel(NORTH, CAMERAS[0])
+    await town.inventory.unregister(NORTH)
+    town.clock.advance(100)
+    await town.inventory.pass_time()
+
+    async def tamper(connection: AsyncConnection) -> None:
+        of_camera = (ledger.c.kind == "channel") & (ledger.c.subject_key == camera.key)
+        last = update(ledger).where(of_camera, ledger.c.end_s.is_(None))
+        await connection.execute(last.values(start_s=ledger.c.start_s + 7))
+
+    await town.database.write(Change(work=tamper))
+    verdicts: list[bool] = []
+    for _ in range(5):
+        verdicts.append((await upkeep.check()).ok)
+        town.clock.advance(1200)
+        await town.inventory.pass_time()
+
+    assert verdicts == [False, False, False, True, True]
