@@ -7,7 +7,6 @@ from media.codecs.annexb import Content
 from media.codecs.frame import Frame
 from media.errors import ProtocolError
 from media.hub import Hub
-from media.rtp.packet import RtpPacket
 from media.rtp.sequence import distance
 from media.rtp.timeline import Timeline
 from media.unit import PTS_HZ, AccessUnit, AudioFormat, Codec, VideoFormat
@@ -45,27 +44,27 @@ class Assembler:
         self._hub.interrupt()
 
     def add(self, frame: Frame) -> None:
-        """A frame out of the stream's container."""
+        """A frame out of the stream's container, or beside it."""
         if frame.codec.is_video:
             self._add_picture(frame)
+        elif frame.has_own_clock:
+            self._add_separate_sound(frame)
         else:
             self._add_sound(frame)
 
-    def add_sound_packet(self, codec: Codec, packet: RtpPacket) -> None:
+    def _add_separate_sound(self, frame: Frame) -> None:
         """G.711 in RTP packets of its own beside the container; its clock runs at 8000 Hz."""
-        if not packet.payload:
-            return
-        now_out = self._timeline.at_arrival(packet.received_s)
+        now_out = self._timeline.at_arrival(frame.received_s)
         if self._sound_base is None:
-            self._sound_base = (packet.timestamp, now_out)
+            self._sound_base = (frame.timestamp, now_out)
         timestamp, out = self._sound_base
-        pts = out + g711.ticks(distance(timestamp, packet.timestamp, 32))
+        pts = out + g711.ticks(distance(timestamp, frame.timestamp, 32))
         if abs(pts - now_out) > _SOUND_DRIFT_TICKS:
             pts = now_out
-        self._sound_base = (packet.timestamp, pts)
+        self._sound_base = (frame.timestamp, pts)
         self._publish_sound(
-            AccessUnit(codec, pts, packet.payload, False, packet.received_s),
-            g711.audio_format(codec),
+            AccessUnit(frame.codec, pts, frame.data, False, frame.received_s),
+            g711.audio_format(frame.codec),
         )
 
     def _add_picture(self, frame: Frame) -> None:

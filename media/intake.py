@@ -25,17 +25,13 @@ from media.door import (
 )
 from media.errors import ProtocolError
 from media.hub import Hub
-from media.ps.demux import PsDemuxer
+from media.leaves import PacketLeaf
 from media.rtp import rtcp
-from media.rtp.depacketise import ElementaryDepacketiser
 from media.rtp.latch import Address, SourceLatch, Verdict
 from media.rtp.packet import RtpPacket, is_rtcp, parse
-from media.rtp.reception import Reception
-from media.rtp.reorder import ReorderBuffer
-from media.rtp.sequence import sequence_distance
-from media.rtp.sniff import Container, container_of
-from media.ts.demux import TsDemuxer
-from media.unit import Codec, VideoFormat
+from media.rtp.sniff import Container
+from media.unit import VideoFormat
+from media.unpacker import Unpacker
 
 REPORT_INTERVAL_S = 5.0
 """Receiver reports go this often, asked for or not: some cameras stop after minutes without."""
@@ -53,14 +49,10 @@ RATE_WINDOW_S = 5.0
 _SOURCES = 8
 """Senders told apart; the rest are only counted as foreign."""
 
-_PS_PAYLOAD_TYPE = 96
 _REPORTS_WITHOUT_ONE = 2
 
 _RATE_STEP_S = 1.0
-_SEPARATE_SEQUENCE = 100
 _CNAME = "gb28181-vms"
-
-Depacketiser = PsDemuxer | TsDemuxer | ElementaryDepacketiser
 
 
 class Intake:
@@ -78,32 +70,29 @@ class Intake:
         hub: Hub,
         on_event: OnMediaEvent,
         now: Callable[[], float],
+        leaf: PacketLeaf | None = None,
     ) -> None:
         self.stream_id = stream_id
         self.transport = transport
-        self.container: Container | None = None
-        self.packets = 0
         self.foreign = 0
         self.malformed = 0
         self.connections = 0
         self.refused_connections = 0
-        self.bytes = 0
         self._hub = hub
         self._on_event = on_event
         self._now = now
         self._latch = SourceLatch(ssrc)
-        self._reception = Reception()
-        self._reorder = ReorderBuffer() if transport.is_udp else None
+        self._leaf = leaf or Unpacker(may_disorder=transport.is_udp)
         self._assembler = Assembler(hub, self._tell_first_picture)
-        self._depacketiser: Depacketiser | None = None
-        self._payload_type: int | None = None
-        self._next_sequence: int | None = None
+        self._held: tuple[Address | None, bytes] = (None, b"")
         self._told: set[type] = set()
         self._tolerated: Counter[str] = Counter()
         self._others: dict[tuple[Address, int, int], list[int]] = {}
         self._reports = 0
         self._is_silent = False
         self._has_ended = False
+        self._beside_packets = 0
+        self._beside_bytes = 0
         self._sender_report: tuple[int, float] | None = None
         self._rtcp_address: Address | None = None
         self._report_due_s = now() + REPORT_INTERVAL_S
@@ -150,22 +139,36 @@ class Intake:
         return None if self._latch.source is None else _text(self._latch.source)
 
     @property
+    def packets(self) -> int:
+        """RTP packets taken, with those of sound beside."""
+        return self._leaf.packets + self._beside_packets
+
+    @property
+    def payload_bytes(self) -> int:
+        """Theirs."""
+        return self._leaf.payload_bytes + self._beside_bytes
+
+    @property
+    def container(self) -> Container | None:
+        """What the payloads were recognised as."""
+        return self._leaf.container
+
+    @property
     def tolerated(self) -> dict[str, int]:
         """What was put up with, by name."""
-        of_stream = {} if self._depacketiser is None else self._depacketiser.tolerated
-        return dict(self._tolerated + Counter(of_stream))
+        return dict(self._tolerated + Counter(self._leaf.tolerated))
 
     @property
     def unsupported(self) -> tuple[str, ...]:
         """Codecs the device announces and nobody here understands."""
-        return () if self._depacketiser is None else self._depacketiser.unsupported
+        return self._leaf.unsupported
 
     def figures(
         self, viewers: tuple[ViewerFigures, ...] = (), transcoding: str | None = None
     ) -> StreamFigures:
         """How the stream stands."""
         now = self._now()
-        self._sync_duplicates()
+        leaf = self._leaf
         oldest_s, oldest_bytes, oldest_pictures = self._rates[0]
         span_s = max(now - oldest_s, _RATE_STEP_S)
         video, audio = self._hub.video, self._hub.audio
@@ -174,25 +177,25 @@ class Intake:
             transport=self.transport,
             remote_address=self.remote_address,
             ssrc=self._latch.ssrc,
-            container=self.container,
+            container=leaf.container,
             video_codec=None if video is None else video.codec,
             width=None if video is None else video.width,
             height=None if video is None else video.height,
             audio_codec=None if audio is None else audio.codec,
             packets=self.packets,
-            lost=self._reception.lost,
-            reordered=self._reception.reordered,
-            duplicates=self._reception.duplicates,
+            lost=leaf.lost,
+            reordered=leaf.reordered,
+            duplicates=leaf.duplicates,
             foreign=self.foreign,
-            jitter_ms=self._reception.jitter_ms,
-            bitrate_bps=round((self.bytes - oldest_bytes) * 8 / span_s),
+            jitter_ms=leaf.jitter_ms,
+            bitrate_bps=round((self.payload_bytes - oldest_bytes) * 8 / span_s),
             frames_per_s=(self._assembler.pictures - oldest_pictures) / span_s,
             key_pictures=self._assembler.key_pictures,
             damaged_units=self._assembler.damaged_units,
             last_packet_age_s=None if self._latch.ssrc is None else now - self._latch.heard_s,
             transcoding=transcoding,
             viewers=viewers,
-            bytes=self.bytes,
+            bytes=self.payload_bytes,
             malformed=self.malformed,
             connections=self.connections,
             sources=self._sources(),
@@ -208,30 +211,29 @@ class Intake:
         ssrc, remote = self._latch.ssrc, self.remote_address
         if ssrc is None or remote is None:
             return others
-        kind = self._payload_type
-        return (SourceFigures(remote, ssrc, kind, self.packets, self.bytes, True), *others)
+        kind = self._leaf.payload_type
+        return (SourceFigures(remote, ssrc, kind, self.packets, self.payload_bytes, True), *others)
 
     # -- what the sockets bring
 
     def receive(self, data: bytes, source: Address) -> None:
         """One datagram, or one frame of a connection."""
+        held_source, held_ssrc = self._held
         now = self._now()
+        if data[8:12] == held_ssrc and source == held_source:
+            self._latch.heard_s = now
+            self._take(data, now)
+            return
+        self._note_first(source)
         try:
             packet = parse(data, now)
         except ProtocolError:
-            self._note_first(source)
             self.malformed += 1
             return
-        latch = self._latch
-        if packet.ssrc == latch.ssrc and source == latch.source:
-            latch.heard_s = now
-            self._accept(packet, now)
-            return
-        self._note_first(source)
         if is_rtcp(data):
             self.receive_rtcp(data, source)
         else:
-            self._receive_other(packet, source, now)
+            self._receive_other(packet, data, source, now)
 
     def receive_rtcp(self, data: bytes, source: Address) -> None:
         """Sender reports of the stream's own sender; the rest is passed over."""
@@ -303,12 +305,11 @@ class Intake:
         self._reports += 1
         if self._sender_report is None and self._reports == _REPORTS_WITHOUT_ONE:
             self.tolerate("no-sender-reports")
-        self._sync_duplicates()
         last, at_s = self._sender_report or (0, now)
         packet = rtcp.receiver_report(
             (latch.ssrc + 1) & 0xFFFFFFFF,
             latch.ssrc,
-            self._reception.report(),
+            self._leaf.report(),
             last_sender_report=last,
             since_sender_report_s=now - at_s,
             cname=_CNAME,
@@ -318,11 +319,9 @@ class Intake:
     def tick(self) -> None:
         """Lets time pass: packets given up, silences told, rates sampled."""
         now = self._now()
-        reorder = self._reorder
-        if reorder is not None and reorder.deadline is not None and now >= reorder.deadline:
-            self._in_order(reorder.tick(now))
+        self._add(self._leaf.tick(now))
         if now - self._rates[-1][0] >= _RATE_STEP_S:
-            self._rates.append((now, self.bytes, self._assembler.pictures))
+            self._rates.append((now, self.payload_bytes, self._assembler.pictures))
         if self._latch.ssrc is None:
             return
         silent_s = now - self._latch.heard_s
@@ -332,7 +331,7 @@ class Intake:
                 self._on_event(MediaResumed(self.stream_id))
         elif not self._is_silent:
             self._is_silent = True
-            self._flush()
+            self._add(self._leaf.flush())
             self._on_event(MediaSilent(self.stream_id, silent_s))
 
     # -- the way of a packet
@@ -341,8 +340,8 @@ class Intake:
         if FirstPacket not in self._told:
             self._tell(FirstPacket(self.stream_id, _text(source)))
 
-    def _receive_other(self, packet: RtpPacket, source: Address, now: float) -> None:
-        verdict = self._latch.judge(packet, source, now)
+    def _receive_other(self, packet: RtpPacket, data: bytes, source: Address, now: float) -> None:
+        verdict = self._latch.judge(packet, data, source, now)
         if verdict in {Verdict.FOREIGN, Verdict.HELD, Verdict.SOUND}:
             self._count_other(packet, source)
         match verdict:
@@ -355,9 +354,11 @@ class Intake:
                 self._take_sound(packet)
             case Verdict.MOVED:
                 self.tolerate("source-moved")
-                self._accept(packet, now)
+                self._hold()
+                self._take(data, now)
             case Verdict.LATCHED:
                 self._begin_anew()
+                self._hold()
                 self._others.pop((source, packet.ssrc, packet.payload_type), None)
                 was_expected = packet.ssrc == self._latch.expected_ssrc
                 if not was_expected:
@@ -366,9 +367,14 @@ class Intake:
                     self.tolerate("sender-replaced")
                 else:
                     self._tell(SsrcMatched(self.stream_id, packet.ssrc, was_expected))
-                for held in self._latch.take_released():
-                    self._accept(held, now)
-                self._accept(packet, now)
+                for held, received_s in self._latch.take_released():
+                    self._take(held, received_s)
+                self._take(data, now)
+
+    def _hold(self) -> None:
+        """Whose packets are taken without being judged."""
+        ssrc = self._latch.ssrc
+        self._held = (None, b"") if ssrc is None else (self._latch.source, ssrc.to_bytes(4))
 
     def _count_other(self, packet: RtpPacket, source: Address) -> None:
         key = (source, packet.ssrc, packet.payload_type)
@@ -380,113 +386,45 @@ class Intake:
         counts[0] += 1
         counts[1] += len(packet.payload)
 
-    def _accept(self, packet: RtpPacket, now: float) -> None:
-        if packet.payload_type in PAYLOAD_TYPES and self._is_separate_sound(packet):
-            self._take_sound(packet)
+    def _take(self, data: bytes, now: float) -> None:
+        try:
+            frames = self._leaf.take(data, now)
+        except ProtocolError:
+            self.malformed += 1
             return
-        self.packets += 1
-        self.bytes += len(packet.payload)
-        self._reception.received(packet)
-        reorder = self._reorder
-        self._in_order((packet,) if reorder is None else reorder.push(packet, now))
-
-    def _is_separate_sound(self, packet: RtpPacket) -> bool:
-        """G.711 with the pictures' SSRC and a sequence of its own, which no RFC allows."""
-        return (
-            packet.payload_type != self._payload_type
-            and self._next_sequence is not None
-            and abs(sequence_distance(self._next_sequence, packet.sequence)) > _SEPARATE_SEQUENCE
-        )
+        if frames or ContainerParsed not in self._told:
+            self._add(frames)
 
     def _take_sound(self, packet: RtpPacket) -> None:
-        self.packets += 1
-        self.bytes += len(packet.payload)
-        self._assembler.add_sound_packet(PAYLOAD_TYPES[packet.payload_type], packet)
-
-    def _in_order(self, packets: Sequence[RtpPacket]) -> None:
-        for packet in packets:
-            if packet.sequence != self._next_sequence and self._is_gap(packet.sequence):
-                self._lose()
-            self._next_sequence = (packet.sequence + 1) & 0xFFFF
-            depacketiser = self._depacketiser
-            payload_type = packet.payload_type
-            if depacketiser is None or payload_type != self._payload_type:
-                depacketiser = self._recognise(packet)
-                if depacketiser is None:
-                    continue
-            frames = depacketiser.feed(
-                packet.payload, packet.timestamp, packet.marker, packet.received_s
+        """G.711 of the same device with an SSRC of its own."""
+        codec = PAYLOAD_TYPES[packet.payload_type]
+        self._beside_packets += 1
+        self._beside_bytes += len(packet.payload)
+        if packet.payload:
+            self._assembler.add(
+                Frame(
+                    codec,
+                    None,
+                    packet.timestamp,
+                    packet.payload,
+                    packet.received_s,
+                    has_own_clock=True,
+                )
             )
-            if frames:
-                self._add(frames)
-
-    def _is_gap(self, sequence: int) -> bool:
-        """Were packets left out before this one? A connection keeps order, so only ahead counts."""
-        if self._next_sequence is None:
-            return False
-        return self._reorder is not None or sequence_distance(self._next_sequence, sequence) > 0
-
-    def _recognise(self, packet: RtpPacket) -> Depacketiser | None:
-        """The depacketiser of a packet of a new payload type; None: nothing to feed."""
-        if self._payload_type is None:
-            container = container_of(packet.payload, packet.payload_type)
-            if container is not None:
-                self._use(container, packet.payload_type)
-        codec = PAYLOAD_TYPES.get(packet.payload_type)
-        if codec is not None and packet.payload_type != self._payload_type:
-            self._assembler.add_sound_packet(codec, packet)
-            return None
-        return self._depacketiser
-
-    def _use(self, container: Container, payload_type: int) -> None:
-        self.container = container
-        self._payload_type = payload_type
-        match container:
-            case Container.PS:
-                self._depacketiser = PsDemuxer()
-            case Container.H264:
-                self._depacketiser = ElementaryDepacketiser(Codec.H264)
-            case Container.H265:
-                self._depacketiser = ElementaryDepacketiser(Codec.H265)
-            case Container.TS:
-                self._depacketiser = TsDemuxer()
-        if container in {Container.H264, Container.H265} and payload_type == _PS_PAYLOAD_TYPE:
-            self.tolerate("elementary-stream-as-ps")
-        if ContainerParsed not in self._told:
-            self._tell(ContainerParsed(self.stream_id, container))
-
-    def _lose(self) -> None:
-        if self._depacketiser is not None:
-            self._add(self._depacketiser.lose())
-
-    def _flush(self) -> None:
-        if self._reorder is not None:
-            self._in_order(self._reorder.flush())
-            self._next_sequence = None
-        if self._depacketiser is not None:
-            self._add(self._depacketiser.flush())
 
     def _begin_anew(self) -> None:
         """Another sender, or the same after a restart: nothing of the old one goes on."""
-        self._flush()
-        self._sync_duplicates()
-        self._reception.forget_sequence()
+        self._add(self._leaf.begin_anew())
         self._assembler.begin_anew()
-        if self._depacketiser is not None:
-            self._tolerated.update(self._depacketiser.tolerated)
-        self._depacketiser = None
-        self._payload_type = None
-        self._next_sequence = None
         self._sender_report = None
         self._rtcp_address = None
+        self._held = (None, b"")
 
     def _add(self, frames: Sequence[Frame]) -> None:
+        if ContainerParsed not in self._told and self._leaf.container is not None:
+            self._tell(ContainerParsed(self.stream_id, self._leaf.container))
         for frame in frames:
             self._assembler.add(frame)
-
-    def _sync_duplicates(self) -> None:
-        if self._reorder is not None:
-            self._reception.duplicates = self._reorder.duplicates
 
     def _tell_first_picture(self, video: VideoFormat) -> None:
         self._tell(FirstPicture(self.stream_id, video.codec, video.width, video.height))

@@ -11,6 +11,7 @@ class Frame:
 
     `pts` is the sender's 33-bit 90 kHz clock, None where it gave none; `timestamp` is the RTP
     timestamp of the packet the frame began in, `received_s` monotonic seconds at its last packet.
+    `has_own_clock`: sound beside the container, whose timestamps count its own samples.
     """
 
     codec: Codec
@@ -19,3 +20,4 @@ class Frame:
     data: bytes
     received_s: float
     is_damaged: bool = False
+    has_own_clock: bool = False

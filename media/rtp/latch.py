@@ -37,7 +37,8 @@ class Verdict(Enum):
 class _Candidate:
     first_s: float
     last_s: float
-    held: list[RtpPacket] = field(default_factory=list[RtpPacket])
+    payload_type: int
+    held: list[tuple[bytes, float]] = field(default_factory=list[tuple[bytes, float]])
     size: int = 0
 
 
@@ -58,7 +59,7 @@ class SourceLatch:
         self._host: str | None = None
         self._may_learn_s: float | None = None
         self._candidates: dict[tuple[int, Address], _Candidate] = {}
-        self._released: list[RtpPacket] = []
+        self._released: list[tuple[bytes, float]] = []
 
     @property
     def host(self) -> str | None:
@@ -97,12 +98,12 @@ class SourceLatch:
         self.ssrc = self.source = None
         self._candidates.clear()
 
-    def judge(self, packet: RtpPacket, source: Address, now: float) -> Verdict:
-        """A packet whose SSRC or source is not the one held."""
+    def judge(self, packet: RtpPacket, data: bytes, source: Address, now: float) -> Verdict:
+        """A packet whose SSRC or source is not the one held; `data` is the whole of it."""
         if not self.admits_host(source[0]):
             return Verdict.FOREIGN
         if self.source is None:
-            return self._judge_unlatched(packet, source, now)
+            return self._judge_unlatched(packet, data, source, now)
         if source[0] != self.source[0]:
             is_learnt = self.ssrc != self.expected_ssrc
             if is_learnt and packet.ssrc == self.expected_ssrc:
@@ -110,8 +111,8 @@ class SourceLatch:
             return Verdict.FOREIGN
         return self._judge_change(packet, source, now)
 
-    def take_released(self) -> list[RtpPacket]:
-        """The packets held back for the source that was latched last."""
+    def take_released(self) -> list[tuple[bytes, float]]:
+        """The packets held back for the source that was latched last, and when they came."""
         released, self._released = self._released, []
         return released
 
@@ -130,7 +131,9 @@ class SourceLatch:
             return self._latch(packet, source, now)
         return Verdict.SOUND if packet.payload_type in PAYLOAD_TYPES else Verdict.FOREIGN
 
-    def _judge_unlatched(self, packet: RtpPacket, source: Address, now: float) -> Verdict:
+    def _judge_unlatched(
+        self, packet: RtpPacket, data: bytes, source: Address, now: float
+    ) -> Verdict:
         if packet.ssrc == self.expected_ssrc:
             return self._latch(packet, source, now)
         self._forget_silent(now)
@@ -139,7 +142,7 @@ class SourceLatch:
         if candidate is None:
             if len(self._candidates) >= _CANDIDATES:
                 return Verdict.FOREIGN
-            candidate = self._candidates[key] = _Candidate(now, now)
+            candidate = self._candidates[key] = _Candidate(now, now, packet.payload_type)
         candidate.last_s = now
         since_s = max(candidate.first_s, self._may_learn_s or 0.0)
         is_only_one = sum(self._is_picture(known) for known in self._candidates.values()) <= 1
@@ -148,9 +151,9 @@ class SourceLatch:
         if is_due and is_only_one and (not is_sound or len(self._candidates) == 1):
             self._released = candidate.held
             return self._latch(packet, source, now)
-        if candidate.size + len(packet.payload) <= _HELD_BYTES:
-            candidate.held.append(packet)
-            candidate.size += len(packet.payload)
+        if candidate.size + len(data) <= _HELD_BYTES:
+            candidate.held.append((data, now))
+            candidate.size += len(data)
         return Verdict.HELD
 
     def _latch(self, packet: RtpPacket, source: Address, now: float) -> Verdict:
@@ -167,4 +170,4 @@ class SourceLatch:
 
     def _is_picture(self, candidate: _Candidate) -> bool:
         """A candidate that is not just the sound beside another's pictures."""
-        return not candidate.held or candidate.held[0].payload_type not in PAYLOAD_TYPES
+        return candidate.payload_type not in PAYLOAD_TYPES

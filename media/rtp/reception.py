@@ -82,6 +82,16 @@ class Reception:
             self._judge_jitter(packet)
 
     @property
+    def highest_sequence(self) -> int:
+        """Of the packets so far, 16 bits."""
+        return self._highest & 0xFFFF
+
+    def advance(self, packets: int) -> None:
+        """So many more came, each the next one, all of the timestamp of the last."""
+        self.packets += packets
+        self._highest += packets
+
+    @property
     def lost(self) -> int:
         """Packets that never came; repeated ones do not make up for them."""
         received = self.packets - self._packets_before

@@ -58,6 +58,11 @@ class ReorderBuffer:
             return (packet,)
         return self._push_out_of_order(packet, self._next, now)
 
+    def advance(self, packets: int) -> None:
+        """So many went by in order while nothing was held."""
+        if self._next is not None:
+            self._next = (self._next + packets) & 0xFFFF
+
     def tick(self, now: float) -> Sequence[RtpPacket]:
         """Gives up the packets whose wait is over."""
         out: list[RtpPacket] = []

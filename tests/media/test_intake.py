@@ -457,7 +457,7 @@ def test_rates_are_those_of_the_last_seconds() -> None:
     figures = port.intake.figures()
 
     assert figures.frames_per_s == pytest.approx(25, abs=1)
-    assert figures.bitrate_bps == pytest.approx(port.intake.bytes * 8 / 12, rel=0.1)
+    assert figures.bitrate_bps == pytest.approx(port.intake.payload_bytes * 8 / 12, rel=0.1)
     port.pass_time(1)
     for _ in range(8):
         port.pass_time(1)
