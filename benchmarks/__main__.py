@@ -13,6 +13,8 @@ BENCHMARKS = (
     "bench_ingest",
     "bench_whep",
     "bench_http_outputs",
+    "bench_rtsp",
+    "bench_transcode",
     "bench_store",
     "bench_spreadsheets",
 )

@@ -7,6 +7,7 @@ made and one `DONE`: so the parent knows how much waits, what hangs, and at whic
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import cast
 
 from media.errors import ProtocolError
 from media.unit import AccessUnit, Codec
@@ -105,7 +106,8 @@ def unit_message(job: int, unit: AccessUnit, flags: Flag = Flag.NONE) -> Message
 
 def parse_header(data: bytes) -> tuple[Message, int]:
     """A message without its bytes, and how many follow. `ProtocolError` for anything else."""
-    kind, flags, codec, target, job, pts, received_s, length = _header.unpack(data)
+    fields = cast("tuple[int, int, int, int, int, int, float, int]", _header.unpack(data))
+    kind, flags, codec, target, job, pts, received_s, length = fields
     if length > LIMIT_BYTES or max(codec, target) >= len(_CODECS):
         raise ProtocolError("bad transcoding message")
     try:
