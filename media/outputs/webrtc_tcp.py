@@ -9,6 +9,8 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from media.errors import ProtocolError
+
 CHECK_LIMIT_S = 5.0
 """From the connection to its first good check."""
 
@@ -22,6 +24,30 @@ WRITE_LIMIT_BYTES = 256 * 1_024
 
 BACKLOG = 128
 _SIZE_BYTES = 2
+
+
+class Frames:
+    """Cuts a connection into frames: two bytes of length before each (RFC 4571, 2)."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that are whole now. `ProtocolError` when one is longer than any may be."""
+        data = self._rest + data
+        frames: list[bytes] = []
+        at = 0
+        while len(data) - at >= _SIZE_BYTES:
+            size = int.from_bytes(data[at : at + _SIZE_BYTES])
+            if size > FRAME_LIMIT_BYTES:
+                raise ProtocolError(f"frame of {size} bytes")
+            end = at + _SIZE_BYTES + size
+            if end > len(data):
+                break
+            frames.append(data[at + _SIZE_BYTES : end])
+            at = end
+        self._rest = data[at:]
+        return frames
 
 
 class TcpPath(asyncio.Protocol):
@@ -38,7 +64,7 @@ class TcpPath(asyncio.Protocol):
         self._on_open = on_open
         self._on_frame = on_frame
         self._on_closed = on_closed
-        self._rest = b""
+        self._frames = Frames()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -49,19 +75,15 @@ class TcpPath(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop: cut into frames; one that is too long ends the connection."""
-        data = self._rest + data
-        at = 0
-        while len(data) - at >= _SIZE_BYTES and self._transport is not None:
-            size = int.from_bytes(data[at : at + _SIZE_BYTES])
-            if size > FRAME_LIMIT_BYTES:
-                self.abort()
+        try:
+            frames = self._frames.feed(data)
+        except ProtocolError:
+            self.abort()
+            return
+        for frame in frames:
+            if self._transport is None:
                 return
-            end = at + _SIZE_BYTES + size
-            if end > len(data):
-                break
-            self._on_frame(data[at + _SIZE_BYTES : end], self)
-            at = end
-        self._rest = data[at:]
+            self._on_frame(frame, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""

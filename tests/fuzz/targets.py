@@ -21,7 +21,7 @@ from media.outputs.webrtc_offer import parse_fragment, parse_offer
 from media.outputs.webrtc_rtcp import parse_feedback
 from media.outputs.webrtc_sdp import LocalDescription, build_answer, choose
 from media.outputs.webrtc_stun import parse_binding_request
-from media.outputs.webrtc_tcp import TcpPath
+from media.outputs.webrtc_tcp import Frames
 from media.ps.demux import PsDemuxer
 from media.rtp.framing import Deframer
 from media.rtp.packet import parse as parse_rtp
@@ -305,14 +305,12 @@ def ice_tcp(data: bytes) -> None:
         raise AssertionError("the cut of a connection changes its frames")
 
 
-def _frames_of(pieces: list[bytes]) -> list[bytes]:
-    frames: list[bytes] = []
-    path = TcpPath(
-        lambda _path: None, lambda frame, _path: frames.append(frame), lambda _path: None
-    )
-    for piece in pieces:
-        path.data_received(piece)
-    return frames
+def _frames_of(pieces: list[bytes]) -> list[bytes] | None:
+    frames = Frames()
+    try:
+        return [frame for piece in pieces for frame in frames.feed(piece)]
+    except MediaError:
+        return None
 
 
 TARGETS = {
