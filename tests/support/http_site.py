@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from media.door import (
 )
 from media.http.server import HttpOutput
 from media.hub import Hub
+from media.transcoding.pool import TranscoderPool
 from media.unit import AccessUnit, AudioFormat, Codec
 from media.variants import Variants
 from tests.support.units import publish_in_real_time
@@ -44,16 +46,18 @@ class Site:
     viewer_limit: int = 100
     clock: Callable[[], float] = time.monotonic
     """What the output goes by."""
+    tls: ssl.SSLContext | None = None
+    pool: TranscoderPool = field(default_factory=lambda: TranscoderPool(1))
     output: HttpOutput = field(init=False)
     _variants: Variants = field(init=False)
     _number: int = 0
 
     def __post_init__(self) -> None:
-        self._variants = Variants(self.hub)
+        self._variants = Variants(self.hub, self.pool)
         self.output = HttpOutput(
             host="127.0.0.1",
             port=0,
-            tls=None,
+            tls=self.tls,
             streams=self,
             admit=self.admit,
             now=self.clock,
@@ -107,22 +111,26 @@ class Site:
 
     def play(self, units: Sequence[AccessUnit]) -> asyncio.Task[None]:
         """Publish at the pace of their `pts`."""
-        if any(unit.codec is Codec.AAC for unit in units):
-            self.hub.audio = AudioFormat(Codec.AAC, 16_000, 1)
+        for codec, rate_hz in ((Codec.AAC, 16_000), (Codec.PCMA, 8_000)):
+            if any(unit.codec is codec for unit in units):
+                self.hub.audio = AudioFormat(codec, rate_hz, 1)
         return asyncio.create_task(publish_in_real_time(self.hub, units, time.monotonic))
 
 
 @asynccontextmanager
 async def open_site(
-    viewer_limit: int = 100, clock: Callable[[], float] = time.monotonic
+    viewer_limit: int = 100,
+    clock: Callable[[], float] = time.monotonic,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncGenerator[Site]:
     """Started, and stopped at the end."""
-    site = Site(viewer_limit=viewer_limit, clock=clock)
+    site = Site(viewer_limit=viewer_limit, clock=clock, tls=tls)
     await site.output.start()
     try:
         yield site
     finally:
         await site.output.stop()
+        await site.pool.close()
 
 
 @dataclass(frozen=True)
@@ -192,9 +200,11 @@ class Client:
 
 
 @asynccontextmanager
-async def connect(site: Site) -> AsyncGenerator[Client]:
+async def connect(site: Site, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Client]:
     """A connection to the site."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.output.port, limit=2**22)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", site.output.port, limit=2**22, ssl=tls
+    )
     client = Client(reader, writer)
     try:
         yield client

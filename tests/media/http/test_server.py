@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.support.clock import FakeClock
 from tests.support.http_site import CAMERA, GOOD, STREAM, Client, Site, connect, open_site
 from tests.support.units import video_units
 from tests.support.waiting import until
+from vms.certificates import self_signed
 
 KEY, OTHER = video_units(Codec.H264, 2)
 """A key picture with its parameter sets, and one that builds on it."""
@@ -359,3 +362,81 @@ async def test_a_silent_stream_is_pinged_so_that_no_proxy_takes_it_for_dead() ->
         await until(is_heard)
 
     assert await heard == (0x89, b"")
+
+
+async def test_the_end_of_a_stream_is_the_end_of_its_viewers() -> None:
+    async with open_site() as site, connect(site) as plain, connect(site) as browser:
+        plain.send(f"GET {site.target('.flv')} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await plain.head()
+        await browser.handshake(site.target(".mp4"))
+        await plain_hls(site)
+        await until(lambda: site.output.viewer_count == 3)
+        site.hub.close()
+        rest = await plain.reader.read()
+        close = await browser.message()
+
+    assert rest == b""
+    assert close == (0x88, (1001).to_bytes(2) + b"stream_closed")
+    assert {event.reason for event in site.left} == {"stream_closed"}
+    assert site.output.viewer_count == 0
+
+
+async def plain_hls(site: Site) -> None:
+    """One more viewer, by HLS."""
+    async with connect(site) as client:
+        await client.ask(site.target("/index.m3u8"))
+
+
+async def test_all_of_it_goes_by_tls_too(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, ["127.0.0.1"])
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    async with open_site(tls=tls) as site, connect(site, trusting) as client:
+        async with connect(site) as stranger:
+            stranger.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"HTTP" not in await stranger.reader.read()
+        await client.handshake(site.target(".ws.flv"))
+        await until(lambda: bool(site.joined))
+        await show_first(site)
+        header = await client.message()
+
+    assert header[1][:4] == b"FLV\x01"
+
+
+async def test_a_low_latency_player_waits_for_parts_and_finds_what_is_announced() -> None:
+    async with open_site() as site, connect(site) as client:
+        let_in = await client.ask(site.target("/index.m3u8"))
+        folder = f"{CAMERA}/{let_in.headers['location'].split('/')[0]}"
+        asked = asyncio.create_task(client.ask(f"{folder}/index.m3u8"))
+        showing = asyncio.create_task(show_quickly(site))
+        playlist = (await asked).body.decode()
+        hint = playlist.split('PRELOAD-HINT:TYPE=PART,URI="')[1].split('"')[0]
+        last = int(playlist.split("seg")[-1].split(".")[0])
+        parts = asyncio.create_task(client.ask(f"{folder}/{hint}"))
+        async with connect(site) as other:
+            whole = await other.ask(f"{folder}/seg{last}.mp4")
+            init = await other.ask(f"{folder}/init1.mp4", method="HEAD")
+            far = await other.ask(f"{folder}/index.m3u8?_HLS_msn={last + 9}&_HLS_part=0")
+            odd = await other.ask(f"{folder}/index.m3u8?_HLS_msn=-1")
+            reload = asyncio.create_task(other.ask(f"{folder}/index.m3u8?_HLS_msn={last + 2}"))
+            part = await parts
+            newer = (await reload).body.decode()
+        showing.cancel()
+        figures = site.output.figures(STREAM)
+
+    assert part.status == 200
+    assert part.body[4:8] == b"moof"
+    assert (whole.status, whole.headers["content-type"]) == (200, "video/mp4")
+    assert (init.status, int(init.headers["content-length"]) > 100) == (200, True)
+    assert (far.status, odd.status) == (400, 400)
+    assert f"seg{last + 2}.mp4" in newer
+    assert figures[0].bytes_sent > len(whole.body)
+
+
+async def show_quickly(site: Site) -> None:
+    """Many pictures, faster than they are meant."""
+    for unit in pictures(2_000, group=25):
+        site.show(unit)
+        await asyncio.sleep(0.005)

@@ -31,6 +31,7 @@ class Seen:
 
     video_codec: str
     numbers: list[int]
+    rate_hz: int
     loudest_hz: float
 
 
@@ -38,6 +39,7 @@ def watch(source: str, pictures: int) -> Seen:
     """FFmpeg's demuxers and decoders on a URL or a file."""
     numbers: list[int] = []
     samples: list[np.ndarray] = []
+    rate_hz = 0
     with av.open(source, timeout=10) as container:
         name = container.streams.video[0].codec_context.name
         assert len(container.streams.audio) == 1
@@ -47,11 +49,13 @@ def watch(source: str, pictures: int) -> Seen:
                     numbers.append(number_of(frame))
                 elif isinstance(frame, AudioFrame):
                     samples.append(frame.to_ndarray()[0])
+                    rate_hz = frame.sample_rate
             if len(numbers) >= pictures and samples:
                 break
     wave = np.concatenate(samples)
     spectrum = np.abs(np.fft.rfft(wave))
-    return Seen(name, numbers, float(spectrum[1:].argmax() + 1) * 16_000 / len(wave))
+    loudest = int(spectrum[1:].argmax()) + 1
+    return Seen(name, numbers, rate_hz, loudest * rate_hz / len(wave))
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
@@ -86,6 +90,16 @@ async def test_what_a_websocket_brings_is_an_mp4(tmp_path: Path) -> None:
     path.write_bytes(b"".join(payload for _, payload in messages))
     seen = await asyncio.to_thread(watch, str(path), 1_000)
     assert seen.numbers == list(range(seen.numbers[0], seen.numbers[-1] + 1))
+    assert seen.loudest_hz == pytest.approx(TONE_HZ, abs=40)
+
+
+async def test_sound_that_is_not_aac_is_made_so() -> None:
+    async with open_site() as site:
+        playing = site.play([*video_units(Codec.H264, 150), *tone_units(Codec.PCMA, 6)])
+        seen = await asyncio.to_thread(watch, site.url(".flv"), 40)
+        playing.cancel()
+
+    assert seen.rate_hz == 16_000
     assert seen.loudest_hz == pytest.approx(TONE_HZ, abs=40)
 
 
