@@ -33,6 +33,7 @@ from media.rtsp.ways import Address, UdpPair
 
 TICK_S = 1.0
 BACKLOG = 256
+KEEPALIVE_S = 30
 SEND_BUFFER_BYTES = 128 * 1024
 """Small: what the kernel holds for a slow viewer cannot be taken back."""
 
@@ -137,6 +138,9 @@ class RtspOutput:
         listening.setblocking(False)
         # Connections that are accepted inherit it.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        # A viewer that is gone while its stream is silent is noticed by nothing else.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
         self._port = listening.getsockname()[1]
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Connection(self, self._now),
