@@ -77,6 +77,9 @@ TITLES: Mapping[str, Mapping[Language, str]] = {
     "exhausted": {"en": "A limit of this server is reached", "zh": "服务器资源已用尽"},
     "unavailable": {"en": "A part of this server cannot serve now", "zh": "服务暂不可用"},
     "method_not_allowed": {"en": "Not by this method", "zh": "不支持该请求方法"},
+    "not_acceptable": {"en": "Not to be had in that format", "zh": "无法提供所需的内容类型"},
+    "precondition_failed": {"en": "It has changed meanwhile", "zh": "内容已被更改"},
+    "precondition_required": {"en": "Say to which state it applies", "zh": "缺少前提条件"},
     "too_large": {"en": "The request is too large", "zh": "请求内容过大"},
     "unsupported_media_type": {"en": "Not in this format", "zh": "不支持该内容类型"},
     "bad_request": {"en": "The request cannot be read", "zh": "请求无法解析"},
@@ -91,9 +94,12 @@ _CODES_OF_STATUS = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    406: "not_acceptable",
+    412: "precondition_failed",
     413: "too_large",
     415: "unsupported_media_type",
     422: "invalid",
+    428: "precondition_required",
 }
 
 RETRY_AFTER_S = 5

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from api.authentication import Operator, Reader, TheServer, Watcher
 from api.media_urls import MediaUrls, media_urls
 from api.pagination import Cursor, Limit, PageOf, cut, link_next
-from api.ports import SessionView
 from api.schemas import JPEG, PROBLEMS, ChannelIdPath, DeviceIdPath, Strict
 from vms.diagnosis.causes import Cause
 from vms.diagnosis.explainer import ExplainedPlay
@@ -19,6 +18,7 @@ from vms.errors import NotFoundError
 from vms.sessions.calling import Stage
 from vms.sessions.ladder import REASONS, Player, PlayReason, Rung
 from vms.sessions.tokens import OPEN_LIMIT_S
+from vms.sessions.views import SessionView
 
 MAX_WAIT_S = 15.0
 
@@ -141,13 +141,37 @@ class ViewerOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     viewer_id: str
-    protocol: str = Field(description="`whep`.")
+    protocol: str = Field(description="`whep`, `fmp4`, `flv`, `ws_flv`, `hls` or `rtsp`.")
     remote_address: str
     connected_s: float
     packets_sent: int
     bytes_sent: int
     lost_percent: float
     pictures_dropped: int = Field(description="Left out because the viewer was too slow.")
+
+
+class WatcherOut(BaseModel):
+    """One who watches: who, where, by what, and what they get."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    viewer_id: str
+    user: str
+    protocol: str = Field(description="`whep`, `fmp4`, `flv`, `ws_flv`, `hls` or `rtsp`.")
+    address: str = Field(description="Where pictures go; before that, who asked for the URL.")
+    connected_at: datetime
+    connected_s: float
+    is_joined: bool = Field(description="Pictures have begun to flow.")
+    delivery: str = Field(
+        description="`passed` as it comes, `transcoded`, or `key_pictures`: those alone."
+    )
+    reason_code: PlayReason = Field(description="Why it is that one.")
+    bitrate_bps: int
+    lost_percent: float
+    resent: int = Field(description="Packets sent again because the viewer lacked them.")
+    pictures_dropped: int = Field(description="Left out because the viewer was too slow.")
+    bytes_sent: int
+    share_percent: float = Field(description="Of all that this node sends to viewers now.")
 
 
 class SourceFiguresOut(BaseModel):
@@ -172,7 +196,7 @@ class StreamFiguresOut(BaseModel):
     remote_address: str | None
     ssrc: int | None
     sources: list[SourceFiguresOut] = Field(description="The first few senders to its port.")
-    container: str | None = Field(description="`ps`, `h264`, `h265`, or `ts`: not played.")
+    container: str | None = Field(description="`ps`, `ts`, `h264` or `h265`.")
     video_codec: str | None
     width: int | None
     height: int | None
@@ -203,7 +227,8 @@ class TraceEntryOut(BaseModel):
 
     stage: str = Field(
         description="`invite_sent`, `trying`, `answered`, `acknowledged`, `first_packet`, "
-        "`ssrc_matched`, `container_parsed`, `first_picture`."
+        "`ssrc_matched`, `container_parsed`, `first_picture`; of a picture that was lost later: "
+        "`interrupted`, `attempt_failed`, `restored`, `given_up`."
     )
     at: datetime
     detail: str
@@ -232,6 +257,10 @@ class Session(BaseModel):
     height: int | None
     started_at: datetime | None
     viewers: int
+    watching: list[WatcherOut] = Field(description="Who they are.")
+    recoveries: int = Field(description="How often a picture that was lost came back.")
+    fallback: str = Field(description="Why RTP does not travel by the first choice; or empty.")
+    worker: int = Field(description="The media process the stream lives in.")
     trace: list[TraceEntryOut]
     figures: StreamFiguresOut | None
 
@@ -452,3 +481,18 @@ async def end_session(session_id: str, server: TheServer, caller: Operator) -> N
     """Ends the call with the device."""
     await server.accounts.record(caller.actor, "end session", session_id)
     await server.viewing.end(session_id)
+
+
+@router.delete(
+    "/sessions/{session_id}/viewers/{viewer_id}",
+    operation_id="disconnectViewer",
+    summary="End one viewer",
+    status_code=204,
+    responses=PROBLEMS,
+)
+async def disconnect_viewer(
+    session_id: str, viewer_id: str, server: TheServer, caller: Operator
+) -> None:
+    """Whoever it is; the others go on watching."""
+    await server.accounts.record(caller.actor, "end viewer", f"{session_id}/{viewer_id}")
+    await server.viewing.disconnect(session_id, viewer_id)

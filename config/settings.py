@@ -15,6 +15,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -118,6 +119,13 @@ def _database_url(url: str) -> str:
     return url
 
 
+def _public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write it as https://video.example.org/media")
+    return url.rstrip("/")
+
+
 def _port_range(value: object) -> object:
     return PortRange.parse(value) if isinstance(value, str) else value
 
@@ -145,9 +153,24 @@ def _redirects(table: dict[str, str]) -> dict[str, str]:
     return table
 
 
+_ICE_URL = re.compile(r"(?:stuns?|turns?):[A-Za-z0-9.:\[\]-]{1,255}(?:\?transport=(?:udp|tcp))?")
+
+
+def _ice_servers(servers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    for url, user in servers.items():
+        if _ICE_URL.fullmatch(url) is None:
+            raise ValueError(f"{url!r}: write it as stun:host:port or turn:host:port")
+        secret = user.get_secret_value()
+        is_signed = ":" in secret and secret.isprintable() and '"' not in secret
+        if url.startswith("turn") != is_signed:
+            raise ValueError(f"{url!r}: a TURN server has user:password, a STUN server has neither")
+    return servers
+
+
 Host = Annotated[str, AfterValidator(_host)]
 # 0 takes any free port: for tests and the demonstration.
 Port = Annotated[int, Field(ge=0, le=65535)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Secret = Annotated[SecretStr, AfterValidator(_no_example)]
 ServerId = Annotated[str, Field(pattern=r"^[0-9]{20}$")]
 Domain = Annotated[str, Field(pattern=r"^[0-9]{8,20}$")]
@@ -212,6 +235,10 @@ class MediaSettings(_Section):
     idle_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     workers: Annotated[int, Field(ge=0, le=256)] | None = None
     http_port: Port = 8090
+    public_url: PublicUrl | None = None
+    stream_limit: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    viewer_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    outgoing_limit_mbps: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
 
 
 class WebrtcSettings(_Section):
@@ -219,6 +246,9 @@ class WebrtcSettings(_Section):
 
     host: Host | None = None
     port: Port = 8189
+    ice_servers: Annotated[dict[str, SecretStr], AfterValidator(_ice_servers)] = Field(
+        default_factory=dict[str, SecretStr]
+    )
 
 
 class RtspSettings(_Section):
@@ -368,7 +398,7 @@ def _shown(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case dict():
-            return json.dumps(value)
+            return json.dumps(value, default=str)
         case _:
             return str(value)
 

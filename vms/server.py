@@ -36,7 +36,7 @@ from vms.inventory.inventory import Inventory
 from vms.inventory.policy import BindingMove, InventoryPolicy
 from vms.inventory.queries import DeviceQuery
 from vms.inventory.registration import Admission, RegistrationPolicy, Secrets
-from vms.media_plane import MediaPlane
+from vms.media_plane import MediaPlane, plan_of
 from vms.metrics.collector import (
     SignallingFigures,
     VmsCollector,
@@ -54,6 +54,7 @@ from vms.persistence.database import Database
 from vms.persistence.device_store import SqlDeviceStore
 from vms.persistence.outage_store import SqlOutageStore
 from vms.persistence.secret_store import SecretStore
+from vms.sessions.admission import NodeLimits
 from vms.sessions.broker import BrokerPolicy, SessionBroker
 from vms.sessions.ssrc_pool import SsrcPool
 from vms.sessions.tokens import MediaTokens
@@ -75,7 +76,7 @@ from vms.signalling.pending import Pending
 from vms.signalling.redirects import Redirects
 from vms.signalling.registrar import Registrar
 from vms.signalling.subscriptions import Subscriptions
-from vms.site import ANYWHERE, LOOPBACK, Site, addresses_of
+from vms.site import ANYWHERE, LOOPBACK, IceServer, Site, addresses_of
 from vms.spreadsheets.service import Spreadsheets
 
 if TYPE_CHECKING:
@@ -327,6 +328,7 @@ class Server:
             credentials=Watchers(self.accounts),
             clock=self.clock,
             unguessable=lambda: secrets.token_urlsafe(24),
+            limits=_node_limits(settings),
         )
 
         nonces = Nonces(nonce_key, settings.sip.domain, self.clock.wall().timestamp())
@@ -443,6 +445,7 @@ class Server:
         return (
             self.inventory.run(),
             self.broker.run(),
+            self.viewing.run(),
             greeter.run(),
             self.notifications.run(),
             self.outages.run(),
@@ -459,6 +462,13 @@ class Server:
         if device.secret is None and self._secrets.is_shared:
             return None
         return self._secrets.of(device)
+
+    def ice_servers(self) -> Sequence[IceServer]:
+        """What WebRTC players are told of."""
+        return [
+            IceServer(url, *user.get_secret_value().partition(":")[::2])
+            for url, user in self.settings.webrtc.ice_servers.items()
+        ]
 
     @property
     def subscriptions(self) -> Subscriptions:
@@ -545,3 +555,14 @@ class Server:
 def _identifiers(clock: Clock) -> Callable[[], str]:
     identifiers = Identifiers()
     return lambda: identifiers.next(clock.wall())
+
+
+def _node_limits(settings: Settings) -> NodeLimits:
+    media = settings.media
+    mbps = media.outgoing_limit_mbps
+    return NodeLimits(
+        viewers=media.viewer_limit,
+        streams=media.stream_limit,
+        outgoing_bps=None if mbps is None else round(mbps * 1_000_000),
+        transcodes=plan_of(settings, None).limits.transcodes * max(1, settings.media_workers),
+    )

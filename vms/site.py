@@ -15,6 +15,15 @@ _ELSEWHERE = "192.0.2.1"  # reserved for documentation: routed like any address 
 
 
 @dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server that players are told of; `username` and `password` of a TURN one."""
+
+    url: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """What the page tells an installer; `warnings` are codes the API explains."""
 

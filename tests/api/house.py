@@ -55,13 +55,13 @@ from vms.sessions.admission import Watcher
 from vms.sessions.ladder import Offer, Player, Rung, ladder
 from vms.sessions.session import TraceEntry
 from vms.sessions.tokens import MediaTokens
-from vms.sessions.viewing import SessionView
+from vms.sessions.views import SessionView
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_queries import WHOLE, CatalogScope
 from vms.signalling.flows import Flows
 from vms.signalling.registration_history import RegistrationHistory
 from vms.signalling.subscriptions import Subscriptions
-from vms.site import Site
+from vms.site import IceServer, Site
 from vms.spreadsheets.service import Spreadsheets
 
 GATE = DeviceId("34020000001110000001")
@@ -114,6 +114,7 @@ class Answer:
     viewer_id: str
     session_id: str
     sdp: str
+    ice_tag: str = "tag-0"
 
 
 class Viewing:
@@ -126,6 +127,7 @@ class Viewing:
         self.viewers: dict[str, tuple[str, str]] = {}
         self.offers: list[str] = []
         self.http_port = 8091
+        self.restarts = 0
 
     async def live(
         self,
@@ -201,6 +203,22 @@ class Viewing:
 
     async def leave(self, viewer_id: str, user_id: str) -> None:
         if viewer_id not in self.viewers or self.viewers[viewer_id][0] != user_id:
+            raise NotFoundError(f"no viewer {viewer_id}")
+        del self.viewers[viewer_id]
+
+    def ice_tag(self, viewer_id: str, user_id: str) -> str:
+        if viewer_id not in self.viewers or self.viewers[viewer_id][0] != user_id:
+            raise NotFoundError(f"no viewer {viewer_id}")
+        return f"tag-{self.restarts}"
+
+    async def patch(self, viewer_id: str, user_id: str, fragment: str) -> str:
+        if "ice-ufrag" not in fragment:
+            return ""
+        self.restarts += 1
+        return "a=ice-ufrag:ours\r\n"
+
+    async def disconnect(self, session_id: str, viewer_id: str) -> None:
+        if self.viewers.get(viewer_id, ("", ""))[1] != session_id:
             raise NotFoundError(f"no viewer {viewer_id}")
         del self.viewers[viewer_id]
 
@@ -334,6 +352,9 @@ class House:
     @property
     def subscriptions(self) -> Subscriptions:
         return self.roads.subscriptions
+
+    def ice_servers(self) -> Sequence[IceServer]:
+        return [IceServer("stun:192.0.2.1:3478"), IceServer("turn:192.0.2.1:3478", "anna", "pass")]
 
     def bans(self) -> Sequence[Ban]:
         return self.roads.endpoint.bans()

@@ -90,6 +90,56 @@ async def test_whep_takes_an_offer_and_gives_an_answer_and_a_location_to_end_it(
     assert house.viewing.viewers == {}
 
 
+async def test_a_whep_answer_names_ice_servers_and_what_a_patch_is_for(
+    viewer: httpx.AsyncClient,
+) -> None:
+    answer = await viewer.post(f"{CHANNEL}/whep", content="v=0", headers=SDP)
+
+    assert answer.headers.get_list("link") == [
+        '<stun:192.0.2.1:3478>; rel="ice-server"',
+        (
+            '<turn:192.0.2.1:3478>; rel="ice-server"; username="anna"; credential="pass"; '
+            'credential-type="password"'
+        ),
+    ]
+    assert answer.headers["accept-patch"] == "application/trickle-ice-sdpfrag"
+    location, tag = answer.headers["location"], answer.headers["etag"]
+
+    async def patched(content: str, **headers: str) -> httpx.Response:
+        kind = {"content-type": "application/trickle-ice-sdpfrag"}
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await viewer.patch(location, content=content, headers=kind | named)
+
+    assert (await patched("a=candidate:1", if_match=tag)).status_code == 204
+    assert (await patched("a=candidate:1")).status_code == 428
+    assert (await patched("a=candidate:1", if_match='"another"')).status_code == 412
+    assert (await patched("a=candidate:1", if_match=tag, content_type="x/y")).status_code == 415
+    restarted = await patched("a=ice-ufrag:theirs", if_match="*")
+    assert (restarted.status_code, restarted.text) == (200, "a=ice-ufrag:ours\r\n")
+    assert restarted.headers["etag"] == '"tag-1"'
+    assert (await patched("a=candidate:1", if_match=tag)).status_code == 412
+    only_html = await viewer.post(
+        f"{CHANNEL}/whep", content="v=0", headers=SDP | {"Accept": "text/html"}
+    )
+    assert (only_html.status_code, only_html.json()["code"]) == (406, "not_acceptable")
+
+
+async def test_an_operator_ends_one_viewer_and_leaves_a_row(
+    viewer: httpx.AsyncClient, app: FastAPI, house: House
+) -> None:
+    await viewer.post(f"{CHANNEL}/whep", content="v=0", headers=SDP)
+    path = "/api/v1/sessions/session-1/viewers/viewer-1"
+
+    assert (await viewer.delete(path)).status_code == 403
+    async with client_of(app, await house.sign_in(Role.OPERATOR)) as operator:
+        assert (await operator.delete(path)).status_code == 204
+        assert (await operator.delete(path)).status_code == 404
+
+    assert house.viewing.viewers == {}
+    rows = [row.entry for row in await house.accounts.audit(None, 1)]
+    assert [(row.actor, row.action) for row in rows] == [("operator", "end viewer")]
+
+
 async def test_a_player_without_credentials_opens_and_ends_by_the_tokens_alone(
     viewer: httpx.AsyncClient, stranger: httpx.AsyncClient, house: House
 ) -> None:

@@ -22,6 +22,7 @@ class PlayReason(StrEnum):
     KEY_PICTURES = "key_pictures"
     NOT_DECODABLE = "not_decodable"
     NOTHING_PLAYS = "nothing_plays"
+    CHOSEN = "chosen"
 
 
 REASONS: dict[PlayReason, tuple[str, str]] = {
@@ -60,6 +61,10 @@ REASONS: dict[PlayReason, tuple[str, str]] = {
     PlayReason.NOT_DECODABLE: (
         "Nobody here decodes this picture: set the camera to H.264, and its encryption off.",
         "摄像机发送的画面无法解码。请将编码设为 H.264，并关闭码流加密。",
+    ),
+    PlayReason.CHOSEN: (
+        "This form was asked for, and the picture goes into it as the camera sends it.",
+        "按请求的方式播放，画面保持摄像机原编码。",
     ),
     PlayReason.NOTHING_PLAYS: (
         "This player can show none of the forms this server has.",

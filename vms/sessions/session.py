@@ -56,6 +56,7 @@ class Viewer:
     source: str = ""
     credential: str = field(default="", repr=False)
     joined: bool = False
+    ice_tag: str = ""
 
 
 class Session:

@@ -1,15 +1,17 @@
 """Watching: what the API asks for, in terms of sessions, viewers and pictures."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+
+import structlog
 
 from media.door import (
     Admission,
     Form,
     MediaError,
     RelayDoor,
-    StreamAddress,
     StreamFigures,
     StreamId,
     Transport,
@@ -40,11 +42,22 @@ from vms.sessions.admission import (
 from vms.sessions.broker import SessionBroker
 from vms.sessions.ladder import Offer, Player, Rung, ladder
 from vms.sessions.machine import State
-from vms.sessions.session import Session, TraceEntry, Viewer
+from vms.sessions.session import Session, Viewer
 from vms.sessions.tokens import Grant, MediaTokens
+from vms.sessions.views import SessionView, session_view
+
+__all__ = ["SessionView", "Viewing", "WebRtcAnswer"]
+
+log = structlog.get_logger(__name__)
 
 PICTURE_LIMIT_S = 40.0
 """The longest a viewer waits for a picture: two tries of INVITE, first byte, first picture."""
+
+JUDGE_PERIOD_S = 4.0
+"""Whoever signs out or loses the right to watch sees no more than that and a moment."""
+
+JOIN_LIMIT_S = 60.0
+"""A viewer that was let in and has not come by then is forgotten."""
 
 STARTING = frozenset({State.INVITING, State.AWAITING_MEDIA, State.RECOVERING})
 STREAMS = frozenset({"main", "sub"})
@@ -52,45 +65,15 @@ STREAMS = frozenset({"main", "sub"})
 
 @dataclass(frozen=True, slots=True)
 class WebRtcAnswer:
-    """A WHEP viewer that was let in: its identifier and our SDP answer."""
+    """A WHEP viewer that was let in: its identifier and our SDP answer.
+
+    `ice_tag` names the ICE credentials of that answer.
+    """
 
     viewer_id: str
     session_id: str
     sdp: str
-
-
-@dataclass(frozen=True, slots=True)
-class SessionView:
-    """A session as the API shows it; `figures` are the last ones when its stream is closed.
-
-    `told_address` is where the device was asked to send, `sip_status` the status of a refusal,
-    `fallback` why another transport was tried, `ended_by` what ended it (a word of
-    `vms.sessions.machine.Input`). `trace` is of all attempts.
-    """
-
-    session_id: str
-    device_id: str
-    channel_id: str
-    kind: str
-    stream: str
-    state: str
-    reason: str
-    error: str
-    transport: str | None
-    ssrc: str | None
-    codec: str | None
-    width: int | None
-    height: int | None
-    started_at: datetime | None
-    viewers: int
-    trace: tuple[TraceEntry, ...]
-    figures: StreamFigures | None
-    attempt: int = 0
-    call_ids: tuple[str, ...] = ()
-    told_address: str | None = None
-    sip_status: int | None = None
-    fallback: str = ""
-    ended_by: str = ""
+    ice_tag: str = ""
 
 
 class Viewing:
@@ -158,7 +141,8 @@ class Viewing:
         except BaseException:
             self._broker.remove_viewer(viewer.viewer_id)
             raise
-        return WebRtcAnswer(viewer.viewer_id, session.session_id, sdp)
+        viewer.ice_tag = self._unguessable()
+        return WebRtcAnswer(viewer.viewer_id, session.session_id, sdp, viewer.ice_tag)
 
     async def admit(self, token: str, form: Form, worker: int | None = None) -> Admission:
         """A worker's question about the token of a media URL (`media.door.Admit`).
@@ -269,12 +253,76 @@ class Viewing:
 
     async def leave(self, viewer_id: str, user_id: str) -> None:
         """A viewer ends; raises `NotFoundError` when it is not this user's."""
-        viewer = ViewerId(viewer_id)
-        session = self._broker.session_of_viewer(viewer)
-        if session.viewers[viewer].user_id != user_id:
+        viewer = self._own_viewer(viewer_id, user_id)
+        await self._send_away(viewer)
+
+    def ice_tag(self, viewer_id: str, user_id: str) -> str:
+        """What names a WHEP viewer's ICE credentials now; raises `NotFoundError`."""
+        return self._own_viewer(viewer_id, user_id).ice_tag
+
+    async def patch(self, viewer_id: str, user_id: str, fragment: str) -> str:
+        """A WHEP viewer's trickle or ICE restart: our fragment, "" for a trickle.
+
+        A restart has another `ice_tag`. Raises `NotFoundError` and `InvalidError`.
+        """
+        viewer = self._own_viewer(viewer_id, user_id)
+        try:
+            answer = await self._relay.patch(viewer.viewer_id, fragment)
+        except MediaError as error:
+            if error.code == MediaError.NO_STREAM:
+                raise NotFoundError(f"no viewer {viewer_id}") from error
+            raise _as_vms_error(error) from error
+        if answer:
+            viewer.ice_tag = self._unguessable()
+        return answer
+
+    async def disconnect(self, session_id: str, viewer_id: str) -> None:
+        """End one viewer of a session, whoever it is; raises `NotFoundError`."""
+        session = self._broker.session(session_id)
+        viewer = session.viewers.get(ViewerId(viewer_id))
+        if viewer is None:
+            raise NotFoundError(f"no viewer {viewer_id} of session {session_id}")
+        await self._send_away(viewer)
+
+    def _own_viewer(self, viewer_id: str, user_id: str) -> Viewer:
+        viewer = self._broker.session_of_viewer(ViewerId(viewer_id)).viewers[ViewerId(viewer_id)]
+        if viewer.user_id != user_id:
             raise NotFoundError(f"no viewer {viewer_id}")
-        self._broker.remove_viewer(viewer)
-        await self._relay.leave(viewer)
+        return viewer
+
+    async def _send_away(self, viewer: Viewer) -> None:
+        self._broker.remove_viewer(viewer.viewer_id)
+        with contextlib.suppress(MediaError):
+            await self._relay.leave(viewer.viewer_id)
+
+    async def run(self) -> None:
+        """Ends viewers that may watch no longer, and such as never came; until cancelled."""
+        while True:
+            await asyncio.sleep(JUDGE_PERIOD_S)
+            try:
+                await self.judge_viewers()
+            except VmsError as error:  # the accounts cannot be asked now
+                log.warning("viewers could not be judged", error=str(error))
+
+    async def judge_viewers(self) -> None:
+        """Once: each credential is asked for again, each viewer that never came is forgotten."""
+        now = self._clock.monotonic()
+        counts: dict[str, bool] = {"": True}
+        for session in self._broker.sessions():
+            for viewer in list(session.viewers.values()):
+                if viewer.credential not in counts:
+                    watcher = await self._credentials.watcher(viewer.credential)
+                    counts[viewer.credential] = watcher is not None
+                is_late = not viewer.joined and now - viewer.since_s >= JOIN_LIMIT_S
+                if not counts[viewer.credential] or (
+                    is_late and not await self._is_there(session, viewer)
+                ):
+                    await self._send_away(viewer)
+
+    async def _is_there(self, session: Session, viewer: Viewer) -> bool:
+        figures = await self._figures(session)
+        viewers = () if figures is None else figures.viewers
+        return any(each.viewer_id == viewer.viewer_id for each in viewers)
 
     async def snapshot(self, device_id: str, channel_id: str) -> bytes:
         """A picture of now as JPEG, by a short session where none runs."""
@@ -350,32 +398,11 @@ class Viewing:
             raise _as_vms_error(error) from error
 
     async def _view(self, session: Session) -> SessionView:
-        picture = session.picture
-        return SessionView(
-            session_id=session.session_id,
-            device_id=session.device_id,
-            channel_id=session.channel_id,
-            kind="live",
-            stream=session.stream,
-            state=session.state.value,
-            reason=session.reason,
-            error=str(session.error) if session.error else "",
-            transport=session.transport.value if session.transport else None,
-            ssrc=f"{session.ssrc:010d}" if session.ssrc is not None else None,
-            codec=picture.codec if picture else None,
-            width=picture.width if picture else None,
-            height=picture.height if picture else None,
-            started_at=session.started_at,
-            viewers=len(session.viewers),
-            trace=tuple(session.trace),
-            figures=await self._figures(session),
-            attempt=session.attempt,
-            call_ids=tuple(session.call_ids),
-            told_address=_address(session.told),
-            sip_status=session.sip_status,
-            fallback=session.fallback,
-            ended_by=session.ended_by,
+        elsewhere_bps = sum(
+            other.outgoing_bps for other in self._broker.sessions() if other is not session
         )
+        figures = await self._figures(session)
+        return session_view(session, figures, self._clock.monotonic(), elsewhere_bps)
 
     async def _figures(self, session: Session) -> StreamFigures | None:
         if session.address is None:
@@ -396,12 +423,6 @@ def forms_of(ports: WorkerPorts | None) -> tuple[str, ...]:
     if ports.rtsp:
         served.append(Form.RTSP)
     return tuple(form.value for form in served)
-
-
-def _address(told: StreamAddress | None) -> str | None:
-    if told is None:
-        return None
-    return f"[{told.host}]:{told.port}" if ":" in told.host else f"{told.host}:{told.port}"
 
 
 def _why(session: Session) -> VmsError:

@@ -17,6 +17,7 @@ from media.door import (
     StreamId,
     StreamLost,
     Transport,
+    ViewerFigures,
     ViewerId,
     ViewerLeft,
     WorkerPorts,
@@ -96,6 +97,8 @@ class ScriptedRelay:
         self.opened = 0
         self.is_full = False
         self.worker = 0
+        self.gone: list[ViewerId] = []
+        self.viewer_figures: tuple[ViewerFigures, ...] = ()
         self.pictures: Counter[StreamId] = Counter()
         self.tolerated: tuple[tuple[str, int], ...] = ()
 
@@ -135,6 +138,7 @@ class ScriptedRelay:
 
     async def leave(self, viewer_id: ViewerId) -> None:
         self.viewers.pop(viewer_id, None)
+        self.gone.append(viewer_id)
 
     async def snapshot(self, stream_id: StreamId) -> bytes:
         return b"\xff\xd8"
@@ -165,7 +169,7 @@ class ScriptedRelay:
             damaged_units=0,
             last_packet_age_s=None,
             transcoding=None,
-            viewers=(),
+            viewers=self.viewer_figures,
             tolerated=self.tolerated,
         )
 

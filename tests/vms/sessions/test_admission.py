@@ -1,4 +1,7 @@
-"""Who holds the token of a media URL may watch: once, in its form, while their sign-in counts."""
+"""Who holds the token of a media URL may watch: once, in its form, while their sign-in counts.
+
+Who they are and what they take is shown.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,12 +9,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from media.door import Form, MediaError, WorkerPorts
+from media.door import Form, MediaError, ViewerFigures, ViewerJoined, WorkerPorts
 from tests.support.clock import FakeClock
 from tests.support.stores import InMemoryDeviceStore
 from tests.support.waiting import until
 from tests.vms.sessions.scripted import Proofs, ScriptedCamera, ScriptedRelay
-from vms.errors import ExhaustedError
+from vms.errors import ExhaustedError, NotFoundError
 from vms.events import EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.version import Edition
@@ -21,6 +24,7 @@ from vms.inventory.policy import InventoryPolicy
 from vms.sessions.admission import NodeLimits, Watcher
 from vms.sessions.broker import BrokerPolicy, SessionBroker
 from vms.sessions.calling import Invitation
+from vms.sessions.ladder import Player, PlayReason
 from vms.sessions.ssrc_pool import SsrcPool
 from vms.sessions.tokens import MediaTokens
 from vms.sessions.viewing import Viewing
@@ -183,3 +187,65 @@ async def test_limits_of_the_node_are_told_with_their_numbers(house: House) -> N
     refused = await _refusal(house, house.token())
     assert "sends 9.0 Mbit/s" in str(refused)
     assert "its limit of 10.0:" in str(refused)
+
+
+async def test_who_signs_out_while_they_watch_sees_no_more(house: House) -> None:
+    house.desk.watchers["other"] = Watcher("8", "bert")
+    anna = await house.viewing.admit(house.token(), Form.FLV)
+    other = house.tokens.lend("other", Form.HLS.value, (DEVICE, CHANNEL, "main"))
+    bert = await house.viewing.admit(other, Form.HLS)
+    session = house.broker.sessions()[0]
+
+    del house.desk.watchers["credential"]
+    await house.viewing.judge_viewers()
+
+    assert list(session.viewers) == [bert.viewer_id]
+    assert house.relay.gone == [anna.viewer_id]
+
+
+async def test_a_viewer_that_was_let_in_and_never_came_is_forgotten(house: House) -> None:
+    await house.viewing.admit(house.token(), Form.FLV)
+    came = await house.viewing.admit(house.token(), Form.FLV)
+    house.broker.media_event(ViewerJoined(came.stream_id, came.viewer_id, "192.0.2.7:50000"))
+    session = house.broker.sessions()[0]
+
+    house.clock.advance(59.0)
+    await house.viewing.judge_viewers()
+    assert len(session.viewers) == 2
+    house.clock.advance(1.0)
+    await house.viewing.judge_viewers()
+
+    assert list(session.viewers) == [came.viewer_id]
+
+
+async def test_viewers_are_shown_with_who_they_are_and_what_they_take(house: House) -> None:
+    admission = await house.viewing.admit(house.token(), Form.FLV)
+    house.relay.viewer_figures = (
+        ViewerFigures(
+            admission.viewer_id, "flv", "192.0.2.9:40000", 2.0, 10, 9_000, 0.5, 1,
+            bitrate_bps=3_000_000, delivery="transcoded", resent=4,
+        ),
+    )  # fmt: skip
+    session = house.broker.sessions()[0]
+    house.clock.advance(2.5)
+
+    (shown,) = (await house.viewing.session(session.session_id)).watching
+
+    assert (shown.user, shown.protocol, shown.address) == ("anna", "flv", "192.0.2.9:40000")
+    assert (shown.delivery, shown.reason_code) == ("transcoded", PlayReason.TRANSCODED)
+    assert (shown.bitrate_bps, shown.lost_percent, shown.resent) == (3_000_000, 0.5, 4)
+    assert (shown.connected_s, shown.share_percent) == (2.5, 100.0)
+
+    await house.viewing.disconnect(session.session_id, admission.viewer_id)
+    assert session.viewers == {}
+    with pytest.raises(NotFoundError):
+        await house.viewing.disconnect(session.session_id, admission.viewer_id)
+
+
+async def test_the_ladder_knows_what_the_channel_s_streams_were_last(house: House) -> None:
+    await house.viewing.admit(house.token(), Form.FLV)
+    (main,) = house.broker.sessions()
+
+    rungs = await house.viewing.ladder(main.session_id, Player())
+
+    assert [(rung.form, rung.video) for rung in rungs] == [("whep", "h264"), ("snapshot", "jpeg")]

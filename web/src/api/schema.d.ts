@@ -141,7 +141,11 @@ export interface paths {
         delete: operations["whepEnd"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Trickle a candidate or restart ICE
+         * @description `If-Match` names the ICE credentials it is for, `*` where they are to be replaced.
+         */
+        patch: operations["whepPatch"];
         trace?: never;
     };
     "/upload/snapshots/{token}": {
@@ -2116,6 +2120,26 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}/viewers/{viewer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one viewer
+         * @description Whoever it is; the others go on watching.
+         */
+        delete: operations["disconnectViewer"];
         options?: never;
         head?: never;
         patch?: never;
@@ -7139,7 +7163,7 @@ export interface components {
          * @description Why a rung was chosen; stable, for programs.
          * @enum {string}
          */
-        PlayReason: "codec_unknown" | "plays_as_it_comes" | "h265_by_webrtc" | "no_webrtc" | "h265_by_media_source" | "sub_stream" | "transcoded" | "key_pictures" | "not_decodable" | "nothing_plays";
+        PlayReason: "codec_unknown" | "plays_as_it_comes" | "h265_by_webrtc" | "no_webrtc" | "h265_by_media_source" | "sub_stream" | "transcoded" | "key_pictures" | "not_decodable" | "nothing_plays" | "chosen";
         /**
          * PlayerIn
          * @description What the asking player can show; without it: H.264 by WebRTC.
@@ -7987,6 +8011,26 @@ export interface components {
             started_at: string | null;
             /** Viewers */
             viewers: number;
+            /**
+             * Watching
+             * @description Who they are.
+             */
+            watching: components["schemas"]["WatcherOut"][];
+            /**
+             * Recoveries
+             * @description How often a picture that was lost came back.
+             */
+            recoveries: number;
+            /**
+             * Fallback
+             * @description Why RTP does not travel by the first choice; or empty.
+             */
+            fallback: string;
+            /**
+             * Worker
+             * @description The media process the stream lives in.
+             */
+            worker: number;
             /** Trace */
             trace: components["schemas"]["TraceEntryOut"][];
             figures: components["schemas"]["StreamFiguresOut"] | null;
@@ -8300,7 +8344,7 @@ export interface components {
             sources: components["schemas"]["SourceFiguresOut"][];
             /**
              * Container
-             * @description `ps`, `h264`, `h265`, or `ts`: not played.
+             * @description `ps`, `ts`, `h264` or `h265`.
              */
             container: string | null;
             /** Video Codec */
@@ -8601,7 +8645,7 @@ export interface components {
         TraceEntryOut: {
             /**
              * Stage
-             * @description `invite_sent`, `trying`, `answered`, `acknowledged`, `first_packet`, `ssrc_matched`, `container_parsed`, `first_picture`.
+             * @description `invite_sent`, `trying`, `answered`, `acknowledged`, `first_packet`, `ssrc_matched`, `container_parsed`, `first_picture`; of a picture that was lost later: `interrupted`, `attempt_failed`, `restored`, `given_up`.
              */
             stage: string;
             /**
@@ -9186,7 +9230,7 @@ export interface components {
             viewer_id: string;
             /**
              * Protocol
-             * @description `whep`.
+             * @description `whep`, `fmp4`, `flv`, `ws_flv`, `hls` or `rtsp`.
              */
             protocol: string;
             /** Remote Address */
@@ -9275,6 +9319,66 @@ export interface components {
              * @description Null where they are left out.
              */
             until: string | null;
+        };
+        /**
+         * WatcherOut
+         * @description One who watches: who, where, by what, and what they get.
+         */
+        WatcherOut: {
+            /** Viewer Id */
+            viewer_id: string;
+            /** User */
+            user: string;
+            /**
+             * Protocol
+             * @description `whep`, `fmp4`, `flv`, `ws_flv`, `hls` or `rtsp`.
+             */
+            protocol: string;
+            /**
+             * Address
+             * @description Where pictures go; before that, who asked for the URL.
+             */
+            address: string;
+            /**
+             * Connected At
+             * Format: date-time
+             */
+            connected_at: string;
+            /** Connected S */
+            connected_s: number;
+            /**
+             * Is Joined
+             * @description Pictures have begun to flow.
+             */
+            is_joined: boolean;
+            /**
+             * Delivery
+             * @description `passed` as it comes, `transcoded`, or `key_pictures`: those alone.
+             */
+            delivery: string;
+            /** @description Why it is that one. */
+            reason_code: components["schemas"]["PlayReason"];
+            /** Bitrate Bps */
+            bitrate_bps: number;
+            /** Lost Percent */
+            lost_percent: number;
+            /**
+             * Resent
+             * @description Packets sent again because the viewer lacked them.
+             */
+            resent: number;
+            /**
+             * Pictures Dropped
+             * @description Left out because the viewer was too slow.
+             */
+            pictures_dropped: number;
+            /** Bytes Sent */
+            bytes_sent: number;
+            /**
+             * Share Percent
+             * @description Of all that this node sends to viewers now.
+             */
+            share_percent: number;
         };
         /**
          * WorstBy
@@ -10087,6 +10191,9 @@ export interface operations {
             201: {
                 headers: {
                     Location?: string;
+                    ETag?: string;
+                    /** @description STUN and TURN servers, where some are set. */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10123,6 +10230,56 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whepPatch: {
+        parameters: {
+            query?: {
+                /** @description The token of the media URL, instead of a bearer token. */
+                token?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The SIP device's ID. */
+                device_id: string;
+                /** @description The channel's ID within its device. */
+                channel_id: string;
+                viewer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/trickle-ice-sdpfrag": string;
+            };
+        };
+        responses: {
+            /** @description ICE was restarted: our credentials and candidates. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/trickle-ice-sdpfrag": string;
+                };
+            };
+            /** @description The candidates were taken. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -14101,6 +14258,36 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Trace"];
                 };
+            };
+            /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disconnectViewer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+                viewer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
             default: {
