@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Mapping
 from itertools import count
 
@@ -15,6 +16,7 @@ CONSENT_S = 5.0
 REPORT_S = 1.0
 """As often as browsers do, roughly."""
 
+PICTURE_LIMIT_S = 10.0
 VIDEO_PAYLOAD_TYPE = 96
 OWN_SSRC = 1
 
@@ -29,6 +31,7 @@ class Viewer(WebRtcPeer):
         self.gaps = 0
         self._ssrc = 0
         self._last: int | None = None
+        self.has_picture = asyncio.Event()
 
     async def live(self) -> None:
         """Consent and receiver reports, until cancelled."""
@@ -57,6 +60,8 @@ class Viewer(WebRtcPeer):
         self._last = sequence
         self._ssrc = int.from_bytes(data[8:12])
         self.packets += 1
+        if data[1] & 0x80:
+            self.has_picture.set()
 
 
 class Audience:
@@ -73,7 +78,8 @@ class Audience:
         return {"sdp": viewer.offer}
 
     async def connect(self, asked: Answer) -> Mapping[str, object]:
-        """The last viewer goes by this answer."""
+        """The last viewer goes by this answer; how long until its first picture is whole."""
+        began_s = time.perf_counter()
         viewer = self._viewers[-1]
 
         async def answer(_: str) -> str:
@@ -81,7 +87,9 @@ class Audience:
 
         await viewer.connect(answer)
         self._lives.append(asyncio.get_running_loop().create_task(viewer.live()))
-        return {}
+        async with asyncio.timeout(PICTURE_LIMIT_S):
+            await viewer.has_picture.wait()
+        return {"first_picture_ms": 1e3 * (time.perf_counter() - began_s)}
 
     async def figures(self, _: Answer) -> Mapping[str, object]:
         """What each got."""

@@ -4,6 +4,7 @@
 import asyncio
 import inspect
 import re
+from pathlib import Path
 from typing import Any, cast
 
 import pylibsrtp
@@ -16,6 +17,8 @@ from aiortc.rtcdtlstransport import (
 )
 from pylibsrtp import _binding
 
+import media
+from media.outputs import webrtc_dtls
 from media.outputs.webrtc_dtls import Certificate, SecureLink, SecurityError
 from tests.support.waiting import until
 
@@ -154,8 +157,12 @@ def test_the_private_parts_of_aiortc_are_where_we_touch_them() -> None:
     transport = RTCDtlsTransport(
         cast("Any", ClientTransport()), [RTCCertificate.generateCertificate()]
     )
-    for name in ("_set_role", "_ssl", "_rx_srtp", "_tx_srtp"):
+    touched = set(re.findall(r"self\._dtls\.(_\w+)", inspect.getsource(webrtc_dtls)))
+    assert touched == {"_set_role", "_ssl", "_rx_srtp", "_tx_srtp"}
+    for name in touched:
         assert hasattr(transport, name), name
+    assert inspect.iscoroutinefunction(transport.start)
+    assert transport.state == "new"
     source = inspect.getsource(RTCDtlsTransport)
     assert set(re.findall(r"self\.transport\.(\w+)", source)) == {"role", "_recv", "_send"}
 
@@ -169,3 +176,16 @@ def test_the_private_parts_of_pylibsrtp_are_where_we_touch_them() -> None:
     assert binding.lib.srtp_err_status_ok == 0
     assert callable(binding.lib.srtp_protect)
     assert binding.ffi.new("int *") is not None
+
+
+def test_nobody_else_touches_them() -> None:
+    [folder] = media.__path__
+    users = [
+        path.name
+        for path in Path(folder).rglob("*.py")
+        if re.search(
+            r"^\s*(import|from) (aiortc|pylibsrtp|aioice|OpenSSL)\b", path.read_text(), re.MULTILINE
+        )
+    ]
+
+    assert users == ["webrtc_dtls.py"]

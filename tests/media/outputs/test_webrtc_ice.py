@@ -71,8 +71,11 @@ def add(port: IcePort, received: list[bytes], ufrag: str = "ours") -> IceLink:
 async def test_a_check_is_answered_with_the_address_it_came_from(port: IcePort) -> None:
     link = add(port, [])
     with client() as udp:
-        answer = await ask(udp, port, check())
+        request = check()
+        answer = await ask(udp, port, request)
 
+        # Nobody is answered with more than it sent: a forged source gains nothing.
+        assert len(bytes(answer)) <= len(request)
         assert answer.attributes["XOR-MAPPED-ADDRESS"] == udp.getsockname()
         assert answer.check_message_integrity(ICE_KEY.encode())
         assert link.address == udp.getsockname()
