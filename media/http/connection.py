@@ -148,7 +148,9 @@ class Connection(asyncio.Protocol):
             self._hear(self._reader.rest)
 
     def write(self, data: bytes) -> None:
-        """Bytes as they go."""
+        """Bytes as they go; behind a farewell none do."""
+        if self._state is _State.CLOSING:
+            return
         self._written += len(data)
         self.transport.write(data)
 

@@ -64,7 +64,7 @@ def moved(request: Request, place: WorkerPorts, token: str, own_host: str) -> st
     """The same URL at another worker of the same host, as the viewer knows the host."""
     found = _HOST.fullmatch(request.headers.get("host", ""))
     host = found[1] if found else own_host
-    scheme = "ws" if request.wants_websocket else "http"
+    base = place.http_base(host, is_websocket=request.wants_websocket)
     kept = [(name, request.query[name]) for name in ("video", "pictures") if name in request.query]
     query = urlencode([("token", token), *kept])
-    return f"{scheme}{'s' if place.is_tls else ''}://{host}:{place.http}{request.path}?{query}"
+    return f"{base}{request.path}?{query}"

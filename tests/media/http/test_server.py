@@ -22,6 +22,8 @@ from vms.certificates import self_signed
 KEY, OTHER = video_units(Codec.H264, 2)
 """A key picture with its parameter sets, and one that builds on it."""
 
+[SMALL_KEY] = video_units(Codec.H264, 1, width=240, height=144)
+
 LARGE_BYTES = 40_000
 
 
@@ -440,3 +442,22 @@ async def show_quickly(site: Site) -> None:
     for unit in pictures(2_000, group=25):
         site.show(unit)
         await asyncio.sleep(0.005)
+
+
+async def test_viewers_are_told_of_another_size_before_its_first_picture() -> None:
+    async with open_site() as site, connect(site) as plain, connect(site) as browser:
+        plain.send(f"GET {site.target('.flv')} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await plain.head()
+        await browser.handshake(site.target(".mp4"))
+        await until(lambda: len(site.joined) == 2)
+        await show_first(site)
+        site.show(SMALL_KEY)
+        data = await read_pictures(plain, 2)
+        messages = [await browser.message() for _ in range(6)]
+
+    kinds = [body[:2] for kind, _, body in tags(data) if kind == 9]
+    assert kinds == [b"\x17\x00", b"\x17\x01", b"\x17\x00", b"\x17\x01"]
+    assert [first for first, _ in messages] == [0x81, 0x82, 0x82, 0x81, 0x82, 0x82]
+    assert [payload[4:8] for first, payload in messages if first == 0x82] == [
+        *(b"ftyp", b"moof", b"ftyp", b"moof")
+    ]
