@@ -21,7 +21,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from statistics import median_low
 
 from vms.inventory.model import Cause
 
@@ -273,4 +272,5 @@ class Presence:
         if len(gaps) < GAPS_TO_LEARN_FROM:
             return
         shortest_s = min(SHORTEST_LEARNED_S, self._interval_s)
-        self._learned_s = max(shortest_s, median_low(gaps))
+        # The lower median; `statistics.median_low` takes three times as long.
+        self._learned_s = max(shortest_s, sorted(gaps)[(len(gaps) - 1) // 2])
