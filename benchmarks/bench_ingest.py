@@ -1,6 +1,6 @@
-"""What a camera's stream costs: 4 Mbit/s of PS over RTP into the relay, over UDP and TCP.
+"""What a camera's stream costs: 4 Mbit/s of PS over RTP into the relay, by every transport.
 
-    .venv/bin/python -m benchmarks.bench_ingest [--streams 1 20 40] [--seconds 10]
+    .venv/bin/python -m benchmarks.bench_ingest [--streams 1 20 100] [--seconds 10]
 
 The relay and the cameras run in processes of their own. The whole way is measured: sockets, order,
 PS, pictures into the hub, packets for viewers to come. Fails when a packet did not arrive.
@@ -33,10 +33,16 @@ class Streams:
     ssrcs: Sequence[int]
 
 
-def open_streams(relay: Child, transport: Transport, count: int) -> Streams:
-    """As many ports with an SSRC awaited on each."""
+def open_streams(relay: Child, cameras: Child, transport: Transport, count: int) -> Streams:
+    """As many ports with an SSRC awaited on each; cameras that are connected to listen first."""
     ssrcs = [FIRST_SSRC + number for number in range(count)]
-    opened = [relay.ask("open", transport=transport, ssrc=ssrc) for ssrc in ssrcs]
+    remote = [0] * count
+    if transport is Transport.TCP_ACTIVE:
+        remote = cameras.ask("listen", count=count).numbers("ports")
+    opened = [
+        relay.ask("open", transport=transport, ssrc=ssrc, remote_port=port)
+        for ssrc, port in zip(ssrcs, remote, strict=True)
+    ]
     ids = [each.text("stream_id") for each in opened]
     return Streams(ids, [each.number("port") for each in opened], ssrcs)
 
@@ -54,7 +60,7 @@ def measure(cameras: Child, transport: Transport, count: int, seconds: float, ta
     """One row."""
     with Child(RELAY) as relay:
         idle_bytes = resident_bytes(relay.pid)
-        streams = open_streams(relay, transport, count)
+        streams = open_streams(relay, cameras, transport, count)
         cameras.ask("start", transport=transport, ports=streams.ports, ssrcs=streams.ssrcs)
         time.sleep(START_S)
         with measured([relay.pid], [cameras.pid]) as span:
@@ -73,7 +79,7 @@ def measure(cameras: Child, transport: Transport, count: int, seconds: float, ta
 
 
 def bench(options: argparse.Namespace) -> None:
-    """Every number of streams over both transports."""
+    """Every number of streams over every transport."""
     film_s = int(options.seconds + START_S) + FILM_TO_SPARE_S
     with Child(CAMERAS, str(film_s)) as cameras:
         rate = cameras.greeting
@@ -89,7 +95,7 @@ def bench(options: argparse.Namespace) -> None:
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 20, 40])
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 20, 100])
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     options = parser.parse_args()
     run_benchmark(lambda: bench(options))

@@ -98,15 +98,21 @@ def film_of(group: Sequence[bytes], seconds: int) -> Film:
 
 
 class Camera:
-    """One stream; `sent` counts its packets."""
+    """One stream; `sent` counts its packets. `listener`: where it is connected to."""
 
-    def __init__(self, transport: Transport, port: int, ssrc: int) -> None:
+    def __init__(
+        self, transport: Transport, port: int, ssrc: int, listener: socket.socket | None
+    ) -> None:
         self.sent = 0
-        self._is_udp = transport is Transport.UDP
-        kind = socket.SOCK_DGRAM if self._is_udp else socket.SOCK_STREAM
-        self._socket = socket.socket(socket.AF_INET, kind)
+        self._is_udp = transport.is_udp
+        if listener is not None:
+            self._socket, _ = listener.accept()
+            listener.close()
+        else:
+            kind = socket.SOCK_DGRAM if self._is_udp else socket.SOCK_STREAM
+            self._socket = socket.socket(socket.AF_INET, kind)
+            self._socket.connect((HOST, port))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._socket.connect((HOST, port))
         self._ssrc = ssrc.to_bytes(4)
 
     def send(self, picture: Sequence[tuple[bytes, bytes]]) -> None:
@@ -138,13 +144,19 @@ class Studio:
         self._cameras: list[Camera] = []
         self._task: asyncio.Task[None] | None = None
         self._latest_s = 0.0
+        self._listeners: list[socket.socket] = []
+
+    async def listen(self, asked: Answer) -> Mapping[str, object]:
+        """Cameras that will be connected to; the next `start` takes the connections."""
+        self._listeners = [socket.create_server((HOST, 0)) for _ in range(asked.number("count"))]
+        return {"ports": [each.getsockname()[1] for each in self._listeners]}
 
     async def start(self, asked: Answer) -> Mapping[str, object]:
         """Connect all cameras; they begin within a group's time."""
         transport = Transport(asked.text("transport"))
         self._latest_s = 0.0
         self._cameras = [
-            Camera(transport, port, ssrc)
+            Camera(transport, port, ssrc, self._listeners.pop(0) if self._listeners else None)
             for port, ssrc in zip(asked.numbers("ports"), asked.numbers("ssrcs"), strict=True)
         ]
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -192,7 +204,7 @@ async def work(seconds: int) -> None:
     studio = Studio(film)
     await obey(
         {"packets_per_s": packets // seconds, "kbit_per_s": size * 8 // seconds // 1000},
-        {"start": studio.start, "stop": studio.stop},
+        {"listen": studio.listen, "start": studio.start, "stop": studio.stop},
     )
 
 

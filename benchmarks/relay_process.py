@@ -30,7 +30,8 @@ async def serve() -> None:
     async def open_stream(asked: Answer) -> Mapping[str, object]:
         ssrc = asked.number("ssrc")
         stream = await relay.open(Transport(asked.text("transport")), ssrc, HOST)
-        await relay.expect(stream.stream_id, ssrc, None)
+        remote_port = asked.number("remote_port")
+        await relay.expect(stream.stream_id, ssrc, HOST, remote_port or None)
         return {"stream_id": stream.stream_id, "port": stream.port}
 
     async def figures(asked: Answer) -> Mapping[str, object]:

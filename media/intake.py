@@ -222,7 +222,13 @@ class Intake:
         now = self._now()
         if data[8:12] == held_ssrc and source == held_source:
             self._latch.heard_s = now
-            self._take(data, now)
+            try:
+                frames = self._leaf.take(data, now)
+            except ProtocolError:
+                self.malformed += 1
+                return
+            if frames:
+                self._add(frames)
             return
         self._note_first(source)
         try:
@@ -392,8 +398,7 @@ class Intake:
         except ProtocolError:
             self.malformed += 1
             return
-        if frames or ContainerParsed not in self._told:
-            self._add(frames)
+        self._add(frames)
 
     def _take_sound(self, packet: RtpPacket) -> None:
         """G.711 of the same device with an SSRC of its own."""

@@ -2,7 +2,7 @@
 
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from media.codecs.frame import Frame
 from media.codecs.g711 import PAYLOAD_TYPES
@@ -24,6 +24,7 @@ _BARE = 0x80
 """Version 2, no padding, no extension, no contributing sources."""
 
 Depacketiser = PsDemuxer | TsDemuxer | ElementaryDepacketiser
+Feed = Callable[[bytes, int, bool, float], Sequence[Frame]]
 
 
 class Unpacker:
@@ -39,6 +40,7 @@ class Unpacker:
         self._reception = Reception()
         self._reorder = ReorderBuffer() if may_disorder else None
         self._depacketiser: Depacketiser | None = None
+        self._feed: Feed = _feed_nothing
         self._tolerated: Counter[str] = Counter()
         self._next: int | None = None
         self._bytes = 0
@@ -100,13 +102,12 @@ class Unpacker:
                 and first == _BARE
                 and second & 0x7F == self._run_type
                 and timestamp == self._run_timestamp
-                and self._depacketiser is not None
             ):
                 self._run_next = (sequence + 1) & 0xFFFF
                 self._run += 1
                 payload = data[HEADER_LENGTH:]
                 self._bytes += len(payload)
-                return self._depacketiser.feed(payload, timestamp, second > 0x7F, now)
+                return self._feed(payload, timestamp, second > 0x7F, now)
         return self._take(parse(data, now), now)
 
     def tick(self, now: float) -> Sequence[Frame]:
@@ -167,6 +168,8 @@ class Unpacker:
         reorder, awaited = self._reorder, self._next
         if self.payload_type is None or awaited is None:
             return
+        if self._depacketiser is not None:
+            self._feed = self._depacketiser.feed
         is_in_step = self._reception.highest_sequence == (awaited - 1) & 0xFFFF
         if is_in_step and (reorder is None or reorder.deadline is None):
             self._run_next = awaited
@@ -257,3 +260,11 @@ def _sound(packet: RtpPacket) -> tuple[Frame, ...]:
             has_own_clock=True,
         ),
     )
+
+
+def _feed_nothing(
+    payload: bytes, timestamp: int, marker: bool, received_s: float
+) -> Sequence[Frame]:
+    """Before anything was recognised, no run begins."""
+    _ = (payload, timestamp, marker, received_s)
+    return ()

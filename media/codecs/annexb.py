@@ -41,28 +41,35 @@ class Content(Flag):
     KEY = auto()
 
 
+_SETS = Content.PARAMETER_SETS
+# Put together once: `|` of flags costs more than the look at a picture.
+_PICTURES = {
+    (has_sets, is_key): (_SETS if has_sets else Content.NOTHING)
+    | Content.PICTURE
+    | (Content.KEY if is_key else Content.NOTHING)
+    for has_sets in (False, True)
+    for is_key in (False, True)
+}
+
+
 def content(codec: Codec, data: bytes) -> Content:
     """Looks at the NAL units up to the first slice: cheap, for every picture passes here."""
     is_h265 = codec is Codec.H265
-    found = Content.NOTHING
+    has_sets = False
     at = data.find(_START) + 3
     while 3 <= at < len(data):
         if is_h265:
             kind = data[at] >> 1 & 0x3F
             if kind < h265.VPS:
-                key = h265.FIRST_IRAP <= kind <= h265.LAST_IRAP
-                return found | Content.PICTURE | (Content.KEY if key else Content.NOTHING)
-            if kind <= h265.PPS:
-                found |= Content.PARAMETER_SETS
+                return _PICTURES[has_sets, h265.FIRST_IRAP <= kind <= h265.LAST_IRAP]
+            has_sets = has_sets or kind <= h265.PPS
         else:
             kind = data[at] & 0x1F
             if h264.FIRST_SLICE <= kind <= h264.IDR_SLICE:
-                key = kind == h264.IDR_SLICE
-                return found | Content.PICTURE | (Content.KEY if key else Content.NOTHING)
-            if kind in {h264.SPS, h264.PPS}:
-                found |= Content.PARAMETER_SETS
+                return _PICTURES[has_sets, kind == h264.IDR_SLICE]
+            has_sets = has_sets or kind in {h264.SPS, h264.PPS}
         at = data.find(_START, at) + 3
-    return found
+    return _SETS if has_sets else Content.NOTHING
 
 
 def parameter_sets(codec: Codec, data: bytes) -> bytes:

@@ -127,8 +127,11 @@ class PsDemuxer:
         self._out = []
         video = self._video
         if video.parts and self._splitter is None:
-            video.is_damaged = True
-            self._damaged_pts = video.pts
+            # Nothing is missing of a picture behind which the next one's pack had begun.
+            is_next = self._timestamps_vary and self._timestamp != video.timestamp
+            if not (self._new_pack and is_next):
+                video.is_damaged = True
+                self._damaged_pts = video.pts
             self._end_video()
         if self._splitter is not None:
             self._splitter.reset()

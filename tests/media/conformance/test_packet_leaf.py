@@ -1,0 +1,224 @@
+"""What every `PacketLeaf` does with the same packets; another make is added to `LEAVES`."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from media.codecs.frame import Frame
+from media.errors import ProtocolError
+from media.leaves import PacketLeaf
+from media.ps.mux import PsMuxer, pes
+from media.rtp.packet import build, packetise
+from media.rtp.reorder import WAIT_S
+from media.rtp.sniff import Container
+from media.unit import Codec
+from media.unpacker import Unpacker
+from tests.media.ps.streams import KEY, KEY_265, SLICE
+from tests.media.ts.streams import ASSOCIATION, VIDEO_PID, pes_packets, program_map
+
+Make = Callable[[bool], PacketLeaf]
+
+SSRC = 7
+LEAVES: dict[str, Make] = {"python": lambda may_disorder: Unpacker(may_disorder=may_disorder)}
+
+
+@pytest.fixture(params=LEAVES.values(), ids=list(LEAVES))
+def make(request: pytest.FixtureRequest) -> Make:
+    made: Make = request.param
+    return made
+
+
+def packets(count: int, *, first: int = 0, size: int = 60, payload_type: int = 96) -> list[bytes]:
+    """Pictures of a program stream 40 ms apart, every fourth a key picture."""
+    muxer = PsMuxer(Codec.H264)
+    out: list[bytes] = []
+    for number in range(count):
+        is_key = number % 4 == 0
+        pack = muxer.picture(KEY if is_key else SLICE, number * 3600, is_key=is_key)
+        out += packetise(
+            pack,
+            payload_type=payload_type,
+            sequence=first + len(out),
+            timestamp=number * 3600,
+            ssrc=SSRC,
+            payload_limit=size,
+        )
+    return out
+
+
+def taken(leaf: PacketLeaf, arrived: Sequence[bytes], step_s: float = 0.001) -> list[Frame]:
+    """All frames, those under way too; packets come `step_s` apart."""
+    frames: list[Frame] = []
+    for number, packet in enumerate(arrived):
+        frames += leaf.take(packet, number * step_s)
+    return [*frames, *leaf.flush()]
+
+
+def data_of(frames: Sequence[Frame]) -> list[bytes]:
+    return [frame.data for frame in frames]
+
+
+@pytest.mark.parametrize("may_disorder", [True, False])
+def test_pictures_come_out_as_they_were_put_in(make: Make, may_disorder: bool) -> None:
+    leaf = make(may_disorder)
+    sent = packets(5, first=65_530)
+
+    frames = taken(leaf, sent)
+
+    assert data_of(frames) == [KEY, SLICE, SLICE, SLICE, KEY]
+    assert [frame.pts for frame in frames] == [0, 3600, 7200, 10_800, 14_400]
+    assert [frame.timestamp for frame in frames] == [0, 3600, 7200, 10_800, 14_400]
+    assert not any(frame.is_damaged for frame in frames)
+    assert (leaf.container, leaf.payload_type) == (Container.PS, 96)
+    assert (leaf.packets, leaf.lost, leaf.reordered, leaf.duplicates) == (len(sent), 0, 0, 0)
+    assert leaf.payload_bytes == sum(len(packet) - 12 for packet in sent)
+
+
+def test_a_frame_bears_the_time_of_its_last_packet(make: Make) -> None:
+    leaf = make(True)
+    sent = packets(2)
+    boundary = next(n for n, packet in enumerate(sent) if packet[4:8] == (3600).to_bytes(4))
+
+    frames = taken(leaf, sent, step_s=1 / 1024)
+
+    assert frames[0].received_s == (boundary - 1) / 1024
+
+
+def test_disorder_and_repetition_change_nothing_and_are_counted(make: Make) -> None:
+    leaf = make(True)
+    sent = packets(12)
+    arrived = list(sent)
+    for place in range(4, len(arrived) - 1, 7):
+        arrived[place], arrived[place + 1] = arrived[place + 1], arrived[place]
+    swaps = len(range(4, len(sent) - 1, 7))
+    again = [packet for packet in arrived for _ in range(2)]
+
+    frames = taken(leaf, again)
+
+    assert data_of(frames) == data_of(taken(make(True), sent))
+    assert (leaf.lost, leaf.duplicates) == (0, len(sent))
+    assert leaf.reordered >= swaps
+
+
+def test_what_is_lost_damages_its_picture_and_is_counted(make: Make) -> None:
+    leaf = make(True)
+    sent = packets(6, size=20)
+    of_second = [n for n, packet in enumerate(sent) if packet[4:8] == (3600).to_bytes(4)]
+    del sent[of_second[-1]]
+
+    frames: list[Frame] = []
+    for number, packet in enumerate(sent):
+        frames += leaf.take(packet, number / 1000)
+    frames += leaf.tick(len(sent) / 1000 + WAIT_S)
+    frames += leaf.flush()
+
+    assert [frame.is_damaged for frame in frames].count(True) == 1
+    assert data_of([frame for frame in frames if not frame.is_damaged]) == [
+        KEY,
+        SLICE,
+        SLICE,
+        KEY,
+        SLICE,
+    ]
+    assert leaf.lost == 1
+
+
+def test_a_picture_that_was_whole_before_the_loss_is_not_damaged(make: Make) -> None:
+    leaf = make(True)
+    sent = packets(3, size=20)
+    of_last = [n for n, packet in enumerate(sent) if packet[4:8] == (7200).to_bytes(4)]
+    del sent[of_last[1]]
+
+    frames = taken(leaf, sent)
+
+    assert [(frame.data, frame.is_damaged) for frame in frames[:2]] == [
+        (KEY, False),
+        (SLICE, False),
+    ]
+
+
+@pytest.mark.parametrize("loss", [0.01, 0.05, 0.1])
+def test_the_share_that_is_lost_is_told_to_half_a_percent(make: Make, loss: float) -> None:
+    leaf = make(True)
+    dice = random.Random(5)  # noqa: S311  a run that can be repeated
+    sent = packets(1500)
+    arrived = [packet for packet in sent[:-1] if dice.random() >= loss] + sent[-1:]
+    lost = len(sent) - len(arrived)
+    for place in range(97, len(arrived) - 6, 97):
+        arrived.insert(place + 5, arrived.pop(place))
+    arrived = [packet for packet in arrived for _ in range(2 if dice.random() < 0.02 else 1)]
+
+    taken(leaf, arrived)
+
+    assert leaf.lost == lost
+    assert leaf.packets == len(arrived)
+    assert leaf.duplicates == len(arrived) - (len(sent) - lost)
+
+
+def test_a_connection_that_begins_again_is_followed(make: Make) -> None:
+    leaf = make(False)
+    whole = packets(4, first=30_000)
+
+    frames = taken(leaf, [*whole, *packets(4, first=5)])
+
+    assert data_of(frames) == [KEY, SLICE, SLICE, SLICE, KEY, SLICE, SLICE, SLICE]
+    assert leaf.lost == 0
+
+
+def test_another_sender_is_recognised_anew(make: Make) -> None:
+    leaf = make(True)
+    frames = [*taken(leaf, packets(2)), *leaf.begin_anew()]
+    tables = ASSOCIATION + program_map((0x24, VIDEO_PID))
+    pictures = b"".join(pes_packets(VIDEO_PID, pes(0xE0, KEY_265, 0)))
+    whole = build(
+        tables + pictures, payload_type=33, marker=True, sequence=9, timestamp=0, ssrc=SSRC
+    )
+
+    frames += taken(leaf, [whole])
+
+    assert [(frame.codec, frame.data) for frame in frames] == [
+        (Codec.H264, KEY),
+        (Codec.H264, SLICE),
+        (Codec.H265, KEY_265),
+    ]
+    assert (leaf.container, leaf.payload_type) == (Container.TS, 33)
+
+
+def test_sound_in_packets_of_its_own_bears_its_own_clock(make: Make) -> None:
+    leaf = make(True)
+    sound = build(
+        b"\xd5" * 320, payload_type=8, marker=False, sequence=40_000, timestamp=160, ssrc=SSRC
+    )
+
+    frames = taken(leaf, [*packets(2), sound])
+
+    (heard,) = [frame for frame in frames if not frame.codec.is_video]
+    assert (heard.codec, heard.timestamp, heard.has_own_clock) == (Codec.PCMA, 160, True)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x60", b"\x00" * 40, b"\xbf" + bytes(11)])
+def test_what_is_no_packet_is_refused_and_harms_nothing(make: Make, data: bytes) -> None:
+    leaf = make(True)
+    sent = packets(2)
+    frames = [*leaf.take(sent[0], 0.0)]
+
+    with pytest.raises(ProtocolError):
+        leaf.take(data, 0.0)
+
+    assert data_of([*frames, *taken(leaf, sent[1:])]) == [KEY, SLICE]
+
+
+def test_a_report_tells_the_share_lost_since_the_last_one(make: Make) -> None:
+    leaf = make(True)
+    sent = packets(8)
+    last = int.from_bytes(sent[-1][2:4])
+    for packet in sent[:-3]:
+        leaf.take(packet, 0.0)
+    assert leaf.report().fraction_lost == 0
+
+    leaf.take(sent[-1], 0.0)
+    report = leaf.report()
+
+    assert (report.fraction_lost, report.lost) == (2 * 256 // 3, 2)
+    assert report.highest_sequence == last
