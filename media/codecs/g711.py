@@ -9,7 +9,7 @@ PAYLOAD_TYPES = {0: Codec.PCMU, 8: Codec.PCMA}
 
 
 def audio_format(codec: Codec) -> AudioFormat:
-    """G.711 is always this."""
+    """G.711 is always this, and so is G.729."""
     return AudioFormat(codec, SAMPLE_RATE_HZ, 1)
 
 

@@ -20,6 +20,7 @@ CODECS: Mapping[int, Codec] = MappingProxyType(
         0x90: Codec.PCMA,
         0x91: Codec.PCMU,
         0x0F: Codec.AAC,
+        0x99: Codec.G729,
     }
 )
 """`stream_type` -> the codecs that are understood."""
@@ -40,7 +41,6 @@ NAMES: Mapping[int, str] = MappingProxyType(
         0x80: "SVAC video",
         0x92: "G.722.1",
         0x93: "G.723.1",
-        0x99: "G.729",
         0x9B: "SVAC audio",
     }
 )

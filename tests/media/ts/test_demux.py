@@ -142,13 +142,13 @@ def test_a_picture_in_several_long_packets_is_one_picture() -> None:
 
 def test_g711_beside_pictures_is_heard_and_what_nobody_understands_is_named() -> None:
     sound = b"\xd5" * 320
-    head = ASSOCIATION + program_map((0x1B, VIDEO_PID), (0x90, 0x101), (0x99, 0x102))
+    head = ASSOCIATION + program_map((0x1B, VIDEO_PID), (0x90, 0x101), (0x93, 0x102))
     demuxer = TsDemuxer()
 
     frames = demuxed(demuxer, [head, *pictures(KEY), *pes_packets(0x101, pes(0xC0, sound, 0))])
 
     assert {frame.codec: frame.data for frame in frames} == {Codec.H264: KEY, Codec.PCMA: sound}
-    assert demuxer.unsupported == ("G.729",)
+    assert demuxer.unsupported == ("G.723.1",)
 
 
 def test_scrambled_packets_are_said_to_be_encrypted() -> None:
