@@ -194,7 +194,7 @@ async def test_a_device_shows_its_profile_and_where_each_value_comes_from(
     back = {"profile": None, "profile_fields": {"send_date": None}, "edition_override": None}
     assert (await admin.patch(path, json=back)).json()["profile"] == "hikvision"
     names = [each["name"] for each in (await admin.get("/api/v1/profiles")).json()["items"]]
-    assert names == ["generic", "hikvision", "dahua", "uniview", "huawei", "tiandy"]
+    assert names == ["generic", "hikvision", "dahua", "uniview", "huawei", "tiandy", "tplink"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from vms.diagnosis.causes import Cause
 from vms.gb28181.manscdp.messages import CatalogEvent
 from vms.gb28181.ptz import Move, Tilt
 from vms.inventory.subscriptions import SubscriptionState
+from vms.sessions.admission import Watcher
 from vms.signalling.steering import Holder
 from vms.simulator.simulation import Simulation
 
@@ -84,7 +85,7 @@ async def is_watched(place: Town, _cameras: Simulation) -> None:
 
     async def answer(offer: str) -> str:
         nonlocal viewer
-        answered = await viewing.webrtc(FIRST_DEVICE, FIRST_CHANNEL, offer, "user")
+        answered = await viewing.webrtc(FIRST_DEVICE, FIRST_CHANNEL, offer, Watcher("user", "anna"))
         viewer = answered.viewer_id
         return answered.sdp
 

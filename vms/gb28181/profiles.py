@@ -117,9 +117,11 @@ PROFILES: Final[Mapping[str, Profile]] = {
         Profile("uniview"),
         Profile("huawei", subscription_refresh=RefreshMode.NEW_DIALOG),
         Profile("tiandy"),
+        # Mercury's are the same cameras.
+        Profile("tplink", stream_selector=StreamSelector.STREAM_MODE),
     )
 }
-"""By name. The last has nothing of its own so far; it is there to be told from the generic."""
+"""By name. One that has nothing of its own so far is there to be told from the generic."""
 
 _MARKS: Final = (
     ("hikvision", ("hikvision", "hik-", "海康", "ivms")),
@@ -127,6 +129,7 @@ _MARKS: Final = (
     ("uniview", ("uniview", "宇视")),
     ("huawei", ("huawei", "华为", "holowits", "好望")),
     ("tiandy", ("tiandy", "天地伟业")),
+    ("tplink", ("tp-link", "tplink", "普联", "mercury", "水星")),
 )
 """What the makers write into Manufacturer and User-Agent."""
 
@@ -135,6 +138,7 @@ _MODEL_MARKS: Final = (
     ("dahua", ("dh-", "ipc-hf", "ipc-hd", "nvr4", "nvr5")),
     ("huawei", ("ivs3", "ivs1")),
     ("tiandy", ("tc-c", "tc-r")),
+    ("tplink", ("tl-ipc", "mipc")),
 )
 """How their models begin."""
 
