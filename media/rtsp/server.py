@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Coroutine
-from urllib.parse import parse_qs, quote, urlsplit
 
 from media.door import (
     Admission,
@@ -20,15 +18,15 @@ from media.door import (
     ViewerId,
     ViewerJoined,
     ViewerLeft,
-    WorkerPorts,
 )
 from media.errors import ProtocolError
 from media.outputs.output import Streams
 from media.outputs.webrtc_rtcp import Report, parse_feedback
 from media.rtsp.connection import Connection
 from media.rtsp.request import VERSION, Request
-from media.rtsp.session import Session, base_of
+from media.rtsp.session import Session
 from media.rtsp.stream import WANTED, RtspStream
+from media.rtsp.urls import base_of, elsewhere, is_live, path_and_token
 from media.rtsp.ways import Address, UdpPair
 
 TICK_S = 1.0
@@ -48,7 +46,6 @@ SPARE_CONNECTIONS = 64
 
 METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
 
-_PATH = re.compile(r"/live/[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}/?")
 _STATUS = {
     MediaError.NOT_ADMITTED: 403,
     MediaError.NO_STREAM: 404,
@@ -246,8 +243,8 @@ class RtspOutput:
                 connection.answer(501, [("Public", METHODS)])
 
     def _describe(self, connection: Connection, request: Request, session: Session | None) -> None:
-        path, token = _path_and_token(request.url)
-        if _PATH.fullmatch(path) is None:
+        path, token = path_and_token(request.url)
+        if not is_live(path):
             connection.answer(404)
         elif not token:
             connection.answer(403)
@@ -275,7 +272,7 @@ class RtspOutput:
         finally:
             self._pending -= 1
         if admission.place is not None:
-            place = _elsewhere(request.url, admission.place, admission.token, connection.own_host)
+            place = elsewhere(request.url, admission.place, admission.token, connection.own_host)
             connection.answer(302, [("Location", place)])
             return
         if admission.viewer_id in self._by_viewer:
@@ -413,24 +410,3 @@ def _hear(session: Session, data: bytes) -> None:
         for feedback in parse_feedback(data):
             if isinstance(feedback, Report):
                 session.viewer.hear(feedback.ssrc, feedback.fraction)
-
-
-def _path_and_token(url: str) -> tuple[str, str]:
-    """Of an RTSP URL; both empty for what is none."""
-    try:
-        parts = urlsplit(url)
-        query = parse_qs(parts.query, max_num_fields=16)
-    except ValueError:
-        return "", ""
-    if parts.scheme.lower() not in {"rtsp", "rtsps"}:
-        return "", ""
-    return parts.path, query.get("token", [""])[0]
-
-
-def _elsewhere(url: str, place: WorkerPorts, token: str, own_host: str) -> str:
-    """The same URL at another worker of the same host, as the viewer knows the host."""
-    parts = urlsplit(url)
-    host = parts.hostname or own_host
-    shown = f"[{host}]" if ":" in host else host
-    scheme = "rtsps" if parts.scheme.lower() == "rtsps" else "rtsp"
-    return f"{scheme}://{shown}:{place.rtsp}{parts.path}?token={quote(token, safe='')}"

@@ -1,6 +1,5 @@
 """One admitted viewer on its connection: SETUP, PLAY, PAUSE, TEARDOWN (RFC 2326, 10)."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,10 +8,9 @@ from media.rtsp.connection import SESSION_TIMEOUT_S, Connection
 from media.rtsp.request import Headers, Request
 from media.rtsp.stream import RtspStream
 from media.rtsp.transport import Interleave, UdpPorts, parse_transport
+from media.rtsp.urls import base_of, track_of
 from media.rtsp.viewer import RtspViewer
 from media.rtsp.ways import InterleavedWay, UdpPair, UdpQueue, UdpWay
-
-_TRACK = re.compile(r"/(trackID=[0-9]{1,3})/?(?:\?|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,7 @@ class Session:
 
     def set_up(self, request: Request) -> Reply:
         """SETUP of one track."""
-        named = _TRACK.search(request.url)
-        track = self.stream.track(named[1]) if named else None
+        track = self.stream.track(track_of(request.url))
         if track is None:
             return Reply(404)
         if self.viewer.is_playing:
@@ -145,8 +142,3 @@ class Session:
 
     def _are_free(self, rtp: int, rtcp: int, track: str) -> bool:
         return all(self._channels.get(channel, track) == track for channel in (rtp, rtcp))
-
-
-def base_of(url: str) -> str:
-    """The URL of the whole stream, without query and track."""
-    return re.sub(r"/trackID=[0-9]{1,3}$", "", url.partition("?")[0].rstrip("/"))

@@ -28,6 +28,7 @@ from media.rtp.packet import parse as parse_rtp
 from media.rtsp.request import Request as RtspRequest
 from media.rtsp.request import RequestReader
 from media.rtsp.transport import parse_transport
+from media.rtsp.urls import path_and_token
 from media.unit import AccessUnit, Codec
 from sip.agent import Agent
 from sip.digest import parse_challenge, parse_credentials
@@ -220,6 +221,7 @@ def rtsp_stream(data: bytes) -> None:
             while (found := reader.next()) is not None:
                 if isinstance(found, RtspRequest):
                     parse_transport(found.headers.get("transport", ""), 0)
+                    path_and_token(found.url)
 
 
 def http_request(data: bytes) -> None:
