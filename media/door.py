@@ -65,6 +65,14 @@ class WorkerPorts:
     http: int
     rtsp: int
     is_tls: bool = False
+    public_url: str = ""
+    """Where a proxy passes its HTTP port on, no slash at the end; empty: viewers come straight."""
+
+    def http_base(self, host: str, *, is_websocket: bool = False) -> str:
+        """What a URL of its HTTP forms begins with, for viewers that know us by `host`."""
+        scheme = "https" if self.is_tls else "http"
+        base = self.public_url or f"{scheme}://{host}:{self.http}"
+        return base.replace("http", "ws", 1) if is_websocket else base
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,8 @@ class ViewerFigures:
     """`passed` as it came, `transcoded`, or `key_pictures` only."""
     resent: int = 0
     """Packets sent again because the viewer lacked them."""
+    jitter_ms: float = 0.0
+    """Of the pictures' packets, as the viewer reports it (RFC 3550, 6.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Viewer:
         self.outlet = Outlet(video, names.video_ssrc, names.rtx_ssrc, _nowhere, bytes)
         self.cursor: int | None = None
         self.lost_fraction = 0.0
-        self.jitter_ms = 0.0
+        self._jitter_ms = 0.0
         self.pictures_dropped = 0
         self.audio_packets = 0
         self.audio_octets = 0
@@ -191,7 +191,7 @@ class Viewer:
     def hear(self, report: Report, now_s: float) -> None:
         """Its report on our pictures."""
         self.lost_fraction = report.fraction
-        self.jitter_ms = 1_000 * report.jitter / PTS_HZ
+        self._jitter_ms = 1_000 * report.jitter / PTS_HZ
         self._loss.report(report.highest, report.lost, now_s)
 
     def send_sound(self, codec: Codec, timestamp: int, payload: bytes) -> None:
@@ -239,6 +239,7 @@ class Viewer:
             bitrate_bps=self._rate.bps(self._octets, now_s),
             delivery=delivery,
             resent=outlet.resent,
+            jitter_ms=self._jitter_ms,
         )
 
     @property

@@ -421,7 +421,7 @@ async def test_the_loss_that_a_viewer_reports_is_in_its_figures(desk: Desk) -> N
     (figures,) = desk.stream.figures()
     assert figures.lost_percent == pytest.approx(100 * 5 / sent)
     assert viewer.lost_fraction == 0.5
-    assert viewer.jitter_ms == 5.0
+    assert figures.jitter_ms == 5.0
     assert figures.packets_sent == len(screen.packets())
     assert figures.viewer_id == "a"
 
