@@ -10,6 +10,7 @@ billed to the sender on loopback, so they look at their sockets every 2 ms.
 import argparse
 import time
 from itertools import pairwise
+from statistics import median
 
 from benchmarks.support import Child, Table, check_equal, measured, run_benchmark
 
@@ -32,11 +33,13 @@ def bench(options: argparse.Namespace) -> None:
             table = Table(f"{name}: one stream, 1080p25 H.264, {rate:.2f} Mbit/s")
             time.sleep(START_S)
             viewers = 0
+            waited_ms: list[float] = []
             costs: dict[int, float] = {}
             for wanted in steps:
                 for _ in range(wanted - viewers):
                     port = server.greeting.number("port")
-                    house.ask("join", port=port, form=path, is_websocket=int(is_websocket))
+                    joined = house.ask("join", port=port, form=path, is_websocket=int(is_websocket))
+                    waited_ms.append(joined.real("first_ms"))
                 viewers = wanted
                 time.sleep(JOIN_S)
                 with measured([server.pid], [house.pid]) as span:
@@ -48,6 +51,8 @@ def bench(options: argparse.Namespace) -> None:
             for fewer, more in pairwise(steps[1:]):
                 marginal = (costs[more] - costs[fewer]) / (more - fewer)
                 table.row("one more viewer", f"{marginal:.2f} ms/s", "", f"from {fewer} to {more}")
+            middle, last = median(waited_ms), max(waited_ms)
+            table.row("first 64 KiB", f"{middle:.1f} ms", "", f"median; {last:.0f} ms at most")
             check(server, house, viewers)
 
 

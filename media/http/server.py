@@ -20,7 +20,7 @@ from media.door import (
 )
 from media.http.connection import Connection
 from media.http.request import BadRequestError, Headers, Request
-from media.http.routes import HlsFile, Live, moved, route, wanted_of
+from media.http.routes import HlsFile, moved, route, wanted_of
 from media.http.websocket import text_frame
 from media.outputs.flv import CONTENT_TYPE as FLV_TYPE
 from media.outputs.fmp4 import CONTENT_TYPE as MP4_TYPE
@@ -190,19 +190,17 @@ class HttpOutput:
         if request.method == "OPTIONS":
             connection.answer(204, PREFLIGHT)
             return
-        match route(request):
-            case None:
-                _refuse(connection, request, 404, "there is nothing here")
-            case HlsFile(viewer_id, name):
-                self._spawn(connection, self._serve_file(connection, request, viewer_id, name))
-            case Live(None):
-                connection.answer(426, (("Upgrade", "websocket"), *PLAIN), b"by WebSocket only\n")
-            case Live(form) if request.method == "HEAD" and form is not None:
-                connection.answer(200, (("Content-Type", _TYPES[form]),))
-            case Live(form) if form is not None:
-                self._let_in(connection, request, form)
-            case _:
-                raise AssertionError("every route has an answer")
+        asked = route(request)
+        if asked is None:
+            _refuse(connection, request, 404, "there is nothing here")
+        elif isinstance(asked, HlsFile):
+            self._spawn(connection, self._serve_file(connection, request, asked))
+        elif asked.form is None:
+            connection.answer(426, (("Upgrade", "websocket"), *PLAIN), b"by WebSocket only\n")
+        elif request.method == "HEAD":
+            connection.answer(200, (("Content-Type", _TYPES[asked.form]),))
+        else:
+            self._let_in(connection, request, asked.form)
 
     def _let_in(self, connection: Connection, request: Request, form: Form) -> None:
         token = request.query.get("token", "")
@@ -261,10 +259,10 @@ class HttpOutput:
             connection.answer(error.status, PLAIN, f"{error.reason}\n".encode(), is_last=True)
         self._on_event(ViewerLeft(admission.stream_id, viewer_id, reason))
 
-    async def _serve_file(
-        self, connection: Connection, request: Request, viewer_id: ViewerId, name: str
-    ) -> None:
-        reply = await self._hls.get(viewer_id, name, dict(request.query), connection.remote_address)
+    async def _serve_file(self, connection: Connection, request: Request, asked: HlsFile) -> None:
+        reply = await self._hls.get(
+            asked.viewer_id, asked.name, dict(request.query), connection.remote_address
+        )
         if reply.status == 200:
             connection.answer(200, (("Content-Type", reply.content_type),), reply.body)
         else:
