@@ -20,6 +20,7 @@ _head_of = struct.Struct(">BBHI").unpack_from
 _PS_PAYLOAD_TYPE = 96
 _SEPARATE_SEQUENCE = 100
 _NO_TYPE = -1
+_PACK = b"\x00\x00\x01\xba"
 _BARE = 0x80
 """Version 2, no padding, no extension, no contributing sources."""
 
@@ -203,7 +204,11 @@ class Unpacker:
             if sequence != self._next and self._is_gap(sequence) and self._depacketiser is not None:
                 frames += self._depacketiser.lose()
             self._next = (sequence + 1) & 0xFFFF
-            if self._depacketiser is None or packet.payload_type != self.payload_type:
+            if (
+                self._depacketiser is None
+                or packet.payload_type != self.payload_type
+                or self._is_mistaken(packet.payload)
+            ):
                 self._recognise(packet)
                 if (
                     packet.payload_type in PAYLOAD_TYPES
@@ -223,7 +228,14 @@ class Unpacker:
             return False
         return self._reorder is not None or sequence_distance(self._next, sequence) > 0
 
+    def _is_mistaken(self, payload: bytes) -> bool:
+        """A pack header where NAL units were thought to be: the first packets seen misled."""
+        return self.container in {Container.H264, Container.H265} and payload.startswith(_PACK)
+
     def _recognise(self, packet: RtpPacket) -> None:
+        if self._is_mistaken(packet.payload):
+            self.payload_type = self._depacketiser = None
+            self._tolerated["container-mistaken"] += 1
         if self.payload_type is not None:
             return
         container = container_of(packet.payload, packet.payload_type)

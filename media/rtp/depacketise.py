@@ -24,11 +24,13 @@ class ElementaryDepacketiser:
     """
 
     unsupported: tuple[str, ...] = ()
+    units: list[bytes]
+    """Those of the picture under way that are whole."""
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.tolerated: dict[str, int] = {}
-        self._units: list[bytes] = []
+        self.units = []
         self._fragments: list[bytes] = []
         self._size = 0
         self._timestamp: int | None = None
@@ -47,7 +49,7 @@ class ElementaryDepacketiser:
         self._received_s = received_s
         self._size += len(payload)
         if self._size > PICTURE_LIMIT_BYTES:
-            self._units.clear()
+            self.units.clear()
             self._fragments.clear()
             self._size = 0
             self._damage("picture-too-large")
@@ -70,7 +72,7 @@ class ElementaryDepacketiser:
         if self._fragments:
             self._fragments.clear()
             self._is_damaged = True
-        units, self._units = self._units, []
+        units, self.units = self.units, []
         is_damaged, self._is_damaged = self._is_damaged, False
         self._size = 0
         if not units:
@@ -94,7 +96,7 @@ class ElementaryDepacketiser:
         elif kind == _STAP_A:
             self._aggregate(payload, 1)
         elif 0 < kind < _STAP_A:
-            self._units.append(payload)
+            self.units.append(payload)
         else:
             self._damage("unknown-payload")
 
@@ -106,7 +108,7 @@ class ElementaryDepacketiser:
         elif kind == _AP:
             self._aggregate(payload, 2)
         elif kind < _AP:
-            self._units.append(payload)
+            self.units.append(payload)
         else:
             self._damage("unknown-payload")
 
@@ -121,7 +123,7 @@ class ElementaryDepacketiser:
             self._damage("fragment-without-beginning")
             return
         if flags & 0x40:
-            self._units.append(b"".join(self._fragments))
+            self.units.append(b"".join(self._fragments))
             self._fragments = []
 
     def _aggregate(self, payload: bytes, at: int) -> None:
@@ -131,7 +133,7 @@ class ElementaryDepacketiser:
                 self._damage("bad-aggregate")
                 return
             if following > at + 2:
-                self._units.append(payload[at + 2 : following])
+                self.units.append(payload[at + 2 : following])
             at = following
 
     def _damage(self, name: str) -> None:
@@ -140,10 +142,10 @@ class ElementaryDepacketiser:
 
 
 def first_units(codec: Codec, payload: bytes) -> list[bytes]:
-    """The NAL units that are whole in this one payload."""
+    """The NAL units that are whole in this one payload.
+
+    It is not searched for start codes: a piece of a program stream has them too.
+    """
     depacketiser = ElementaryDepacketiser(codec)
-    return [
-        unit
-        for frame in (*depacketiser.feed(payload, 0, False, 0.0), *depacketiser.flush())
-        for unit in annexb.nal_units(frame.data)
-    ]
+    depacketiser.feed(payload, 0, False, 0.0)
+    return depacketiser.units

@@ -59,21 +59,27 @@ async def line(
         StreamId("stream"), transport, ssrc, HOST, ports, hub, events.append, now
     )
     try:
-        yield Line(receiver, hub, hub.subscribe(100), events, ports)
+        yield Line(receiver, hub, hub.subscribe(2000), events, ports)
     finally:
         await receiver.close()
         hub.close()
 
 
 def packets(
-    count: int = 4, *, payload_limit: int = 60, ssrc: int = SSRC, key: bytes = KEY
+    count: int = 4,
+    *,
+    payload_limit: int = 60,
+    ssrc: int = SSRC,
+    key: bytes = KEY,
+    group: int = 1 << 30,
 ) -> list[bytes]:
-    """Pictures of a program stream, the first a key picture."""
+    """Pictures of a program stream, the first of each group a key picture."""
     muxer = PsMuxer(Codec.H264)
     out: list[bytes] = []
     for number in range(count):
-        data = SLICE if number else key
-        pack = muxer.picture(data, number * 3600, is_key=not number)
+        is_key = number % group == 0
+        data = key if is_key else SLICE
+        pack = muxer.picture(data, number * 3600, is_key=is_key)
         out += packetise(
             pack,
             payload_type=96,

@@ -185,6 +185,29 @@ def test_another_sender_is_recognised_anew(make: Make) -> None:
     assert (leaf.container, leaf.payload_type) == (Container.TS, 33)
 
 
+@pytest.mark.parametrize("first", range(1, 12))
+def test_a_stream_joined_anywhere_is_recognised_by_its_next_key_picture(
+    make: Make, first: int
+) -> None:
+    leaf = make(True)
+
+    frames = taken(leaf, packets(5, size=20)[first:])
+
+    assert leaf.container is Container.PS
+    assert frames[-1].data == KEY
+
+
+def test_a_container_that_was_mistaken_is_seen_at_the_next_pack(make: Make) -> None:
+    leaf = make(True)
+    sps = build(KEY[4:20], payload_type=96, marker=False, sequence=0, timestamp=9, ssrc=SSRC)
+
+    frames = taken(leaf, [sps, *packets(5, first=1)])
+
+    assert leaf.container is Container.PS
+    assert data_of(frames)[-5:] == [KEY, SLICE, SLICE, SLICE, KEY]
+    assert leaf.tolerated["container-mistaken"] == 1
+
+
 def test_sound_in_packets_of_its_own_bears_its_own_clock(make: Make) -> None:
     leaf = make(True)
     sound = build(
