@@ -10,6 +10,9 @@ import pytest
 from playwright.async_api import Page
 
 from media.door import StreamId, Transport, ViewerId, ViewerJoined, ViewerLeft
+from media.outputs.webrtc_leaf import Leaf
+from media.outputs.webrtc_rtcp import Nack
+from media.outputs.webrtc_viewer import Viewer
 from media.plan import Place, RelayLimits, RelayPlan
 from media.relay import Relay
 from media.unit import AccessUnit, Codec
@@ -175,6 +178,32 @@ async def test_lost_packets_come_again_and_the_figures_tell_how_many_were_lost(l
         (viewer,) = (await scene.relay.figures(scene.stream_id)).viewers
         assert viewer.resent > 0
         assert viewer.lost_percent == pytest.approx(scene.lost_percent, abs=0.5)
+
+
+async def test_a_browser_that_cannot_go_on_is_shown_the_last_group_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_old(_viewer: Viewer, _leaf: Leaf, _nack: Nack, _now_s: float) -> None:
+        """What it lacks is not kept any more."""
+
+    monkeypatch.setattr(Viewer, "resend", too_old)
+    units = video_units(Codec.H264, SECONDS * 25, group=SECONDS * 25)
+    async with playing(units, Impairment()) as scene:
+        await scene.play("a")
+        await wait_for_number(scene.page, "a", 10)
+        assert scene.network is not None
+        network = scene.network
+        network.is_dead = True
+        await until(lambda: network.swallowed >= 10)
+        network.is_dead = False
+
+        await scene.page.wait_for_function(
+            "async () => (await inbound('a', 'video')).keyFramesDecoded === 2", timeout=15_000
+        )
+        number = int(await scene.page.evaluate("number('a')"))
+        assert await wait_for_number(scene.page, "a", number + 25) >= number + 25
+        # The camera made no key picture, and was not asked for one.
+        assert [type(event) for event in scene.events] == [ViewerJoined]
 
 
 async def test_where_udp_does_not_pass_it_connects_by_tcp() -> None:
