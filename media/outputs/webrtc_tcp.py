@@ -138,13 +138,16 @@ class IceTcp:
 
     async def start(self, host: str, port: int) -> None:
         """Listen. `OSError` when the port is taken."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: TcpPath(self._on_open, self._take_frame, self._on_closed),
-            host,
-            port,
-            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+        is_v6 = ":" in host
+        listener = socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if is_v6 else socket.AF_INET,
             backlog=BACKLOG,
+            # As the UDP socket does: `::` takes IPv4 too, which asyncio would turn off.
+            dualstack_ipv6=is_v6,
+        )
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: TcpPath(self._on_open, self._take_frame, self._on_closed), sock=listener
         )
 
     def stop(self) -> None:
