@@ -72,8 +72,8 @@ FLUSH_S = 5.0
 """How long a sign of life may be in memory only; it changes no state."""
 
 FLUSH_BATCH = 500
-HEARD_BATCH = 4000
-"""Rows of two columns; they cost a twentieth of a whole one."""
+HEARD_BATCH = 2000
+"""Rows of two columns; they cost a twentieth of a whole one, and the loop 10 ms."""
 
 WATCH_S = 0.25
 RUNG_AT_ONCE = 500
@@ -316,7 +316,10 @@ class Inventory(Governance, Notices, Measurements, Placing):
         self._touched.update(record for record in heard if self._has_news(record, now))
         touched, self._touched = self._touched, set()
         waiting = [record for record in touched if not record.is_removed]
-        only_heard = [record for record in heard - touched if not record.is_removed]
+        # In order of their rows: each page of the table is found, changed and written once.
+        only_heard = sorted(
+            (record for record in heard - touched if not record.is_removed), key=_key_of
+        )
         try:
             await store_in_parts(only_heard, self._store_heard, self._not_noted, most=HEARD_BATCH)
             await store_in_parts(waiting, self._store_touched, self._not_noted, most=FLUSH_BATCH)
@@ -617,6 +620,10 @@ class Inventory(Governance, Notices, Measurements, Placing):
             self._journal.apply(record, plan)
             record.presence.unregistered(self._clock.monotonic())
             self._journal.tell(plan.events)
+
+
+def _key_of(record: Record) -> int:
+    return record.device.key
 
 
 def _is_as_it_was(known: Device, device: Device) -> bool:

@@ -1,7 +1,6 @@
 """`DeviceStore` in SQL: the same for SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 from uuid import uuid4
 
@@ -45,8 +44,6 @@ from vms.persistence.rows import (
     waiting_of,
 )
 from vms.persistence.tables import alarms, channels, devices, runs, tree_nodes, waiting
-
-_key_of = attrgetter("key")
 
 
 class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
@@ -121,8 +118,7 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
         """Write when many were last heard; for those of which nothing else changed."""
         rows: list[Row] = [
             {"b_key": one.key, "last_keepalive_at": one.keepalive_at, "last_heard_at": one.heard_at}
-            # In order of the rows: each page is found, changed and written once.
-            for one in sorted(heard, key=_key_of)
+            for one in heard
         ]
         if rows:
             await self._write(Change([(Operation.HEARD_DEVICE, rows)]))
