@@ -8,7 +8,7 @@ import pytest
 
 from media.door import Form, ViewerId
 from media.unit import Codec
-from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE, Town, town
+from tests.support.town import ADMIN_PASSWORD, FIRST_CHANNEL, FIRST_DEVICE, Town, town
 from tests.support.waiting import until, until_async
 from vms.errors import DeviceOfflineError, NoMediaError
 from vms.sessions.machine import State
@@ -120,14 +120,50 @@ async def test_a_snapshot_is_a_picture_of_now(tmp_path: Path) -> None:
         assert await place.server.viewing.held_snapshot(FIRST_DEVICE, FIRST_CHANNEL) is not None
 
 
-async def test_many_wishes_for_one_camera_make_one_invite(tmp_path: Path) -> None:
+async def flv_viewer(
+    place: Town, port: int, credential: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """One that opened the media URL and got the beginning of its answer."""
+    resource = (FIRST_DEVICE, FIRST_CHANNEL, "main")
+    token = place.server.media_tokens.lend(credential, Form.FLV.value, resource)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    path = f"/live/{FIRST_DEVICE}/{FIRST_CHANNEL}.flv?token={token}"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: vms.test\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), head
+    return reader, writer
+
+
+async def test_fifty_viewers_of_one_camera_make_one_invite_and_one_of_them_can_be_sent_away(
+    tmp_path: Path,
+) -> None:
     async with town(tmp_path) as place, place.cameras() as cameras:
         await place.until_ready()
-
+        viewing = place.server.viewing
+        admin = await place.server.accounts.login("admin", ADMIN_PASSWORD, "127.0.0.1")
         views = await asyncio.gather(*(live(place) for _ in range(50)))
+        session_id = views[0].session_id
+        ports = viewing.ports(session_id)
+        assert ports is not None
 
-        assert len({view.session_id for view in views}) == 1
+        viewers = await asyncio.gather(
+            *(flv_viewer(place, ports.http, admin.access_token) for _ in range(50))
+        )
+
+        watching = (await viewing.session(session_id)).watching
+        assert {view.session_id for view in views} == {session_id}
         assert cameras.summary.invites == 1
+        assert {(one.user, one.protocol) for one in watching} == {("admin", "flv")}
+        assert len({one.viewer_id for one in watching}) == 50
+
+        await viewing.disconnect(session_id, watching[0].viewer_id)
+        ends = [asyncio.ensure_future(reader.read(-1)) for reader, _ in viewers]
+        await until(lambda: any(end.done() for end in ends))
+        assert len((await viewing.session(session_id)).watching) == 49
+        await viewing.end(session_id)
+        await asyncio.gather(*ends)
+        for _, writer in viewers:
+            writer.close()
 
 
 async def test_a_camera_that_sends_nothing_is_named_as_such(tmp_path: Path) -> None:
