@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from media.assembly import Assembler
+from media.codecs import annexb
+from media.codecs.splitter import PictureSplitter
 from media.errors import ProtocolError as MediaError
 from media.http.request import RequestReader as HttpReader
 from media.http.routes import route, wanted_of
 from media.http.websocket import WebSocket, handshake
+from media.hub import Hub
 from media.outputs.configs import Config
 from media.outputs.flv import FlvPacker
 from media.outputs.fmp4 import Fmp4Packer
@@ -23,13 +27,16 @@ from media.outputs.webrtc_sdp import LocalDescription, build_answer, choose
 from media.outputs.webrtc_stun import parse_binding_request
 from media.outputs.webrtc_tcp import Frames
 from media.ps.demux import PsDemuxer
+from media.rtp.depacketise import ElementaryDepacketiser
 from media.rtp.framing import Deframer
 from media.rtp.packet import parse as parse_rtp
 from media.rtsp.request import Request as RtspRequest
 from media.rtsp.request import RequestReader
 from media.rtsp.transport import parse_transport
 from media.rtsp.urls import path_and_token
+from media.ts.demux import TsDemuxer
 from media.unit import AccessUnit, Codec
+from media.unpacker import Unpacker
 from sip.agent import Agent
 from sip.digest import parse_challenge, parse_credentials
 from sip.errors import ProtocolError as SipError
@@ -315,6 +322,55 @@ def _frames_of(pieces: list[bytes]) -> list[bytes] | None:
         return None
 
 
+def ts_stream(data: bytes) -> None:
+    """A transport stream in packets of the size its first byte says."""
+    demuxer = TsDemuxer()
+    size = data[0] + 1 if data else 1
+    with contextlib.suppress(MediaError):
+        for at in range(1, len(data), size):
+            demuxer.feed(data[at : at + size], at, data[at] & 1 == 1, 0.0)
+            if data[at] == 0xFF:
+                demuxer.lose()
+        demuxer.flush()
+
+
+def rtp_stream(data: bytes) -> None:
+    """Packets of one sender, each behind its length, out of order too, up to access units."""
+    hub = Hub(lambda: 0.0)
+    assembler = Assembler(hub, lambda _: None)
+    leaf = Unpacker(may_disorder=bool(data[:1] and data[0] & 1))
+    at = 1
+    now = 0.0
+    while at + 1 < len(data):
+        end = at + 1 + data[at]
+        with contextlib.suppress(MediaError):
+            for frame in leaf.take(data[at + 1 : end], now):
+                assembler.add(frame)
+        at = end
+        now += 0.05
+    for frame in (*leaf.tick(now), *leaf.begin_anew()):
+        assembler.add(frame)
+
+
+def nal_units(data: bytes) -> None:
+    """A byte stream of NAL units, and the same as RTP payloads of the size its first byte says."""
+    size = data[0] + 1 if data else 1
+    for codec in (Codec.H264, Codec.H265):
+        stream = data[1:]
+        annexb.content(codec, stream)
+        annexb.guess_codec(stream)
+        with contextlib.suppress(MediaError):
+            annexb.video_format(codec, annexb.parameter_sets(codec, stream))
+        splitter = PictureSplitter(codec)
+        depacketiser = ElementaryDepacketiser(codec)
+        for at in range(0, len(stream), size):
+            piece = stream[at : at + size]
+            splitter.feed(piece, at)
+            depacketiser.feed(piece, at, piece[0] & 1 == 1, 0.0)
+        splitter.flush()
+        depacketiser.flush()
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -332,6 +388,9 @@ TARGETS = {
         Target("webrtc_feedback", webrtc_feedback, ("media.outputs",)),
         Target("ice_tcp", ice_tcp, ("media.outputs",)),
         Target("ps_stream", ps_stream, ("media.ps", "media.codecs")),
+        Target("ts_stream", ts_stream, ("media.ts", "media.codecs")),
+        Target("rtp_stream", rtp_stream, ("media",)),
+        Target("nal_units", nal_units, ("media.codecs", "media.rtp")),
         Target("http_request", http_request, ("media.http",)),
         Target("websocket_frames", websocket_frames, ("media.http",)),
         Target("samples", samples, ("media.outputs", "media.codecs")),
