@@ -1,5 +1,6 @@
 """INVITE, ACK, BYE and what comes between them, byte for byte on the wire."""
 
+import asyncio
 import re
 import socket
 import struct
@@ -26,6 +27,7 @@ from vms.server import Server
 from vms.sessions.session import Session
 
 UDP = "udp"
+CONNECT_LIMIT_S = 10.0
 
 
 @asynccontextmanager
@@ -102,6 +104,52 @@ async def test_an_invite_is_offered_as_the_devices_maker_wants_it(tmp_path: Path
         invite = await camera.asked("INVITE")
         assert line(invite, "a=streamprofile") == "a=streamprofile:1"
         assert line(invite, "m=").endswith(" RTP/AVP 96 126 125 99 34 98 97")
+
+
+def listens(camera: SipPeer, invite: Message, host: str, port: int) -> None:
+    """200 of a device that shall be connected to, there as it says."""
+    body = (
+        f"v=0\r\no={DEVICE} 0 0 IN IP4 {host}\r\ns=Play\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+        f"m=video {port} TCP/RTP/AVP 96\r\na=sendonly\r\na=setup:passive\r\n"
+    )
+    headers = [("Contact", camera.contact), ("Content-Type", "application/sdp")]
+    camera.respond(invite, 200, headers=headers, body=body.encode())
+
+
+async def test_who_shall_listen_is_connected_to_where_it_registered_from_and_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    own = socket.create_server(("127.0.0.1", 0))
+    port = own.getsockname()[1]
+    other = socket.create_server(("127.0.0.9", port))
+    with own, other:
+        own.settimeout(CONNECT_LIMIT_S)
+        other.setblocking(False)
+        async with ready(tmp_path) as (server, camera):
+            session = await begun(server, "tcp_active")
+            invite = await camera.asked("INVITE")
+            assert line(invite, "m=").startswith("m=video 9 TCP/RTP/AVP 96 ")
+            assert line(invite, "a=setup") == "a=setup:active"
+            assert line(invite, "a=connection") == "a=connection:new"
+
+            listens(camera, invite, "127.0.0.9", port)
+            connection, _ = await asyncio.to_thread(own.accept)
+
+            connection.close()
+            with pytest.raises(BlockingIOError):
+                other.accept()
+            await server.viewing.end(session.session_id)
+
+
+async def test_who_shall_listen_and_names_no_port_is_refused(tmp_path: Path) -> None:
+    async with ready(tmp_path) as (server, camera):
+        session = await begun(server, "tcp_active")
+
+        listens(camera, await camera.asked("INVITE"), "127.0.0.1", 9)
+
+        await until(lambda: session.state == "closed")
+        assert session.sip_status == 488
+        assert "names no port" in str(session.error)
 
 
 async def test_ending_a_session_is_a_bye_in_its_dialogue(tmp_path: Path) -> None:
