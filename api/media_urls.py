@@ -34,17 +34,19 @@ def media_urls(
     def lend(form: str) -> str:
         return tokens.lend(caller.credential, form, (*channel, view.stream), source=caller.source)
 
-    def url(form: str, scheme: str, port: int, ending: str) -> str | None:
-        return f"{scheme}://{place}:{port}{path}{ending}?token={lend(form)}" if port else None
+    def url(form: str, ending: str, *, is_websocket: bool = False) -> str | None:
+        if ports is None or not ports.http:
+            return None
+        base = ports.http_base(place, is_websocket=is_websocket)
+        return f"{base}{path}{ending}?token={lend(form)}"
 
-    http = ports.http if ports else 0
-    tls = "s" if ports and ports.is_tls else ""
+    rtsp = ports.rtsp if ports else 0
     whep = request.url_for("whep_start", device_id=channel[0], channel_id=channel[1])
     return MediaUrls(
         whep=str(whep.include_query_params(stream=view.stream, token=lend("whep"))),
-        fmp4=url("fmp4", f"ws{tls}", http, ".mp4"),
-        flv=url("flv", f"http{tls}", http, ".flv"),
-        ws_flv=url("ws_flv", f"ws{tls}", http, ".ws.flv"),
-        hls=url("hls", f"http{tls}", http, "/index.m3u8"),
-        rtsp=url("rtsp", "rtsp", ports.rtsp if ports else 0, ""),
+        fmp4=url("fmp4", ".mp4", is_websocket=True),
+        flv=url("flv", ".flv"),
+        ws_flv=url("ws_flv", ".ws.flv", is_websocket=True),
+        hls=url("hls", "/index.m3u8"),
+        rtsp=f"rtsp://{place}:{rtsp}{path}?token={lend('rtsp')}" if rtsp else None,
     )

@@ -15,6 +15,7 @@ BENCHMARKS = (
     "bench_http_outputs",
     "bench_rtsp",
     "bench_transcode",
+    "bench_door",
     "bench_store",
     "bench_spreadsheets",
 )

@@ -58,6 +58,8 @@ class RelayPlan:
     media_host: str | None = None
     http: Place | None = None
     rtsp: Place | None = None
+    public_url: str = ""
+    """Where a proxy passes on the HTTP port of worker n, as `public_url/n`."""
     limits: RelayLimits = field(default_factory=RelayLimits)
 
 

@@ -109,6 +109,7 @@ def plan_of(settings: Settings, tls: tuple[Path, Path] | None) -> RelayPlan:
         media_host=settings.media_host,
         http=Place(settings.http.host, settings.media.http_port, *files),
         rtsp=Place(settings.http.host, settings.rtsp.port),
+        public_url=settings.media.public_url or "",
         limits=RelayLimits(transcodes=max(1, transcodes)),
     )
 

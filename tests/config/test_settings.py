@@ -70,6 +70,8 @@ def test_a_later_layer_wins_and_each_value_tells_its_origin(tmp_path: Path) -> N
         ("[htpp]\nport = 1\n", 2, "htpp.port"),
         ("verbose = true\n", 1, "verbose"),
         ('[media]\nrtp_port_range = "31000-30000"\n', 2, "media.rtp_port_range"),
+        ('[media]\nworkers = 3\nrtp_port_range = "30001-30006"\n', 3, "media.rtp_port_range"),
+        ('[media]\npublic_url = "video.example.org"\n', 2, "media.public_url"),
         ('[site]\ntime_zone = "Asia/Nowhere"\n', 2, "site.time_zone"),
         ('[database]\nurl = "mysql://x"\n', 2, "database.url"),
         ('[sip.advertised_addresses]\n"10.0.0.0/33" = "10.0.0.1"\n', 1, "sip.advertised_addresses"),
@@ -149,6 +151,9 @@ def test_what_is_unset_follows_from_its_neighbours() -> None:
     assert settings.webrtc_host == "192.0.2.1"
     assert settings.media_host == "192.0.2.2"
     assert settings.media_workers >= 1
+    assert load(environment={"VMS_MEDIA__WORKERS": "0"}).settings.media_workers == 0
+    few = load(environment={"VMS_MEDIA__RTP_PORT_RANGE": "30000-30001"}).settings
+    assert few.media_workers == 1
 
 
 def test_passwords_of_published_examples_are_refused_and_none_is_ever_printed() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from media.door import WorkerPorts
 from media.plan import (
     Place,
     RelayLimits,
@@ -62,6 +63,25 @@ def test_worker_n_serves_each_port_plus_n_and_a_free_one_where_any_will_do() -> 
 def test_more_workers_than_there_are_ports_for_are_refused(plan: RelayPlan) -> None:
     with pytest.raises(ValueError, match=r"3 workers|worker 2"):
         plans_of_workers(plan, 3)
+
+
+@pytest.mark.parametrize(
+    ("ports", "straight", "by_websocket"),
+    [
+        (WorkerPorts(1, 8190, 8091, 8555), "http://[::1]:8091", "ws://[::1]:8091"),
+        (WorkerPorts(1, 8190, 8091, 8555, is_tls=True), "https://[::1]:8091", "wss://[::1]:8091"),
+        (
+            WorkerPorts(1, 8190, 8091, 8555, public_url="https://video.example.org/http/1"),
+            "https://video.example.org/http/1",
+            "wss://video.example.org/http/1",
+        ),
+    ],
+)
+def test_urls_begin_where_viewers_reach_the_worker(
+    ports: WorkerPorts, straight: str, by_websocket: str
+) -> None:
+    assert ports.http_base("[::1]") == straight
+    assert ports.http_base("[::1]", is_websocket=True) == by_websocket
 
 
 def test_plan_and_report_are_one_line_each() -> None:

@@ -113,10 +113,14 @@ def test_the_doctor_names_a_port_that_is_taken_and_the_remedy(tmp_path: Path) ->
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        found = vms(tmp_path, "doctor", "--set", f"http.port={port}")
+        media = ("media.workers=2", f"media.http_port={port - 1}")
+        options = [part for each in (f"http.port={port}", *media) for part in ("--set", each)]
+        found = vms(tmp_path, "doctor", *options)
 
     assert found.returncode == 1
     assert f"FAIL  http.port: 127.0.0.1:{port}" in found.stdout
+    assert f"FAIL  media.http_port (media worker 1): 127.0.0.1:{port}" in found.stdout
+    assert "webrtc.port (media worker 1): 127.0.0.1:8190" in found.stdout
     assert "->" in found.stdout
     assert "ok    database" in found.stdout
 

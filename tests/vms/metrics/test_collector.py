@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from media.farm import WorkerStatus
+from media.wire import Load
 from sip.net.stats import EndpointStats
 from tests.vms.inventory.site import GATE, HOST, YARD, Site, camera
 from vms.metrics import counters
@@ -12,6 +14,7 @@ from vms.metrics.collector import (
     VmsCollector,
     build_source,
     inventory_source,
+    media_source,
     session_source,
     sip_source,
 )
@@ -97,6 +100,28 @@ def test_sessions_are_counted_by_state_with_their_viewers_and_failures() -> None
         ("vms_invites",): 5,
         ("vms_session_failures", "no_media"): 2,
     }
+
+
+def test_media_workers_are_counted_each_with_what_it_told_last() -> None:
+    workers = [
+        WorkerStatus(0, True, 17, 0, 3, 5, Load(3, 5, 1, 12.5, 75_000_000)),
+        WorkerStatus(1, False, None, 2, 0, 0, None),
+    ]
+
+    lines = VmsCollector([media_source(lambda: workers)]).exposition().decode().splitlines()
+
+    assert [line for line in lines if not line.startswith("#")] == [
+        "vms_media_workers_up 1.0",
+        'vms_media_worker_restarts_total{worker="0"} 0.0',
+        'vms_media_worker_restarts_total{worker="1"} 2.0',
+        'vms_media_streams{worker="0"} 3.0',
+        'vms_media_streams{worker="1"} 0.0',
+        'vms_media_viewers{worker="0"} 5.0',
+        'vms_media_viewers{worker="1"} 0.0',
+        'vms_media_transcoders{worker="0"} 1.0',
+        'vms_media_cpu_seconds_total{worker="0"} 12.5',
+        'vms_media_resident_bytes{worker="0"} 7.5e+07',
+    ]
 
 
 def test_a_metric_is_known_before_it_is_counted() -> None:
