@@ -36,8 +36,9 @@ class Site:
         self._variants = Variants(self.hub)
         self._numbers = count(1)
 
-    def variants(self, _: StreamId) -> Variants:
+    def variants(self, stream_id: StreamId) -> Variants:
         """The stream."""
+        _ = stream_id
         return self._variants
 
     async def admit(self, _token: str, _form: Form) -> Admission:

@@ -65,8 +65,9 @@ class Stage:
         feed.start()
         return feed
 
-    def variants(self, _: StreamId) -> Variants:
+    def variants(self, stream_id: StreamId) -> Variants:
         """As `media.outputs.output.Streams`."""
+        _ = stream_id
         return self._variants
 
     def show(self, *units: AccessUnit) -> None:
