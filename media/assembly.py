@@ -36,6 +36,11 @@ class Assembler:
         self._parameter_sets = b""
         self._sound_base: tuple[int, int] | None = None
 
+    @property
+    def is_undecodable(self) -> bool:
+        """Parameter sets came and none could be read: encrypted streams look like this."""
+        return self.unreadable_parameter_sets > 0 and self._hub.video is None
+
     def begin_anew(self) -> None:
         """Another sender: times go on, pictures begin with a key picture."""
         self._timeline.begin_anew()

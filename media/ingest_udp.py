@@ -9,7 +9,13 @@ from media.intake import Intake
 from media.rtp.latch import Address
 from media.rtp.packet import HEADER_LENGTH, is_rtcp
 from media.rtp.ports import QUARANTINE_S, NoPortError, PortLender
-from media.rtp.sockets import UdpPair, drain_of_running_loop, is_taken, read_datagrams
+from media.rtp.sockets import (
+    RECEIVE_BUFFER_BYTES,
+    UdpPair,
+    drain_of_running_loop,
+    is_taken,
+    read_datagrams,
+)
 
 _PORT_ATTEMPTS = 64
 _ENDED_LIMIT = 1024
@@ -42,6 +48,7 @@ class OwnPort:
         self.port, self._pair = bind(ports, host, lambda port: UdpPair(host, port))
         self._ports = ports
         self._intake = intake
+        _say_if_small(intake, self._pair.receive_buffer_bytes)
         self._drain = drain_of_running_loop()
         self._drain.add(self._pair.rtp, self._read_rtp)
         self._drain.add(self._pair.rtcp, self._read_rtcp)
@@ -261,6 +268,7 @@ class SharedPlace:
         self._shared = shared
         self._give_up = lambda: shares.pop(host)
         self._intake = intake
+        _say_if_small(intake, shared.receive_buffer_bytes)
         shared.join(intake)
 
     @property
@@ -294,6 +302,15 @@ class SharedPlace:
 
 _shared_ports: WeakKeyDictionary[PortLender, dict[str, SharedPort]] = WeakKeyDictionary()
 """The shared port of each host, for each range of ports that is lent from."""
+
+
+def _say_if_small(intake: Intake, granted_bytes: int) -> None:
+    """Key pictures come in bursts: what does not fit the buffer is lost.
+
+    Linux grants twice what it means, for its own overhead.
+    """
+    if granted_bytes < 2 * RECEIVE_BUFFER_BYTES:
+        intake.tolerate("small-receive-buffer")
 
 
 def _key_of(intake: Intake) -> _Key | None:

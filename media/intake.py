@@ -26,6 +26,7 @@ from media.door import (
 from media.errors import ProtocolError
 from media.hub import Hub
 from media.leaves import PacketLeaf
+from media.ps.stream_types import ENCRYPTED
 from media.rtp import rtcp
 from media.rtp.latch import Address, SourceLatch, Verdict
 from media.rtp.packet import RtpPacket, is_rtcp, parse
@@ -161,7 +162,9 @@ class Intake:
     @property
     def unsupported(self) -> tuple[str, ...]:
         """Codecs the device announces and nobody here understands."""
-        return self._leaf.unsupported
+        named = self._leaf.unsupported
+        is_said = ENCRYPTED in named or not self._assembler.is_undecodable
+        return named if is_said else (*named, ENCRYPTED)
 
     def figures(
         self, viewers: tuple[ViewerFigures, ...] = (), transcoding: str | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from enum import Flag, auto
 
 from media.codecs import h264, h265
+from media.errors import ProtocolError
 from media.unit import Codec, VideoFormat
 
 START_CODE = b"\x00\x00\x00\x01"
@@ -100,6 +101,8 @@ def video_format(codec: Codec, data: bytes) -> VideoFormat | None:
         if codec is Codec.H265 and h265.nal_type(unit) == h265.SPS:
             return h265.parse_sps(unit)
         if codec is Codec.H264 and h264.nal_type(unit) == h264.SPS:
+            if not h264.looks_like_sps(unit):
+                raise ProtocolError("unreadable-parameter-set")
             return h264.parse_sps(unit)
     return None
 
