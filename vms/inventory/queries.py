@@ -159,7 +159,7 @@ def page(
     matching: Iterator[Item],
     limit: int,
     cursor_of: Callable[[Item], str],
-    counted: Iterable[Item] | None,
+    counted: Iterable[object] | None,
 ) -> Page[Item]:
     """The next `limit` of `matching`; `counted` is the whole list where the total is wanted."""
     limit = max(1, min(limit, LARGEST_PAGE))

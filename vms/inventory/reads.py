@@ -30,7 +30,7 @@ from vms.inventory.queries import (
     page,
     status_of,
 )
-from vms.inventory.roster import channel_cursor, channels_of
+from vms.inventory.roster import Record, channel_cursor, channels_of
 from vms.inventory.tree import GroupNode, group_tree
 from vms.inventory.vigilance import Vigilance
 
@@ -55,15 +55,15 @@ class InventoryReads(Vigilance):
     def devices(self, query: DeviceQuery) -> Page[Device]:
         """Devices in order of ID."""
 
-        def matching(cursor: str | None) -> Iterator[Device]:
-            for record in self._roster.records_after(cursor):
-                if query.fits(record.device):
-                    yield record.seen(self._ledger_clock)
+        def matching(cursor: str | None) -> Iterator[Record]:
+            records = self._roster.records_after(cursor)
+            return (record for record in records if query.fits(record.device))
 
         return page(
-            matching(query.cursor),
+            (record.seen(self._ledger_clock) for record in matching(query.cursor)),
             query.limit,
             lambda device: device.device_id,
+            # Counted as they are on file: a snapshot of each would hold up a city for 0.3 s.
             matching(None) if query.with_total else None,
         )
 
