@@ -170,3 +170,16 @@ def test_the_memory_of_allowances_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
         one.spend(number, 1, 0.0)
 
     assert len(one) == 100
+
+
+def test_who_was_unseen_for_a_second_is_forgotten_while_others_come() -> None:
+    one = allowance.Allowance(10, 8_192)
+    for number in range(1_000):
+        one.spend(number, 1, number / 1_000)
+    assert len(one) == 1_000
+
+    for number in range(500):
+        one.spend("another", 1, 3.0 + number)
+
+    assert len(one) == 1
+    assert sum(one.spend(7, 1, 600.0) for _ in range(20)) == 10
