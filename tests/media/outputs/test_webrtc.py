@@ -3,6 +3,7 @@
 # pyright: reportPrivateUsage=false
 
 import asyncio
+import random
 import secrets
 import socket
 import time
@@ -199,6 +200,29 @@ async def test_connections_of_strangers_are_few_and_short(house: House) -> None:
                     continue
     for one in silent:
         one.close()
+
+
+async def test_junk_from_strangers_is_not_answered_and_disturbs_nobody(house: House) -> None:
+    peer = await house.watch(WebRtcPeer())
+    dice = random.Random(1)  # noqa: S311  repeatable, not secret
+    stun = bytes.fromhex("000100002112a442")
+    units = video_units(Codec.H264, 20, group=20)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.setblocking(False)
+        stranger.bind((HOST, 0))
+        for number, unit in enumerate(units):
+            for first in range(16):
+                junk = bytes((number * 16 + first & 0xFF,)) + dice.randbytes(dice.randrange(60))
+                stranger.sendto(stun + junk if first % 2 else junk, (HOST, house.output.port))
+            house.publish(unit)
+            await asyncio.sleep(0)
+        await until(lambda: len([1 for data in peer.rtp if data[1] & 0x80]) == 20)
+        await until(lambda: house.output._open_port().refused == 320)
+
+        with pytest.raises(BlockingIOError):
+            stranger.recv(2_048)
+    assert numbers(peer) == list(range(20))
+    await peer.close()
 
 
 class Watcher:
