@@ -26,7 +26,8 @@ async def live(place: Town, transport: str | None = None) -> SessionView:
 
 
 def watching(name: str) -> Viewer:
-    return Viewer(ViewerId(name), "user", Form.FLV, datetime(2026, 3, 1, tzinfo=UTC), 0.0)
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    return Viewer(ViewerId(name), "user", Form.FLV, since, 0.0, joined=True)
 
 
 async def everything_given_back(place: Town) -> None:

@@ -236,7 +236,7 @@ class SessionBroker:
                 self._place(session)
                 self._driver.interrupt(session, Input.MEDIA_LOST, gone, always=True)
             case MediaResumed():
-                pass
+                session.heard.set()
 
     def _viewer_event(self, session: Session, event: ViewerJoined | ViewerLeft) -> None:
         if isinstance(event, ViewerLeft):

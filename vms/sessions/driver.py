@@ -53,7 +53,9 @@ RECOVERY_PICTURE_S = 2.5
 """From its answer to the picture; the next INVITE follows then."""
 
 LOOK_PERIOD_S = 0.1
-"""How often it is looked whether the picture is back."""
+UNHEARD_LOOK_PERIOD_S = 2.0
+"""How often it is looked whether the picture is back, once something comes and before that: a
+switch that fails silences hundreds of cameras at once."""
 
 
 class Evidence(Protocol):
@@ -298,6 +300,7 @@ class Driver:
             return
         self._chronicle.apply(session, Input.INTERRUPTED, "interrupted")
         self._chronicle.note(session, Mishap.INTERRUPTED, error.message)
+        session.heard.clear()
         session.interrupted.set()
 
     # After an interruption
@@ -353,10 +356,9 @@ class Driver:
         """Whether a key picture more than those `pictures` comes in that time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                while True:
-                    if await self._pictures(session) > pictures:
-                        return True
-                    await asyncio.sleep(LOOK_PERIOD_S)
+                while await self._pictures(session) <= pictures:
+                    await _something_comes(session)
+                return True
         return False
 
     async def _pictures(self, session: Session) -> int:
@@ -417,6 +419,16 @@ class Driver:
             for name, _ in figures.tolerated:
                 media_name = "media_" + name.replace("-", "_")
                 self._evidence.count_tolerance(session.device_id, media_name)
+
+
+async def _something_comes(session: Session) -> None:
+    """Until it is time to look at the figures."""
+    if session.heard.is_set():
+        await asyncio.sleep(LOOK_PERIOD_S)
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(UNHEARD_LOOK_PERIOD_S):
+            await session.heard.wait()
 
 
 async def _set(event: asyncio.Event) -> None:

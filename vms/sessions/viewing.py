@@ -218,7 +218,11 @@ class Viewing:
         return NodeLoad(
             viewers=self._broker.viewer_count,
             streams=len(sessions),
-            outgoing_bps=sum(session.outgoing_bps for session in sessions),
+            # Whoever came since it was measured takes about what the stream does.
+            outgoing_bps=sum(
+                max(session.outgoing_bps, len(session.viewers) * session.bitrate_bps)
+                for session in sessions
+            ),
         )
 
     async def ladder(self, session_id: str, player: Player) -> tuple[Rung, ...]:
