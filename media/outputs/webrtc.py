@@ -353,8 +353,9 @@ class WebRtcOutput:
             return
         viewer.connected_s = self._now()
         viewer.attach(link.send, secure.protect, secure.protect_rtcp)
-        connection.stream.add(viewer)
+        # Told first: it may turn out at once that its coding cannot be made.
         self._on_event(ViewerJoined(connection.stream.stream_id, viewer.viewer_id, link.remote))
+        connection.stream.add(viewer)
 
     async def _say_farewell(self, connection: _Connection) -> None:
         try:
