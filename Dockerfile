@@ -34,7 +34,7 @@ WORKDIR /var/lib/vms
 USER vms
 VOLUME ["/var/lib/vms"]
 # The page and the API; signalling; WebRTC; RTP
-EXPOSE 8080/tcp 5060/udp 5060/tcp 8189/udp 30000-30999/udp 30000-30999/tcp
+EXPOSE 8080/tcp 5060/udp 5060/tcp 8189-8204/udp 8189-8204/tcp 8090-8105/tcp 8554-8569/tcp 30000-30999/udp 30000-30999/tcp
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "/opt/vms/healthcheck.py"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["vms"]
