@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from media.codecs.frame import Frame
-from media.codecs.g711 import PAYLOAD_TYPES
+from media.codecs.g711 import PAYLOAD_TYPES, UNHEARD_PAYLOAD_TYPES
 from media.ps.demux import PsDemuxer
 from media.rtp.depacketise import ElementaryDepacketiser
 from media.rtp.packet import HEADER_LENGTH, RtpPacket, parse
@@ -21,6 +21,7 @@ _PS_PAYLOAD_TYPE = 96
 _SEPARATE_SEQUENCE = 100
 _NO_TYPE = -1
 _PACK = b"\x00\x00\x01\xba"
+_SOUND = frozenset({*PAYLOAD_TYPES, *UNHEARD_PAYLOAD_TYPES})
 _BARE = 0x80
 """Version 2, no padding, no extension, no contributing sources."""
 
@@ -43,6 +44,7 @@ class Unpacker:
         self._depacketiser: Depacketiser | None = None
         self._feed: Feed = _feed_nothing
         self._tolerated: Counter[str] = Counter()
+        self._unheard: dict[str, None] = {}
         self._next: int | None = None
         self._bytes = 0
         self._sound_packets = 0
@@ -92,7 +94,8 @@ class Unpacker:
     @property
     def unsupported(self) -> tuple[str, ...]:
         """What the device announces and nobody here understands."""
-        return () if self._depacketiser is None else self._depacketiser.unsupported
+        of_stream = () if self._depacketiser is None else self._depacketiser.unsupported
+        return (*of_stream, *self._unheard)
 
     def take(self, data: bytes, now: float) -> Sequence[Frame]:
         """One packet; the frames that are complete with it."""
@@ -153,9 +156,9 @@ class Unpacker:
     def _take(self, packet: RtpPacket, now: float) -> Sequence[Frame]:
         self._settle()
         self._bytes += len(packet.payload)
-        if packet.payload_type in PAYLOAD_TYPES and self._is_separate_sound(packet):
+        if packet.payload_type in _SOUND and self._is_separate_sound(packet):
             self._sound_packets += 1
-            return _sound(packet)
+            return self._sound(packet)
         self._reception.received(packet)
         reorder = self._reorder
         frames = self._in_order((packet,) if reorder is None else reorder.push(packet, now))
@@ -190,7 +193,7 @@ class Unpacker:
             self._reception.duplicates = self._reorder.duplicates
 
     def _is_separate_sound(self, packet: RtpPacket) -> bool:
-        """G.711 with the pictures' SSRC and a sequence of its own, which no RFC allows."""
+        """Sound with the pictures' SSRC and a sequence of its own, which no RFC allows."""
         return (
             packet.payload_type != self.payload_type
             and self._next is not None
@@ -210,17 +213,34 @@ class Unpacker:
                 or self._is_mistaken(packet.payload)
             ):
                 self._recognise(packet)
-                if (
-                    packet.payload_type in PAYLOAD_TYPES
-                    and packet.payload_type != self.payload_type
-                ):
-                    frames += _sound(packet)
+                is_other = packet.payload_type != self.payload_type
+                if is_other and packet.payload_type in _SOUND:
+                    frames += self._sound(packet)
                     continue
             if self._depacketiser is not None:
                 frames += self._depacketiser.feed(
                     packet.payload, packet.timestamp, packet.marker, packet.received_s
                 )
         return frames
+
+    def _sound(self, packet: RtpPacket) -> tuple[Frame, ...]:
+        """A packet of sound alone; its clock runs at 8000 Hz."""
+        codec = PAYLOAD_TYPES.get(packet.payload_type)
+        if codec is None:
+            self._unheard[UNHEARD_PAYLOAD_TYPES[packet.payload_type]] = None
+            return ()
+        if not packet.payload:
+            return ()
+        return (
+            Frame(
+                codec,
+                None,
+                packet.timestamp,
+                packet.payload,
+                packet.received_s,
+                has_own_clock=True,
+            ),
+        )
 
     def _is_gap(self, sequence: int) -> bool:
         """Were packets left out before this one? A connection keeps order, so only ahead counts."""
@@ -255,23 +275,6 @@ class Unpacker:
         is_elementary = container in {Container.H264, Container.H265}
         if is_elementary and packet.payload_type == _PS_PAYLOAD_TYPE:
             self._tolerated["elementary-stream-as-ps"] += 1
-
-
-def _sound(packet: RtpPacket) -> tuple[Frame, ...]:
-    """G.711 in a packet of its own; its clock runs at 8000 Hz."""
-    if not packet.payload:
-        return ()
-    codec = PAYLOAD_TYPES[packet.payload_type]
-    return (
-        Frame(
-            codec,
-            None,
-            packet.timestamp,
-            packet.payload,
-            packet.received_s,
-            has_own_clock=True,
-        ),
-    )
 
 
 def _feed_nothing(

@@ -7,9 +7,17 @@ from contextlib import suppress
 
 import pytest
 
-from media.door import FirstPacket, MediaEnded, StreamId, Transport
+from media.door import (
+    FirstPacket,
+    MediaEnded,
+    MediaResumed,
+    MediaSilent,
+    StreamId,
+    Transport,
+)
 from media.hub import Hub
 from media.ingest import open_receiver
+from media.intake import SILENT_AFTER_S
 from media.rtp.framing import frame
 from media.rtp.ports import NoPortError, PortLender
 from tests.media.lines import HOST, LIMIT_S, PORTS, SSRC, bind_pair, line, packets
@@ -86,6 +94,33 @@ async def test_a_connection_that_brings_nothing_is_closed_after_a_while() -> Non
         async with asyncio.timeout(LIMIT_S):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_a_connection_that_died_without_a_word_goes_when_the_device_is_asked_again() -> None:
+    seconds = [0.0]
+    async with line(Transport.TCP_PASSIVE, now=lambda: seconds[0]) as it:
+        it.receiver.expect(SSRC, HOST)
+        dead, dead_writer = await asyncio.open_connection(HOST, it.receiver.port)
+        dead_writer.write(b"".join(map(frame, packets(payload_limit=60_000))))
+        await it.pictures(3)
+        seconds[0] += SILENT_AFTER_S
+        await until(lambda: isinstance(it.events[-1], MediaSilent))
+
+        # The device connects before its answer is here, as some do.
+        _, writer = await asyncio.open_connection(HOST, it.receiver.port)
+        await until(lambda: it.receiver.connection_count == 2)
+        it.receiver.expect(SSRC + 1, HOST)
+        async with asyncio.timeout(LIMIT_S):
+            with suppress(ConnectionError):
+                while await dead.read(2048):
+                    pass
+        writer.write(b"".join(map(frame, packets(payload_limit=60_000, ssrc=SSRC + 1))))
+
+        assert (await it.pictures(4))[1:] == [KEY, SLICE, SLICE]
+        await until(lambda: isinstance(it.events[-1], MediaResumed))
+        assert it.receiver.connection_count == 1
+        writer.close()
+        dead_writer.close()
 
 
 async def test_a_connection_without_rtp_is_closed() -> None:

@@ -208,16 +208,44 @@ def test_a_container_that_was_mistaken_is_seen_at_the_next_pack(make: Make) -> N
     assert leaf.tolerated["container-mistaken"] == 1
 
 
-def test_sound_in_packets_of_its_own_bears_its_own_clock(make: Make) -> None:
+@pytest.mark.parametrize(
+    ("payload_type", "codec"), [(8, Codec.PCMA), (0, Codec.PCMU), (18, Codec.G729)]
+)
+def test_sound_in_packets_of_its_own_bears_its_own_clock(
+    make: Make, payload_type: int, codec: Codec
+) -> None:
     leaf = make(True)
     sound = build(
-        b"\xd5" * 320, payload_type=8, marker=False, sequence=40_000, timestamp=160, ssrc=SSRC
+        b"\xd5" * 20,
+        payload_type=payload_type,
+        marker=False,
+        sequence=40_000,
+        timestamp=160,
+        ssrc=SSRC,
     )
 
     frames = taken(leaf, [*packets(2), sound])
 
     (heard,) = [frame for frame in frames if not frame.codec.is_video]
-    assert (heard.codec, heard.timestamp, heard.has_own_clock) == (Codec.PCMA, 160, True)
+    assert (heard.codec, heard.timestamp, heard.has_own_clock) == (codec, 160, True)
+
+
+@pytest.mark.parametrize("sequence", [1, 40_000], ids=["in step", "a sequence of its own"])
+def test_sound_nobody_understands_is_named_and_harms_no_picture(make: Make, sequence: int) -> None:
+    leaf = make(True)
+    sent = packets(2, size=5000)
+    sound = build(
+        b"\x00\x00\x01\xe0" * 10,
+        payload_type=9,
+        marker=False,
+        sequence=sequence,
+        timestamp=160,
+        ssrc=SSRC,
+    )
+    second = sent[1][:2] + (sequence + 1 if sequence == 1 else 1).to_bytes(2) + sent[1][4:]
+
+    assert data_of(taken(leaf, [sent[0], sound, second])) == [KEY, SLICE]
+    assert leaf.unsupported == ("G.722.1",)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80\x60", b"\x00" * 40, b"\xbf" + bytes(11)])
