@@ -32,7 +32,7 @@ PROCESSES = 2
 JOIN_S = 2.0
 """Late viewers have caught up by then."""
 
-JOIN_LIMIT_S = 20
+JOIN_LIMIT_S = 40
 
 
 def join(relay: Child, house: Child, stream_id: str, name: str) -> float:

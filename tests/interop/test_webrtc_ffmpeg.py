@@ -22,6 +22,9 @@ from tests.support.webrtc_peer import WebRtcPeer
 
 WIDTH, HEIGHT = 240, 136
 PICTURES = 15
+TO_SPARE = 25
+"""FFmpeg ends a picture where the next one begins, and wants to have seen some before the first."""
+
 LIMIT_S = 30.0
 
 SDP = """v=0
@@ -46,8 +49,7 @@ async def test_ffmpeg_decodes_the_h265_that_a_viewer_is_sent(tmp_path: Path) -> 
     peer = WebRtcPeer(h265=True)
     await peer.connect(lambda offer: relay.answer(stream_id, ViewerId("viewer"), offer))
     hub = relay.hub(stream_id)
-    # FFmpeg ends a picture where the next one begins: one more is sent than looked at.
-    units = video_units(Codec.H265, PICTURES + 1, width=WIDTH, height=HEIGHT, noise=True)
+    units = video_units(Codec.H265, PICTURES + TO_SPARE, width=WIDTH, height=HEIGHT, noise=True)
     for number, unit in enumerate(units, 1):
         hub.video = annexb.video_format(unit.codec, unit.data) or hub.video
         unit.received_s = time.monotonic()
@@ -75,7 +77,7 @@ async def shown_by_ffmpeg(packets: Sequence[bytes], sdp: Path) -> list[int]:
     ffmpeg = await asyncio.create_subprocess_exec(
         imageio_ffmpeg.get_ffmpeg_exe(),
         *("-v", "error", "-protocol_whitelist", "file,udp,rtp", "-localaddr", "127.0.0.1"),
-        *("-analyzeduration", "100000", "-buffer_size", "4000000", "-i", str(sdp)),
+        *("-threads", "1", "-analyzeduration", "100000", "-buffer_size", "4000000", "-i", str(sdp)),
         *("-fps_mode", "passthrough", "-frames:v", str(PICTURES)),
         *("-pix_fmt", "gray", "-f", "rawvideo", "-"),
         stdout=asyncio.subprocess.PIPE,
