@@ -10,6 +10,7 @@ from media.door import Form, ViewerId
 from media.unit import Codec
 from tests.support.town import ADMIN_PASSWORD, FIRST_CHANNEL, FIRST_DEVICE, Town, town
 from tests.support.waiting import until, until_async
+from vms.diagnosis.causes import Cause
 from vms.errors import DeviceOfflineError, NoMediaError
 from vms.sessions.machine import State
 from vms.sessions.session import Viewer
@@ -108,6 +109,8 @@ async def test_a_camera_that_reboots_is_asked_again_and_viewers_stay(
 
         assert (session.state, session.address) == (State.STREAMING, address)
         assert list(session.viewers) == ["anna"]
+        explained = await place.server.explainer.play(view.session_id)
+        assert (explained.view.codec, explained.diagnosis.cause) == ("h264", Cause.NONE)
 
 
 async def test_a_snapshot_is_a_picture_of_now(tmp_path: Path) -> None:

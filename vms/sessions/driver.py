@@ -18,7 +18,7 @@ from vms.errors import (
     VmsError,
 )
 from vms.gb28181.ssrc import Ssrc
-from vms.sessions.calling import Call, Caller, Invitation, Mishap
+from vms.sessions.calling import Call, Caller, Invitation, Mishap, Stage
 from vms.sessions.chronicle import Chronicle, complain
 from vms.sessions.machine import Input, State, is_possible
 from vms.sessions.session import Session
@@ -176,6 +176,7 @@ class Driver:
     async def _attempt(self, session: Session, transport: Transport) -> None:
         await self._hang_up(session)
         await self._close_stream(session)
+        session.picture = None
         address = await self._open(session, transport)
         await self._invite(session, address, transport)
         await self._await_picture(session, address)
@@ -205,7 +206,6 @@ class Driver:
     ) -> None:
         ssrc = session.ssrc or Ssrc(0)
         session.heard.clear()
-        session.picture = None
         session.attempt += 1
         session.sip_status = None
         session.call_ids.append(f"{session.session_id}-{session.attempt}")
@@ -335,6 +335,8 @@ class Driver:
             pause_s = max(next(pauses, LAST_PAUSE_S) - took_s, SHORTEST_PAUSE_S)
         session.interrupted.clear()
         session.recoveries += 1
+        if not session.has_reached(Stage.FIRST_PICTURE):  # the stream goes on: that is told once
+            self._chronicle.note(session, Stage.FIRST_PICTURE, "")
         self._chronicle.note(session, Mishap.RESTORED, "")
         self._chronicle.apply(session, Input.FIRST_PICTURE, "")
 

@@ -113,6 +113,12 @@ class Session:
         """No new viewer can join any more."""
         return self.state in {State.CLOSING, State.CLOSED}
 
+    def has_reached(self, stage: str) -> bool:
+        """Whether the last INVITE led there."""
+        return any(
+            entry.stage == stage and entry.attempt == self.attempt for entry in reversed(self.trace)
+        )
+
     async def wait_past(self, states: frozenset[State], limit_s: float) -> None:
         """Until it is in none of `states`, or the limit passes."""
 
