@@ -22,8 +22,8 @@ class Viewer:
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self.control.setblocking(False)
         self.datagrams: tuple[socket.socket, ...] = ()
-        self.packets = 0
-        self._rest = b""
+        self.packets: int = 0
+        self._rest: bytes = b""
         self._number = 0
 
     async def join(self, port: int, *, by_udp: bool) -> None:
