@@ -11,6 +11,7 @@ from media.rtp.packet import HEADER_LENGTH, is_rtcp
 from media.rtp.ports import QUARANTINE_S, NoPortError, PortLender
 from media.rtp.sockets import (
     RECEIVE_BUFFER_BYTES,
+    SHARED_RECEIVE_BUFFER_BYTES,
     UdpPair,
     drain_of_running_loop,
     is_taken,
@@ -96,7 +97,9 @@ class SharedPort:
     """
 
     def __init__(self, host: str, ports: PortLender, now: Callable[[], float]) -> None:
-        self.port, self._pair = bind(ports, host, lambda port: UdpPair(host, port))
+        self.port, self._pair = bind(
+            ports, host, lambda port: UdpPair(host, port, SHARED_RECEIVE_BUFFER_BYTES)
+        )
         self.unclaimed = 0
         self._ports = ports
         self._now = now
@@ -266,7 +269,7 @@ class SharedPlace:
             shared = shares[host] = SharedPort(host, ports, now)
         self.port = shared.port
         self._shared = shared
-        self._give_up = lambda: shares.pop(host)
+        self._give_up: Callable[[], object] = lambda: shares.pop(host)
         self._intake = intake
         _say_if_small(intake, shared.receive_buffer_bytes)
         shared.join(intake)
