@@ -108,12 +108,11 @@ class Farm:
         admit: AdmitIn,
     ) -> None:
         """`ValueError` when `plan` has too few ports for so many workers."""
+        plans = plans_of_workers(plan, workers)
         self._on_event = on_event
         self._admit = admit
         self._folder = _folder_for_doors()
-        self._posts = [
-            self._post(worker_plan, now, token) for worker_plan in plans_of_workers(plan, workers)
-        ]
+        self._posts = [self._post(each, now, token) for each in plans]
         self._post_of: dict[StreamId, _Post] = {}
         self._stream_of: dict[ViewerId, StreamId] = {}
 
