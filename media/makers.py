@@ -16,6 +16,10 @@ KEY_WANTED_INTERVAL_S = 1.0
 """An encoder makes key pictures by wish no more often than this."""
 
 OPUS_HZ = 48_000
+
+TELEPHONY_AAC = AudioFormat(Codec.AAC, 16_000, 1)
+"""What AAC is made of G.711 and G.729, known before the first frame."""
+
 _OPUS_STEREO = 0x04
 
 
@@ -122,6 +126,8 @@ class SoundMaker:
         self.hub = Hub(source.now)
         self.users = 0
         self._target = target
+        if target is Codec.AAC and codec in g711.PAYLOAD_TYPES.values():
+            self.hub.audio = TELEPHONY_AAC
         self.job = pool.open_sound(codec, target, self._publish)
         self._reader = source.subscribe(READER_PICTURES, self._on_units)
         self._on_units()

@@ -200,6 +200,11 @@ class _Derived:
         video = self._source.video
         if video is not None and self._wanted.video and video.codec not in self._wanted.video:
             self._make_pictures(video.codec)
+        audio = self._source.audio
+        if audio is not None and audio.codec in self._wanted.audio:
+            self.hub.audio = audio
+        elif audio is not None:
+            self._make_sound(audio.codec)
         self._on_units()
 
     def want_key(self) -> None:
@@ -247,12 +252,19 @@ class _Derived:
             self._drop_sound()
             self.hub.audio = self._source.audio
             self.hub.publish(unit)
-        elif wanted and (self._sound is None or self._sound.maker.codec is not unit.codec):
+        else:
+            self._make_sound(unit.codec)
+
+    def _make_sound(self, codec: Codec) -> None:
+        wanted = self._wanted.audio
+        if wanted and (self._sound is None or self._sound.maker.codec is not codec):
             self._drop_sound()
             try:
-                maker = self._variants.lend_sound(unit.codec, wanted[0])
+                maker = self._variants.lend_sound(codec, wanted[0])
             except MediaError:
                 return
+            # Players are set up for sound once: who begins now shall know that it comes.
+            self.hub.audio = maker.hub.audio
             self._sound = _Tap(maker, self._publish_sound)
 
     def _make_pictures(self, codec: Codec) -> None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 import pytest_asyncio
 
-from media.codecs import annexb, g711
+from media.codecs import aac, annexb, g711
 from media.door import MediaError
 from media.ffmpeg import decode_picture, open_video_decoder
 from media.hub import Hub, Reader
@@ -126,6 +126,22 @@ async def test_pictures_pass_untouched_when_only_sound_is_made(pool: TranscoderP
     made = await taken(reader, 8, Codec.AAC)
     assert {after.pts - before.pts for before, after in pairwise(made)} == {5_760}
     assert variant.hub.audio == AudioFormat(Codec.AAC, 16_000, 1)
+    variant.close()
+
+
+@pytest.mark.parametrize("codec", [Codec.PCMA, Codec.PCMU])
+async def test_aac_made_of_telephony_is_announced_before_it_comes_and_is_as_announced(
+    pool: TranscoderPool, codec: Codec
+) -> None:
+    hub = hub_of([*video_units(Codec.H264, 2), *tone_units(codec, 0.1)])
+    variant = Variants(hub, pool).open(H264_AAC)
+
+    assert variant.hub.audio == AudioFormat(Codec.AAC, 16_000, 1)
+    reader = variant.hub.subscribe(64)
+    feed(hub, tone_units(codec, 1.0))
+    [frame] = await taken(reader, 1, Codec.AAC)
+    header = aac.parse_header(frame.data)
+    assert (header.sample_rate_hz, header.channels) == (16_000, 1)
     variant.close()
 
 
