@@ -165,8 +165,8 @@ class Viewer:
             self._key_sent_s = now_s
         return self.cursor == numbers.start and len(numbers) <= BURST_PACKETS
 
-    def pump(self, leaf: Leaf) -> bool:
-        """Send up to `PUMP_PACKETS` of what waits; true while more does."""
+    def pump(self, leaf: Leaf, turns: int) -> bool:
+        """Send up to `PUMP_PACKETS` a turn of what waits; true while more does."""
         cursor = self.cursor
         if cursor is None or cursor == leaf.next_sequence or self.is_broken:
             return False
@@ -175,7 +175,7 @@ class Viewer:
             self.wait_for_key()
             self.pictures_dropped += 1
             return False
-        end = min(cursor + PUMP_PACKETS, leaf.next_sequence)
+        end = min(cursor + turns * PUMP_PACKETS, leaf.next_sequence)
         [sent] = leaf.send([self.outlet], range(cursor, end))
         self.cursor = cursor + sent
         return self.cursor < leaf.next_sequence
