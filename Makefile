@@ -18,7 +18,7 @@ PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-tests demo test lint check check-fresh format lock openapi bench replay capture fuzz clean
+.PHONY: help setup setup-tests demo test lint check check-fresh format lock openapi media-matrix bench replay capture fuzz clean
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ openapi: $(STAMPS)/build ## write api/openapi.json
 
 protocol-coverage: $(STAMPS)/build ## write docs/protocol-coverage.md from the registry, the code and the tests
 	$(BIN)/python scripts/protocol_coverage.py
+
+media-matrix: setup-tests ## write the table of docs/media.md: every way of a picture through the server
+	$(BIN)/python -m tests.matrix
 
 bench: $(STAMPS)/dev ## the measurements of docs/performance.md
 	$(BIN)/python -m benchmarks

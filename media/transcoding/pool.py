@@ -141,7 +141,8 @@ class TranscoderPool:
     """All jobs; `video_limit` of them may make pictures at a time, each in a process of its own.
 
     Sound, and key pictures alone, cost too little to be counted: many share a process. Once
-    pictures were made, one process is kept ready, so that the next need not wait for its start.
+    pictures were made, one process is kept ready, and once sound was made, its first process stays:
+    who comes next need not wait for a start.
     """
 
     def __init__(self, video_limit: int) -> None:
@@ -226,7 +227,7 @@ class TranscoderPool:
         self._keys.discard(job)
         if process is not None:
             process.close(number)
-            if not process.jobs:
+            if not process.jobs and process not in self._sound_processes[:1]:
                 self._forget(process)
                 process.end()
 

@@ -54,9 +54,9 @@ async def test_two_cameras_of_both_codecs_play_side_by_side(
             for camera, tile in tiles.items():
                 tone = await somebody.loudest(tile)
                 record_property(f"tone_{camera.audio}_hz", f"{tone['hz']:.0f}")
-            converted = somebody.page.get_by_test_id("transcoding")
+            converted = somebody.page.get_by_test_id("way")
             assert await converted.count() == 1
-            assert await tiles[YARD].get_by_test_id("transcoding").is_visible()
+            assert await tiles[YARD].get_by_test_id("way").is_visible()
 
 
 async def test_two_people_who_watch_one_camera_make_one_invite(

@@ -90,6 +90,7 @@ window.observer = (() => {
         const audio = new AudioContext()
         analyser = audio.createAnalyser()
         analyser.fftSize = 8192
+        analyser.smoothingTimeConstant = 0
         audio.createMediaStreamSource(stream).connect(analyser)
         analysers.set(stream, analyser)
       }

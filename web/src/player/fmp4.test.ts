@@ -106,12 +106,19 @@ describe('openFmp4', () => {
   it('takes another kind of pictures in mid-stream', async () => {
     const { socket, source, connection } = await opened()
     source.open()
-    const other = 'video/mp4; codecs="avc1.64001F,mp4a.40.2"'
+    const other = 'video/mp4; codecs="avc1.64001F"'
     socket.tell(JSON.stringify({ mime: other }))
     socket.tell(new ArrayBuffer(30))
 
     expect([source.buffer.kinds, source.buffer.appended]).toEqual([[MIME, other], [30]])
     await connection.close()
+  })
+
+  it('begins anew where sound comes to pictures alone', async () => {
+    const { socket, connection } = await opened()
+    socket.tell(JSON.stringify({ mime: 'video/mp4; codecs="avc1.42E01E,mp4a.40.2"' }))
+
+    await expect(connection.lost).rejects.toMatchObject({ playCause: 'moved' })
   })
 
   it('lets go of what was seen long ago', async () => {

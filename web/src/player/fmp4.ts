@@ -34,6 +34,11 @@ function mimeOf(text: string): string {
   throw new Error(`no kind of media in ${text.slice(0, 100)}`)
 }
 
+/** A source buffer takes another kind of pictures, and never one track more or less. */
+function trackCount(mime: string): number {
+  return mime.split(',').length
+}
+
 /** Feeds pieces into the source buffer one by one, and lets go of what has been seen. */
 class Feeder {
   private readonly waiting: Piece[] = []
@@ -120,7 +125,9 @@ export async function openFmp4(
         return
       }
       try {
-        mime = mimeOf(data)
+        const told = mimeOf(data)
+        if (mime !== '' && trackCount(mime) !== trackCount(told)) throw new PlayError('moved')
+        mime = told
         if (!tools.canPlay(mime)) throw new PlayError('browser_no_codec', mime)
         feeder.add({ mime })
         resolve()

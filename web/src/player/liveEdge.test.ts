@@ -21,7 +21,19 @@ describe('keepAtEdge', () => {
     const video = playback(9, [0, 10])
     keepAtEdge(video)
     expect(video.playbackRate).toBe(1.1)
-    video.currentTime = 9.7
+    video.currentTime = 9.75
+    keepAtEdge(video)
+    expect(video.playbackRate).toBe(1)
+  })
+
+  it('lingers until it has something in hand', () => {
+    const video = playback(9.95, [0, 10])
+    keepAtEdge(video)
+    expect(video.playbackRate).toBe(0.9)
+    video.currentTime = 9.8
+    keepAtEdge(video)
+    expect(video.playbackRate).toBe(0.9)
+    video.currentTime = 9.6
     keepAtEdge(video)
     expect(video.playbackRate).toBe(1)
   })
@@ -29,7 +41,7 @@ describe('keepAtEdge', () => {
   it('jumps where hurrying would take too long', () => {
     const video = playback(2, [0, 10])
     keepAtEdge(video)
-    expect(video.currentTime).toBeCloseTo(9.8)
+    expect(video.currentTime).toBeCloseTo(9.7)
   })
 
   it('jumps over a gap, and to where the pictures begin', () => {

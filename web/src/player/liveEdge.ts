@@ -1,8 +1,10 @@
-/** So far behind the newest picture playing goes on a little faster, or jumps. */
+/** So far behind the newest picture playing goes on a little faster, or jumps; or a little slower. */
+const LINGER_BEHIND_S = 0.1
+const TARGET_BEHIND_S = 0.3
 const HURRY_BEHIND_S = 0.8
 const JUMP_BEHIND_S = 3
-const TARGET_BEHIND_S = 0.2
 const HURRY_RATE = 1.1
+const LINGER_RATE = 0.9
 
 /** What of a video element is looked at. */
 export type Playback = Pick<HTMLVideoElement, 'buffered' | 'currentTime' | 'playbackRate'>
@@ -18,7 +20,10 @@ export function keepAtEdge(video: Playback): void {
     video.playbackRate = 1
   } else if (behind > HURRY_BEHIND_S) {
     video.playbackRate = HURRY_RATE
-  } else if (behind < 2 * TARGET_BEHIND_S) {
+  } else if (behind < LINGER_BEHIND_S) {
+    // Without anything in hand every picture that comes late is waited for.
+    video.playbackRate = LINGER_RATE
+  } else if ((video.playbackRate > 1) === (behind < TARGET_BEHIND_S)) {
     video.playbackRate = 1
   }
 }
