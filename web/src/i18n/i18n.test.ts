@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import en from '@/i18n/en.json'
 import zh from '@/i18n/zh-CN.json'
 import { CAUSES } from '@/player/failure'
-import { STAGES } from '@/player/stages'
+import { MISHAPS, TRACE_STAGES } from '@/live/traceSteps'
+import { RECOVERING, STAGES } from '@/player/stages'
 
 interface Messages {
   [key: string]: string | Messages
@@ -75,7 +76,8 @@ describe('the locale files', () => {
   it('explain every cause of failure and every stage', () => {
     const wanted = [
       ...CAUSES.flatMap((cause) => [`failure.${cause}.what`, `failure.${cause}.todo`]),
-      ...STAGES.map((stage) => `stage.${stage}`),
+      ...[...STAGES, RECOVERING].map((stage) => `stage.${stage}`),
+      ...[...TRACE_STAGES, ...MISHAPS].map((stage) => `trace.${stage}`),
     ]
 
     expect(wanted.filter((key) => !english.has(key))).toEqual([])

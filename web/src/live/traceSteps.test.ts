@@ -55,4 +55,40 @@ describe('steps', () => {
     expect(shown.filter(({ attempt }) => attempt === 2)).toHaveLength(8)
     expect(shown.find(({ state }) => state === 'stopped')).toMatchObject({ stage: 'trying', attempt: 2 })
   })
+
+  it('tells how a picture was lost and came back, each where it happened', () => {
+    const entry = (stage: string, attempt: number, since_s: number) => ({ stage, at: '', detail: '', since_s, attempt })
+    const shown = steps({
+      state: 'recovering',
+      stages: [
+        ...trace('', [...TRACE_STAGES]).stages,
+        entry('interrupted', 1, 20),
+        entry('attempt_failed', 1, 22),
+        entry('attempt_failed', 1, 24),
+        entry('invite_sent', 2, 25),
+        entry('answered', 2, 25.1),
+        entry('acknowledged', 2, 25.2),
+        entry('first_picture', 2, 26),
+        entry('restored', 2, 26),
+        entry('interrupted', 2, 40),
+      ],
+    })
+
+    expect(told(shown).slice(8)).toEqual([
+      'interrupted lost',
+      'attempt_failed lost',
+      'attempt_failed lost',
+      'invite_sent done',
+      'trying skipped',
+      'answered done',
+      'acknowledged done',
+      'first_packet skipped',
+      'ssrc_matched skipped',
+      'container_parsed skipped',
+      'first_picture done',
+      'restored done',
+      'interrupted lost',
+    ])
+    expect(new Set(shown.map(({ key }) => key)).size).toBe(shown.length)
+  })
 })

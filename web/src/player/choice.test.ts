@@ -3,8 +3,8 @@ import { chooseWay, type Way } from '@/player/choice'
 
 const URLS = { whep: '/whep', fmp4: 'ws://host/live.mp4', flv: null, ws_flv: null, hls: null, rtsp: null }
 
-function way(form: string, stream = 'main'): Way {
-  return { form, stream, video: 'h264', delivery: 'passed', reason_en: form } as Way
+function way(form: string, delivery = 'passed'): Way {
+  return { form, stream: 'main', video: 'h264', delivery, reason_en: form } as Way
 }
 
 function offer(recommended: Way, ...otherwise: Way[]) {
@@ -25,6 +25,26 @@ describe('chooseWay', () => {
     const both = offer(way('whep'), way('fmp4'))
     expect(chooseWay(both, new Set(['whep']), ['whep', 'fmp4']).form).toBe('fmp4')
     expect(chooseWay(offer(way('whep')), new Set(['whep']), ['whep', 'fmp4']).form).toBe('whep')
+  })
+
+  it('asks for what the server shall make of the picture', () => {
+    const url = (delivery: string) => chooseWay(offer(way('fmp4', delivery)), new Set(), ['fmp4']).url
+
+    expect(url('transcoded')).toBe('ws://host/live.mp4?video=h264')
+    expect(url('key_pictures')).toBe('ws://host/live.mp4?video=h264&pictures=key')
+  })
+
+  it('plays key pictures one by one where the server has nothing else', () => {
+    const last = offer(way('snapshot', 'key_pictures'))
+
+    expect(chooseWay(last, new Set(), ['whep', 'fmp4'])).toMatchObject({
+      form: 'whep',
+      url: '/whep',
+      onlyKeyPictures: true,
+      way: { form: 'whep', delivery: 'key_pictures' },
+    })
+    expect(chooseWay(last, new Set(['whep']), ['whep', 'fmp4']).url).toContain('pictures=key')
+    expect(chooseWay(offer(way('whep')), new Set(), ['whep'])).toMatchObject({ onlyKeyPictures: false })
   })
 
   it('says why when nothing serves', () => {

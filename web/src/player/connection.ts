@@ -3,6 +3,14 @@ import type { Counters, PlayStats } from '@/player/stats'
 /** In what form a picture comes to this browser. */
 export type PlayForm = 'whep' | 'fmp4'
 
+/** What to open, and by which form. */
+export interface PlayTarget {
+  form: PlayForm
+  url: string
+  /** Key pictures will do, where nothing more is to be had. */
+  onlyKeyPictures: boolean
+}
+
 /** A connection that broke, or did not come about. */
 export class ConnectionLostError extends Error {
   override readonly name = 'ConnectionLostError'

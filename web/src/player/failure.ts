@@ -33,6 +33,8 @@ export const CAUSES = [
   'not_found',
   'invalid',
   'unauthenticated',
+  'not_admitted',
+  'disconnected',
   'network',
   'browser_connection',
   'browser_no_webrtc',
@@ -52,6 +54,7 @@ const LASTING: ReadonlySet<Cause> = new Set([
   'not_found',
   'invalid',
   'unauthenticated',
+  'disconnected',
   'browser_no_webrtc',
 ])
 

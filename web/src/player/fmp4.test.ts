@@ -158,12 +158,53 @@ describe('openFmp4', () => {
   it('reports a connection that the server ended, before and after its first word', async () => {
     const refused = world()
     const opening = openFmp4('ws://host/live.mp4', new AbortController().signal, refused.tools)
-    refused.socket.end(4403, 'this address is no longer good')
-    await expect(opening).rejects.toThrow('this address is no longer good')
+    refused.socket.end(4400, 'no proper handshake')
+    await expect(opening).rejects.toThrow('no proper handshake')
 
     const { socket, connection } = await opened()
     socket.end(1006, '')
     await expect(connection.lost).rejects.toBeInstanceOf(ConnectionLostError)
+  })
+
+  it.each([
+    [4401, '', 'unauthenticated'],
+    [4403, 'not_admitted', 'not_admitted'],
+    [4404, 'no_stream', 'ended'],
+    [4503, 'too_many', 'exhausted'],
+    [4504, 'no_picture', 'no_media'],
+    [1000, 'left', 'disconnected'],
+    [1000, 'no_transcoder', 'exhausted_transcoders'],
+  ])('names the cause of a close with %i %s', async (code, reason, playCause) => {
+    const { socket, tools } = world()
+    const opening = openFmp4('ws://host/live.mp4', new AbortController().signal, tools)
+    socket.end(code, reason)
+
+    await expect(opening).rejects.toMatchObject({ playCause })
+  })
+
+  it('follows the stream to another process, once', async () => {
+    const made = world()
+    const sockets: { url: string; socket: FakeSocket }[] = []
+    made.tools.openSocket = (url) => {
+      const socket = new FakeSocket()
+      sockets.push({ url, socket })
+      return socket as unknown as WebSocket
+    }
+    const opening = openFmp4('ws://host:1/live.mp4', new AbortController().signal, made.tools)
+    const sendOn = (at: number, location: string): void => {
+      sockets[at]?.socket.tell(JSON.stringify({ location }))
+      sockets[at]?.socket.end(4307, '')
+    }
+
+    sendOn(0, 'ws://host:2/live.mp4?token=t')
+    sockets[1]?.socket.tell(JSON.stringify({ mime: MIME }))
+    const connection = await opening
+    sendOn(1, 'ws://host:3/live.mp4')
+
+    await expect(connection.lost).rejects.toBeInstanceOf(ConnectionLostError)
+    expect(sockets.map(({ url }) => url)).toEqual(['ws://host:1/live.mp4', 'ws://host:2/live.mp4?token=t'])
+    await connection.close()
+    expect(sockets[1]?.socket.isClosed).toBe(true)
   })
 
   it('leaves nothing behind when it is aborted', async () => {

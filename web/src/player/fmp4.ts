@@ -1,5 +1,5 @@
 import { ConnectionLostError, type PlayConnection } from '@/player/connection'
-import { PlayError } from '@/player/failure'
+import { PlayError, type Cause } from '@/player/failure'
 import { keepAtEdge } from '@/player/liveEdge'
 import type { Counters, PlayStats } from '@/player/stats'
 
@@ -28,10 +28,41 @@ const KEPT_S = 10
 /** What goes into a source buffer, in order: bytes, or from here on another kind of them. */
 type Piece = ArrayBuffer | { mime: string }
 
-function mimeOf(text: string): string {
+/** What a text message says: the kind of media that follows, or where else to ask for it. */
+function readWord(text: string): { mime: string } | { location: string } {
   const told: unknown = JSON.parse(text)
-  if (typeof told === 'object' && told !== null && 'mime' in told && typeof told.mime === 'string') return told.mime
+  if (typeof told === 'object' && told !== null) {
+    if ('mime' in told && typeof told.mime === 'string') return { mime: told.mime }
+    if ('location' in told && typeof told.location === 'string') return { location: told.location }
+  }
   throw new Error(`no kind of media in ${text.slice(0, 100)}`)
+}
+
+const MOVED = 4307
+const NORMAL = 1000
+
+/** By the code that a refusal is closed with: 4000 and the HTTP status. */
+const CAUSE_OF_CODE: Readonly<Record<number, Cause>> = {
+  4401: 'unauthenticated',
+  // Its token was used up or has run out: whoever may watch gets another one.
+  4403: 'not_admitted',
+  // The stream was there when its URL was made.
+  4404: 'ended',
+  4503: 'exhausted',
+  4504: 'no_media',
+}
+
+function causeOfClose(code: number, reason: string): Cause | null {
+  if (reason === 'no_transcoder') return 'exhausted_transcoders'
+  if (code === NORMAL) return 'disconnected'
+  return CAUSE_OF_CODE[code] ?? null
+}
+
+function errorOfClose(code: number, reason: string): Error {
+  const cause = causeOfClose(code, reason)
+  return cause === null
+    ? new ConnectionLostError(reason || `WebSocket ${code}`)
+    : new PlayError(cause, reason)
 }
 
 /** A source buffer takes another kind of pictures, and never one track more or less. */
@@ -94,7 +125,8 @@ class Feeder {
 
 /**
  * Plays fragmented MP4 over a WebSocket: a text message tells what kind of media follows, binary
- * ones are the beginning and the pictures; another text message announces another kind.
+ * ones are the beginning and the pictures; another text message announces another kind. Where the
+ * stream lives in another process, a text message says where, and is followed once.
  *
  * Throws `PlayError` where this browser cannot play that kind; aborting `signal` leaves nothing.
  */
@@ -103,8 +135,6 @@ export async function openFmp4(
   signal: AbortSignal,
   tools: Fmp4Tools = browser,
 ): Promise<PlayConnection> {
-  const socket = tools.openSocket(url)
-  socket.binaryType = 'arraybuffer'
   const source = tools.createSource()
   const address = tools.addressOf(source)
   const counters = { bytes: 0, messages: 0 }
@@ -112,35 +142,57 @@ export async function openFmp4(
   let video: HTMLVideoElement | null = null
   let timer: ReturnType<typeof setInterval> | undefined
   let isClosed = false
+  let socket: WebSocket | null = null
   let lose: (error: Error) => void = () => undefined
   const lost = new Promise<never>((_resolve, reject) => (lose = reject))
   lost.catch(() => undefined) // it may break before anybody waits for it
   const feeder = new Feeder(source, (why) => lose(new ConnectionLostError(why)))
   const first = new Promise<void>((resolve, reject) => {
-    socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      counters.messages += 1
-      if (typeof data !== 'string') {
-        counters.bytes += data.byteLength
-        feeder.add(data)
-        return
-      }
-      try {
-        const told = mimeOf(data)
-        if (mime !== '' && trackCount(mime) !== trackCount(told)) throw new PlayError('moved')
-        mime = told
-        if (!tools.canPlay(mime)) throw new PlayError('browser_no_codec', mime)
-        feeder.add({ mime })
-        resolve()
-      } catch (error) {
-        lose(error as Error)
-        reject(error as Error)
-      }
-    })
-    socket.addEventListener('close', ({ code, reason }) => {
-      const error = new ConnectionLostError(reason || `WebSocket ${code}`)
+    const fail = (error: Error): void => {
       lose(error)
       reject(error)
-    })
+    }
+
+    function announce(told: string): void {
+      if (mime !== '' && trackCount(mime) !== trackCount(told)) throw new PlayError('moved')
+      mime = told
+      if (!tools.canPlay(mime)) throw new PlayError('browser_no_codec', mime)
+      feeder.add({ mime })
+      resolve()
+    }
+
+    function connect(address: string, isFollowing: boolean): WebSocket {
+      const opened = tools.openSocket(address)
+      opened.binaryType = 'arraybuffer'
+      let elsewhere: string | null = null
+      opened.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
+        counters.messages += 1
+        if (typeof data !== 'string') {
+          counters.bytes += data.byteLength
+          feeder.add(data)
+          return
+        }
+        try {
+          const word = readWord(data)
+          if ('mime' in word) announce(word.mime)
+          else elsewhere = word.location
+        } catch (error) {
+          fail(error as Error)
+        }
+      })
+      opened.addEventListener('close', ({ code, reason }) => {
+        if (isClosed) return
+        if (code !== MOVED || elsewhere === null || isFollowing) return fail(errorOfClose(code, reason))
+        try {
+          socket = connect(elsewhere, true)
+        } catch (error) {
+          fail(error as Error)
+        }
+      })
+      return opened
+    }
+
+    socket = connect(url, false)
     signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')), { once: true })
     setTimeout(() => reject(new PlayError('no_frames')), FIRST_WORD_LIMIT_MS)
   })
@@ -149,7 +201,7 @@ export async function openFmp4(
     if (isClosed) return Promise.resolve()
     isClosed = true
     clearInterval(timer)
-    socket.close()
+    socket?.close()
     if (video !== null) {
       video.removeAttribute('src')
       video.load()

@@ -12,9 +12,12 @@ export const STAGES = [
   'connecting_browser',
 ] as const
 
-export type Stage = (typeof STAGES)[number]
+/** It had come that far, was lost, and the server asks the camera for it again. */
+export const RECOVERING = 'recovering'
 
-function isStage(word: string): word is Stage {
+export type Stage = (typeof STAGES)[number] | typeof RECOVERING
+
+function isStage(word: string): word is (typeof STAGES)[number] {
   return (STAGES as readonly string[]).includes(word)
 }
 
@@ -25,4 +28,9 @@ export function furthest(trace: readonly { stage: string }[]): Stage {
     if (isStage(stage)) index = Math.max(index, STAGES.indexOf(stage))
   }
   return STAGES[index] ?? 'asking'
+}
+
+/** Where a session stands for whoever waits for its picture. */
+export function standing(session: { state: string; trace: readonly { stage: string }[] }): Stage {
+  return session.state === RECOVERING ? RECOVERING : furthest(session.trace)
 }

@@ -38,7 +38,7 @@ class World {
     startLive: () => {
       this.starts += 1
       if (this.refusal !== null) return Promise.reject(this.refusal)
-      const [recommended, ...otherwise] = Object.keys(this.urls).map((form) => ({ form, stream: 'main' }))
+      const [recommended, ...otherwise] = Object.keys(this.urls).map((form) => ({ form, stream: 'main', delivery: 'passed' }))
       return Promise.resolve({
         session_id: 's',
         state: 'inviting',
@@ -51,7 +51,7 @@ class World {
     session: () =>
       Promise.resolve((this.answers.length > 1 ? this.answers.shift() : this.answers[0]) as Session),
     takenForms: () => this.taken,
-    open: (form, url) => {
+    open: ({ form, url }) => {
       this.opened.push(`${form} ${url}`)
       const lost = new Promise<never>((_resolve, reject) => (this.lose = reject))
       lost.catch(() => undefined)
@@ -229,6 +229,69 @@ describe('useLivePlayer', () => {
     world.showFrame()
     await settle()
     expect([state.value, failure.value]).toEqual(['playing', null])
+  })
+
+  it('keeps its picture while the server asks the camera again, however long nothing comes', async () => {
+    const { start, state, session } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(500)
+    world.bytesALook = 0
+    world.answers = [sessionIn('recovering', ['first_picture', 'interrupted'])]
+
+    await settle(60_000)
+
+    expect([state.value, session.value?.state, world.closed]).toEqual(['playing', 'recovering', 0])
+    world.bytesALook = 1_000
+    world.answers = [sessionIn('streaming')]
+    await settle(60_000)
+    expect([state.value, session.value?.state, world.starts]).toEqual(['playing', 'streaming', 1])
+  })
+
+  it('keeps its picture when the process that served it is lost, and connects anew once it streams', async () => {
+    const { start, state } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(500)
+    world.answers = [sessionIn('recovering', ['first_picture', 'interrupted'])]
+
+    world.lose(new ConnectionLostError('failed'))
+    await settle(5_000)
+    expect([state.value, world.closed]).toEqual(['playing', 0])
+
+    world.answers = [sessionIn('streaming')]
+    await settle(1_000)
+    expect([world.closed, world.opened.length]).toEqual([1, 2])
+    world.showFrame()
+    await settle()
+    expect(state.value).toBe('playing')
+  })
+
+  it('waits for a session that recovers when it joins, and says so', async () => {
+    world.answers = [sessionIn('recovering', ['first_picture', 'interrupted'])]
+    const { start, state, stage } = player()
+
+    start(CHANNEL)
+    await settle(30_000)
+
+    expect([state.value, stage.value, world.opened]).toEqual(['connecting', 'recovering', []])
+  })
+
+  it('tells why when the picture did not come back', async () => {
+    const { start, failure } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(500)
+    world.answers = [sessionIn('recovering', ['first_picture'])]
+    await settle(5_000)
+
+    world.answers = [sessionIn('closed', ['first_picture', 'interrupted', 'given_up'], 'no_media')]
+    await settle(1_000)
+
+    expect(failure.value?.cause).toBe('media_stopped')
   })
 
   it('notices that the session has ended while it played', async () => {

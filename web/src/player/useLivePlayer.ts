@@ -2,9 +2,9 @@ import { onScopeDispose, ref, shallowRef, type Ref } from 'vue'
 import { api, take, type LiveSession, type Session } from '@/api/client'
 import { decodedCodecs, shownCodecs } from '@/player/abilities'
 import { chooseWay, mayComeThroughOtherwise, takenForms, type Choice, type Way } from '@/player/choice'
-import type { PlayConnection, PlayForm } from '@/player/connection'
+import { ConnectionLostError, type PlayConnection, type PlayForm, type PlayTarget } from '@/player/connection'
 import { failureOf, isWorthRetrying, PlayError, type Cause, type Failure } from '@/player/failure'
-import { furthest, type Stage } from '@/player/stages'
+import { RECOVERING, standing, type Stage } from '@/player/stages'
 import { openFmp4 } from '@/player/fmp4'
 import type { Counters, PlayStats } from '@/player/stats'
 import { backOffS, Bell } from '@/player/waiting'
@@ -24,7 +24,7 @@ export interface PlayerTools {
   startLive: (channel: ChannelKey, stream: StreamName, signal: AbortSignal) => Promise<LiveSession>
   session: (sessionId: string, signal: AbortSignal) => Promise<Session>
   takenForms: () => PlayForm[]
-  open: (form: PlayForm, url: string, signal: AbortSignal) => Promise<PlayConnection>
+  open: (target: PlayTarget, signal: AbortSignal) => Promise<PlayConnection>
 }
 
 const tools: PlayerTools = {
@@ -44,7 +44,10 @@ const tools: PlayerTools = {
       }),
     ),
   takenForms,
-  open: (form, url, signal) => (form === 'whep' ? openWhep(ourAddress(url), signal) : openFmp4(url, signal)),
+  open: (target, signal) =>
+    target.form === 'whep'
+      ? openWhep({ ...target, url: ourAddress(target.url) }, signal)
+      : openFmp4(target.url, signal),
 }
 
 const ASK_EVERY_MS = 400
@@ -96,11 +99,9 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
     for (;;) {
       const seen = await world.session(live.session_id, signal)
       session.value = seen
-      stage.value = furthest(seen.trace)
+      stage.value = standing(seen)
       if (seen.state === 'streaming') return
-      if (seen.state === 'closing' || seen.state === 'closed') {
-        throw new PlayError('ended', seen.error, seen)
-      }
+      refuseEnded(seen)
       await bell.wait(ASK_EVERY_MS, signal)
     }
   }
@@ -118,10 +119,30 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
     })
   }
 
-  /** Looks after a stream that plays; ends only by throwing. */
+  /** Looks after a stream that plays; ends only by throwing, as late as its last picture is of use. */
   async function watch(connection: PlayConnection, signal: AbortSignal): Promise<never> {
+    try {
+      return await lookAfter(connection, signal)
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError) || session.value === null) throw error
+      // The process that served it may be gone: the last picture stays until the camera sends again.
+      let seen = await world.session(session.value.session_id, signal)
+      const wasRecovering = seen.state === RECOVERING
+      while (seen.state === RECOVERING) {
+        session.value = seen
+        await bell.wait(LOOK_EVERY_MS, signal)
+        seen = await world.session(seen.session_id, signal)
+      }
+      session.value = seen
+      refuseEnded(seen)
+      throw wasRecovering ? new PlayError('moved') : error
+    }
+  }
+
+  async function lookAfter(connection: PlayConnection, signal: AbortSignal): Promise<never> {
     let before: Counters | null = null
     let silentLooks = 0
+    let isRecovering = false
     for (let look = 1; ; look += 1) {
       await Promise.race([bell.wait(LOOK_EVERY_MS, signal), connection.lost])
       const read = await connection.read(before)
@@ -132,11 +153,16 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
       }
       if (session.value === null) continue
       const isSilent = silentLooks >= SILENT_LOOKS
-      if (isSilent || look === 1 || look % SESSION_EVERY_LOOKS === 0 || isNewsWaiting) {
+      if (isSilent || isRecovering || look === 1 || look % SESSION_EVERY_LOOKS === 0 || isNewsWaiting) {
         isNewsWaiting = false
         const seen = await world.session(session.value.session_id, signal)
         session.value = seen
-        if (seen.state === 'closing' || seen.state === 'closed') throw new PlayError('ended', seen.error, seen)
+        refuseEnded(seen)
+        isRecovering = seen.state === RECOVERING
+        if (isRecovering) {
+          silentLooks = 0 // nothing can come; the server asks the camera again
+          continue
+        }
         if (hasForgotten(seen, connection.viewerId)) throw new PlayError('moved')
         if (isSilent) throw new PlayError('media_stopped')
       }
@@ -169,7 +195,7 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
     session.value = null
     const { live, chosen } = await untilChosen(channel, signal)
     stage.value = 'connecting_browser'
-    const connection = await world.open(chosen.form, chosen.url, signal)
+    const connection = await world.open(chosen, signal)
     try {
       const element = video.value
       if (element === null) throw new PlayError('internal', 'the tile has no video element')
@@ -271,6 +297,12 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
 
   onScopeDispose(stop)
   return { state, stage, failure, session, stats, firstFrameMs, way, retryInS, start, stop, retry, poke }
+}
+
+function refuseEnded(session: Session): void {
+  if (session.state === 'closing' || session.state === 'closed') {
+    throw new PlayError('ended', session.error, session)
+  }
 }
 
 /** The stream runs, and this viewer is not among those it goes to: it was lost with its process. */

@@ -61,13 +61,15 @@ function answering(response: Response) {
 const created = (location: string | null): Response =>
   new Response('answer', { status: 201, headers: location === null ? {} : { Location: location } })
 
+const asking = (url: string, onlyKeyPictures = false) => ({ url, onlyKeyPictures })
+
 describe('openWhep', () => {
   beforeEach(() => void vi.stubGlobal('MediaStream', FakeStream))
 
   it('posts an offer for picture and sound and takes the answer', async () => {
     const { peer, asked, tools } = answering(created('/whep/7?token=t'))
 
-    const connection = await openWhep('/whep?token=a', new AbortController().signal, tools)
+    const connection = await openWhep(asking('/whep?token=a'), new AbortController().signal, tools)
 
     expect(peer.kinds).toEqual(['video recvonly', 'audio recvonly'])
     expect(asked[0]?.url).toBe('/whep?token=a')
@@ -78,9 +80,17 @@ describe('openWhep', () => {
     expect([connection.form, connection.viewerId]).toEqual(['whep', '7'])
   })
 
+  it('says in the offer when key pictures will do', async () => {
+    const { asked, tools } = answering(created(null))
+
+    await openWhep(asking('/whep', true), new AbortController().signal, tools)
+
+    expect(asked[0]?.init.body).toBe('offera=x-key-pictures\r\n')
+  })
+
   it('ends the location once, with its token, when it is closed', async () => {
     const { peer, asked, tools } = answering(created('/api/whep/7?token=t'))
-    const connection = await openWhep('/api/whep', new AbortController().signal, tools)
+    const connection = await openWhep(asking('/api/whep'), new AbortController().signal, tools)
 
     await connection.close()
     await connection.close()
@@ -93,7 +103,7 @@ describe('openWhep', () => {
 
   it('closes without a location and without a word to the server', async () => {
     const { asked, tools } = answering(created(null))
-    const connection = await openWhep('/whep', new AbortController().signal, tools)
+    const connection = await openWhep(asking('/whep'), new AbortController().signal, tools)
 
     await connection.close()
 
@@ -104,7 +114,7 @@ describe('openWhep', () => {
     const problem = { code: 'no_media', status: 502, detail: 'nothing came', facts: {} }
     const { peer, tools } = answering(Response.json(problem, { status: 502 }))
 
-    const refused = openWhep('/whep', new AbortController().signal, tools)
+    const refused = openWhep(asking('/whep'), new AbortController().signal, tools)
 
     await expect(refused).rejects.toMatchObject({ problem: { code: 'no_media' } })
     expect(peer.isClosed).toBe(true)
@@ -113,7 +123,7 @@ describe('openWhep', () => {
   it('takes a refusal that is no problem document for a fault of ours', async () => {
     const { tools } = answering(new Response('gateway', { status: 502 }))
 
-    const refused = openWhep('/whep', new AbortController().signal, tools)
+    const refused = openWhep(asking('/whep'), new AbortController().signal, tools)
 
     await expect(refused).rejects.toMatchObject({ problem: { code: 'internal', status: 502 } })
   })
@@ -122,7 +132,7 @@ describe('openWhep', () => {
     const { tools } = answering(created(null))
     tools.fetch = () => Promise.reject(new TypeError('refused'))
 
-    const refused = openWhep('/whep', new AbortController().signal, tools)
+    const refused = openWhep(asking('/whep'), new AbortController().signal, tools)
 
     await expect(refused).rejects.toBeInstanceOf(ApiError)
     await expect(refused).rejects.toMatchObject({ problem: { code: 'network' } })
@@ -136,7 +146,7 @@ describe('openWhep', () => {
       return Promise.resolve()
     }
 
-    const aborted = openWhep('/whep', abort.signal, tools)
+    const aborted = openWhep(asking('/whep'), abort.signal, tools)
 
     await expect(aborted).rejects.toMatchObject({ name: 'AbortError' })
     expect(asked.map(({ init }) => init.method)).toEqual(['POST', 'DELETE'])
@@ -144,7 +154,7 @@ describe('openWhep', () => {
 
   it('collects the tracks that the server sends', async () => {
     const { peer, tools } = answering(created(null))
-    const connection = await openWhep('/whep', new AbortController().signal, tools)
+    const connection = await openWhep(asking('/whep'), new AbortController().signal, tools)
 
     peer.dispatchEvent(Object.assign(new Event('track'), { track: 'picture' }))
 
@@ -157,7 +167,7 @@ describe('openWhep', () => {
 
   it('reports a connection that failed', async () => {
     const { peer, tools } = answering(created(null))
-    const { lost } = await openWhep('/whep', new AbortController().signal, tools)
+    const { lost } = await openWhep(asking('/whep'), new AbortController().signal, tools)
 
     peer.become('failed')
 
@@ -168,7 +178,7 @@ describe('openWhep', () => {
     vi.useFakeTimers()
     try {
       const { peer, tools } = answering(created(null))
-      const { lost } = await openWhep('/whep', new AbortController().signal, tools)
+      const { lost } = await openWhep(asking('/whep'), new AbortController().signal, tools)
       const told = vi.fn()
       lost.catch(told)
 

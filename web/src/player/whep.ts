@@ -1,5 +1,5 @@
 import { ApiError, networkProblem, problemOf } from '@/api/client'
-import { ConnectionLostError, type PlayConnection } from '@/player/connection'
+import { ConnectionLostError, type PlayConnection, type PlayTarget } from '@/player/connection'
 import { readStats } from '@/player/stats'
 
 /** What of the browser the client uses; tests give their own. */
@@ -10,6 +10,8 @@ export interface WhepTools {
 }
 
 const SDP = 'application/sdp'
+/** The server's own attribute: key pictures are better than nothing. */
+const KEY_PICTURES_WILL_DO = 'a=x-key-pictures\r\n'
 const DISCONNECTED_LIMIT_MS = 5_000
 
 const browser: WhepTools = {
@@ -50,7 +52,7 @@ function lossOf(peer: RTCPeerConnection): Promise<never> {
  * candidates. Throws `ApiError` for a refusal; aborting `signal` leaves nothing behind.
  */
 export async function openWhep(
-  url: string,
+  { url, onlyKeyPictures }: Omit<PlayTarget, 'form'>,
   signal: AbortSignal,
   tools: WhepTools = browser,
 ): Promise<PlayConnection> {
@@ -98,7 +100,8 @@ export async function openWhep(
     peer.addTransceiver('video', { direction: 'recvonly' })
     peer.addTransceiver('audio', { direction: 'recvonly' })
     await peer.setLocalDescription(await peer.createOffer())
-    const sdp = await answerTo(peer.localDescription?.sdp ?? '')
+    const offer = peer.localDescription?.sdp ?? ''
+    const sdp = await answerTo(onlyKeyPictures ? offer + KEY_PICTURES_WILL_DO : offer)
     refuseAborted(signal)
     await peer.setRemoteDescription({ type: 'answer', sdp })
     refuseAborted(signal)
