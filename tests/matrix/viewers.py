@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import numpy as np
@@ -327,9 +327,13 @@ async def _watched(
 
 async def _chromium_tone(page: Page) -> float:
     """What stands out in Chromium's analyser, once it is the tone."""
-    heard: dict[str, float] = await until_async(
-        lambda: page.evaluate("hear()"),
-        lambda heard: abs(heard["hz"] - TONE_HZ) <= TONE_LIMIT_HZ and heard["above_db"] > PURE_DB,
-        LIMIT_S,
-    )
-    return heard["level_db"]
+    await until_async(lambda: page.evaluate("hear()"), _is_tone, LIMIT_S)
+    # The first window that holds the tone is not yet full of it.
+    heard = await page.evaluate("settle().then(hear)")
+    if not _is_tone(heard):
+        raise ProofError(f"Chromium heard {heard}")
+    return float(heard["level_db"])
+
+
+def _is_tone(heard: Mapping[str, float]) -> bool:
+    return abs(heard["hz"] - TONE_HZ) <= TONE_LIMIT_HZ and heard["above_db"] > PURE_DB
