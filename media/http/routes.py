@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from media.door import Form, ViewerId, WorkerPorts
+from media.door import Form, WorkerPorts
 from media.http.request import Request
 from media.unit import Codec
 from media.variants import Wanted
@@ -37,7 +37,7 @@ class Live:
 class HlsFile:
     """Something of a viewer that was let in."""
 
-    viewer_id: ViewerId
+    secret: str
     name: str
 
 
@@ -47,7 +47,7 @@ def route(request: Request) -> Live | HlsFile | None:
     if live is not None:
         return Live(_FORMS.get((live[1], request.wants_websocket)))
     part = _HLS.fullmatch(request.path)
-    return None if part is None else HlsFile(ViewerId(part[1]), part[2])
+    return None if part is None else HlsFile(part[1], part[2])
 
 
 def wanted_of(request: Request) -> Wanted:

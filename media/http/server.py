@@ -261,7 +261,7 @@ class HttpOutput:
 
     async def _serve_file(self, connection: Connection, request: Request, asked: HlsFile) -> None:
         reply = await self._hls.get(
-            asked.viewer_id, asked.name, dict(request.query), connection.remote_address
+            asked.secret, asked.name, dict(request.query), connection.remote_address
         )
         if reply.status == 200:
             connection.answer(200, (("Content-Type", reply.content_type),), reply.body)

@@ -1,6 +1,7 @@
-"""All viewers by HLS: known by the unguessable identifier in their paths, here while they poll."""
+"""All viewers by HLS: known by the secret in their paths, here while they poll."""
 
 import re
+import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -52,11 +53,16 @@ class _Key(NamedTuple):
 
 
 class _Viewer:
-    """One viewer: when it asked last, and what it got."""
+    """One viewer: when it asked last, and what it got.
+
+    `secret` stands in its paths and is told to nobody else: its identifier is shown to whoever may
+    see who watches, and gives no right to watch.
+    """
 
     def __init__(self, viewer_id: ViewerId, key: _Key, now: Callable[[], float]) -> None:
         self.viewer_id = viewer_id
         self.key = key
+        self.secret = secrets.token_urlsafe(24)
         self.has_joined = False
         self.remote_address = ""
         self.replies = 0
@@ -94,6 +100,7 @@ class HlsAudience:
         self._on_event = on_event
         self._cut: dict[_Key, HlsStream] = {}
         self._viewers: dict[ViewerId, _Viewer] = {}
+        self._by_secret: dict[str, _Viewer] = {}
 
     @property
     def viewer_count(self) -> int:
@@ -115,21 +122,22 @@ class HlsAudience:
             self._cut[key] = HlsStream(
                 variant, source, now=self._now, on_ended=lambda: self._end(key)
             )
-        self._viewers[admission.viewer_id] = _Viewer(admission.viewer_id, key, self._now)
-        return f"{admission.viewer_id}/{PLAYLIST}"
+        viewer = _Viewer(admission.viewer_id, key, self._now)
+        self._viewers[viewer.viewer_id] = self._by_secret[viewer.secret] = viewer
+        return f"{viewer.secret}/{PLAYLIST}"
 
     async def get(
-        self, viewer_id: ViewerId, name: str, query: dict[str, str], remote_address: str
+        self, secret: str, name: str, query: dict[str, str], remote_address: str
     ) -> Reply:
         """One of a viewer's files; waits for what is about to be made."""
-        viewer = self._viewers.get(viewer_id)
+        viewer = self._by_secret.get(secret)
         if viewer is None:
             return Reply(404)
         viewer.polled_s = self._now()
         viewer.remote_address = remote_address
         if not viewer.has_joined:
             viewer.has_joined = True
-            self._on_event(ViewerJoined(viewer.key.stream_id, viewer_id, remote_address))
+            self._on_event(ViewerJoined(viewer.key.stream_id, viewer.viewer_id, remote_address))
         stream = self._cut[viewer.key]
         reply = await (
             self._playlist(stream, query) if name == PLAYLIST else self._file(stream, name)
@@ -144,6 +152,7 @@ class HlsAudience:
         viewer = self._viewers.pop(viewer_id, None)
         if viewer is None:
             return
+        del self._by_secret[viewer.secret]
         if all(other.key != viewer.key for other in self._viewers.values()):
             self._cut.pop(viewer.key).close()
         self._on_event(ViewerLeft(viewer.key.stream_id, viewer_id, reason))

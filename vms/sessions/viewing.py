@@ -22,6 +22,7 @@ from vms.clock import Clock
 from vms.errors import (
     DeviceOfflineError,
     ExhaustedError,
+    ForbiddenError,
     InvalidError,
     NoMediaError,
     NotFoundError,
@@ -134,7 +135,11 @@ class Viewing:
         viewer = self._let_in(session, Form.WHEP, watcher, source, credential)
         try:
             stream_id = await self._await_picture(session)
+            self._require_still_in(session, viewer)
             sdp = await self._relay.answer(stream_id, viewer.viewer_id, offer)
+            if viewer.viewer_id not in session.viewers:
+                await self._relay.leave(viewer.viewer_id)
+            self._require_still_in(session, viewer)
         except MediaError as error:
             self._broker.remove_viewer(viewer.viewer_id)
             raise _as_vms_error(error) from error
@@ -182,7 +187,9 @@ class Viewing:
             if worker is not None and session.worker != worker:
                 self._broker.remove_viewer(viewer.viewer_id)
                 return self._sent_on(session, grant)
+            self._require_still_in(session, viewer)
             await self._credentials.record_watch(watcher, grant.source, device_id, channel_id)
+            self._require_still_in(session, viewer)
         except BaseException:
             self._broker.remove_viewer(viewer.viewer_id)
             raise
@@ -212,6 +219,12 @@ class Viewing:
         )
         self._broker.add_viewer(session, viewer)
         return viewer
+
+    def _require_still_in(self, session: Session, viewer: Viewer) -> None:
+        """Whoever signed out, or was sent away, while they waited must not begin: nobody would
+        judge them any more. Raises `MediaError` with `NOT_ADMITTED`."""
+        if viewer.viewer_id not in session.viewers:
+            raise MediaError(MediaError.NOT_ADMITTED, "this viewer was ended before it began")
 
     def _load(self) -> NodeLoad:
         sessions = self._broker.sessions()
@@ -453,5 +466,7 @@ def _as_vms_error(error: MediaError) -> VmsError:
             return ExhaustedError(str(error), what=error.code)
         case MediaError.NO_PICTURE | MediaError.NO_STREAM:
             return NoMediaError(str(error))
+        case MediaError.NOT_ADMITTED:
+            return ForbiddenError(str(error))
         case _:
             return UnavailableError(str(error))

@@ -304,6 +304,19 @@ async def test_a_viewer_that_takes_nothing_is_dropped() -> None:
     assert [event.reason for event in site.left] == ["too_slow"]
 
 
+async def test_who_is_told_who_watches_by_hls_cannot_watch_by_that() -> None:
+    async with open_site() as site, connect(site) as client, connect(site) as other:
+        let_in = await client.ask(site.target("/index.m3u8"))
+        folder = let_in.headers["location"].removesuffix("index.m3u8")
+        await client.ask(f"{CAMERA}/{folder}init1.mp4")
+        told = site.joined[0].viewer_id
+        borrowed = await other.ask(f"{CAMERA}/{told}/index.m3u8")
+
+    assert told == "viewer-1"
+    assert (borrowed.status, borrowed.body) == (404, b"not here, or no longer\n")
+    assert told not in folder
+
+
 async def test_an_hls_viewer_is_here_while_it_polls() -> None:
     clock = FakeClock()
     async with open_site(clock=clock.monotonic) as site, connect(site) as client:
@@ -313,7 +326,6 @@ async def test_an_hls_viewer_is_here_while_it_polls() -> None:
         await until(lambda: site.output.viewer_count == 0)
         late = await client.ask(f"{CAMERA}/{let_in.headers['location']}")
 
-    assert let_in.headers["location"] == "viewer-1/index.m3u8"
     assert late.status == 404
     assert [event.reason for event in site.left] == ["left"]
     assert site.hub.reader_count == 0

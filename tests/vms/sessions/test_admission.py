@@ -14,7 +14,7 @@ from tests.support.clock import FakeClock
 from tests.support.stores import InMemoryDeviceStore
 from tests.support.waiting import until
 from tests.vms.sessions.scripted import Proofs, ScriptedCamera, ScriptedRelay
-from vms.errors import ExhaustedError, NotFoundError
+from vms.errors import ExhaustedError, ForbiddenError, NotFoundError
 from vms.events import EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.version import Edition
@@ -201,6 +201,32 @@ async def test_who_signs_out_while_they_watch_sees_no_more(house: House) -> None
 
     assert list(session.viewers) == [bert.viewer_id]
     assert house.relay.gone == [anna.viewer_id]
+
+
+@pytest.mark.parametrize("form", [Form.FLV, Form.WHEP])
+async def test_who_signs_out_while_they_wait_for_the_picture_does_not_begin(
+    house: House, form: Form
+) -> None:
+    house.camera.hold = asyncio.Event()
+    anna = Watcher("7", "anna")
+    waiting: asyncio.Future[object]
+    if form is Form.WHEP:
+        waiting = asyncio.ensure_future(
+            house.viewing.webrtc(DEVICE, CHANNEL, "offer", anna, credential="credential")
+        )
+    else:
+        waiting = asyncio.ensure_future(house.viewing.admit(house.token(), form))
+    await until(lambda: house.camera.invitations != [])
+
+    del house.desk.watchers["credential"]
+    await house.viewing.judge_viewers()
+    house.camera.hold.set()
+
+    with pytest.raises((MediaError, ForbiddenError), match="ended before it began"):
+        await waiting
+    assert house.broker.viewer_count == 0
+    assert house.relay.viewers == {}
+    assert house.desk.rows == []
 
 
 async def test_a_viewer_that_was_let_in_and_never_came_is_forgotten(house: House) -> None:
