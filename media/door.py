@@ -279,6 +279,8 @@ class MediaError(Exception):
     TOO_MANY = "too_many"
     NO_WORKER = "no_worker"
     """The process asked is gone or does not answer; another one may serve."""
+    FAILED = "failed"
+    """By a mistake of ours, which its log tells."""
     NOT_ADMITTED = "not_admitted"
     """The token of a media URL is unknown, used up, or for something else."""
 

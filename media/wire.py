@@ -159,7 +159,8 @@ class _Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fiel
 
 OnAsk = Callable[[Call], Awaitable[Reply]]
 """Answers a call of the other side. `MediaError` passes the link; `ProtocolError`, for what is not
-served here, closes it, and so does a fault of our own."""
+served here, closes it. A fault of our own is told to the loop and refused as `MediaError.FAILED`:
+what one viewer or camera sent may have led to it, and must not end all that live in the worker."""
 
 
 class Link(asyncio.Protocol):
@@ -351,6 +352,10 @@ class Link(asyncio.Protocol):
             self._refuse(number, error)
         except ProtocolError as error:
             self.close(error.reason)
+        except Exception as fault:  # noqa: BLE001  told to the loop, as that of any task is
+            self._complain(fault)
+            failed = f"{type(call).__name__} failed by our own fault: {type(fault).__name__}"
+            self._refuse(number, MediaError(MediaError.FAILED, failed))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
@@ -360,10 +365,13 @@ class Link(asyncio.Protocol):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
-            self._loop.call_exception_handler(
-                {"message": "a call through the relay's door failed", "exception": fault}
-            )
+            self._complain(fault)
             self.close("a call failed by our own fault")
+
+    def _complain(self, fault: BaseException) -> None:
+        self._loop.call_exception_handler(
+            {"message": "a call through the relay's door failed", "exception": fault}
+        )
 
     def _refuse(self, number: int, error: MediaError) -> None:
         self._send("refusal", number, error.code, str(error))

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
@@ -16,13 +17,16 @@ JPEG_QUALITY = 3
 def jpeg_of(key_picture: AccessUnit) -> bytes:
     """Decode one key picture and encode it as JPEG: tens of milliseconds, so call it in a thread.
 
-    `ProtocolError` when the picture cannot be decoded.
+    `ProtocolError` when the picture cannot be decoded, or is too large for a JPEG.
     """
     decoder = open_video_decoder(key_picture.codec)
     frames = decode_picture(decoder, key_picture) or decode_picture(decoder, None)
     if not frames:
         raise ProtocolError("no picture in the key picture")
-    return _encode(frames[0])
+    try:
+        return _encode(frames[0])
+    except FFmpegError as error:
+        raise ProtocolError("no JPEG of this picture") from error
 
 
 def _encode(frame: VideoFrame) -> bytes:

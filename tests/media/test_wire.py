@@ -314,6 +314,23 @@ async def test_a_call_that_is_not_served_closes_the_link() -> None:
         assert worker.closed == ["not here"]
 
 
+async def test_a_fault_of_our_own_costs_the_call_and_nobody_else() -> None:
+    def fail() -> Reply:
+        raise KeyError("a mistake")
+
+    complaints: list[dict[str, Any]] = []
+    async with pair() as (worker, owner, link):
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        worker.reply = fail
+
+        with pytest.raises(MediaError, match="Snapshot failed by our own fault") as caught:
+            await link.ask(wire.Snapshot(STREAM), bytes)
+        assert caught.value.code == MediaError.FAILED
+        assert link.is_open
+        assert (worker.closed, owner.closed) == ([], [])
+    assert [type(told["exception"]) for told in complaints] == [KeyError]
+
+
 async def test_calls_in_flight_fail_when_the_other_side_goes() -> None:
     async with pair() as (worker, owner, link):
         worker.release.clear()

@@ -1,18 +1,18 @@
 """A key picture as JPEG."""
 
-from typing import TYPE_CHECKING, Any, cast
+from fractions import Fraction
+from typing import Any, cast
 
 import av
 import pytest
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 
 from media.errors import ProtocolError
+from media.ffmpeg import encode
 from media.outputs.snapshot import jpeg_of
 from media.unit import AccessUnit, Codec
 from tests.support.units import number_of, video_units
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
@@ -37,3 +37,15 @@ def test_a_key_picture_becomes_a_jpeg_that_shows_it(codec: Codec) -> None:
 def test_what_does_not_decode_is_a_protocol_error(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         jpeg_of(AccessUnit(Codec.H264, 0, data, True, 0.0))
+
+
+def test_a_picture_wider_than_any_jpeg_is_a_protocol_error() -> None:
+    encoder = VideoCodecContext.create("libx265", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 65_600, 64, "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.options = {"preset": "ultrafast", "x265-params": "log-level=none"}
+    wide = VideoFrame(65_600, 64, "yuv420p")
+    packets = [*encode(encoder, wide), *encode(encoder, None)]
+
+    with pytest.raises(ProtocolError, match="no JPEG"):
+        jpeg_of(AccessUnit(Codec.H265, 0, packets[0].data, True, 0.0))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from media.door import Form, MediaError, ViewerFigures, ViewerJoined, WorkerPorts
+from media.door import Admission, Form, MediaError, ViewerFigures, ViewerJoined, WorkerPorts
 from tests.support.clock import FakeClock
 from tests.support.stores import InMemoryDeviceStore
 from tests.support.waiting import until
@@ -27,7 +27,7 @@ from vms.sessions.calling import Invitation
 from vms.sessions.ladder import Player, PlayReason
 from vms.sessions.ssrc_pool import SsrcPool
 from vms.sessions.tokens import MediaTokens
-from vms.sessions.viewing import Viewing
+from vms.sessions.viewing import Viewing, WebRtcAnswer
 
 DEVICE = DeviceId("34020000001180000001")
 CHANNEL = ChannelId("34020000001320000001")
@@ -209,7 +209,7 @@ async def test_who_signs_out_while_they_wait_for_the_picture_does_not_begin(
 ) -> None:
     house.camera.hold = asyncio.Event()
     anna = Watcher("7", "anna")
-    waiting: asyncio.Future[object]
+    waiting: asyncio.Future[WebRtcAnswer] | asyncio.Future[Admission]
     if form is Form.WHEP:
         waiting = asyncio.ensure_future(
             house.viewing.webrtc(DEVICE, CHANNEL, "offer", anna, credential="credential")
