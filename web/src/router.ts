@@ -1,5 +1,5 @@
 import { createRouter, createWebHistory, type Router } from 'vue-router'
-import { useAccount } from '@/stores/account'
+import { useAccount, type Action } from '@/stores/account'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -14,13 +14,21 @@ declare module 'vue-router' {
   }
 }
 
+interface Area {
+  name: 'live' | 'devices' | 'streams' | 'inventory' | 'figures'
+  path: string
+  /** Listed only for those who may do this. */
+  needs?: Action
+}
+
 /** The console's areas; what is listed in the shell's navigation stands in `areas`. */
-export const areas = [
+export const areas: readonly Area[] = [
   { name: 'live', path: '/live' },
   { name: 'devices', path: '/devices' },
+  { name: 'streams', path: '/streams', needs: 'control' },
   { name: 'inventory', path: '/inventory' },
   { name: 'figures', path: '/figures' },
-] as const
+]
 
 export function createOurRouter(): Router {
   const router = createRouter({
@@ -51,6 +59,12 @@ export function createOurRouter(): Router {
         component: () => import('@/views/DevicePage.vue'),
         props: true,
         meta: { title: 'devices' },
+      },
+      {
+        path: '/streams',
+        name: 'streams',
+        component: () => import('@/views/Streams.vue'),
+        meta: { title: 'streams' },
       },
       {
         path: '/inventory/:tab(channels|groups|sheets|governance)',

@@ -2,6 +2,7 @@
 export const ICONS = {
   live: 'M3 7h12v10H3zM15 11l6-3v8l-6-3',
   devices: 'M4 5h16v5H4zM4 14h16v5H4zM8 7.5h.01M8 16.5h.01',
+  streams: 'M3 12h5l4-5h8M8 12l4 5h8M17 4l3 3-3 3M17 14l3 3-3 3',
   inventory: 'M3 6h7l2 2h9v11H3zM7 13h10M7 16h6',
   figures: 'M4 20V10M10 20V4M16 20v-7M21 20H3',
   search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16.5 16.5 21 21',
