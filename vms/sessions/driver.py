@@ -32,6 +32,10 @@ log = structlog.get_logger(__name__)
 MEASURE_PERIOD_S = 10.0
 """How often the bit rates of a running stream are read."""
 
+LOST_LIMIT_S = 10.0
+"""A stream that has brought nothing for so long is lost, whether that was told or not: what is told
+while a picture is just coming back (its connection closes behind the first one) is passed over."""
+
 PROOF_PERIOD_S = 60.0
 """How often a running stream is reported as evidence that its channel works."""
 
@@ -278,6 +282,10 @@ class Driver:
                     await session.interrupted.wait()
                     return
             figures = await self._figures(session)
+            if _is_lost(session, figures):
+                silence = NoMediaError(f"{session.channel_id} sends nothing any more")
+                self.interrupt(session, Input.MEDIA_LOST, silence, always=figures is None)
+                continue
             if figures is None:
                 continue
             session.measure(figures)
@@ -421,6 +429,14 @@ class Driver:
             for name, _ in figures.tolerated:
                 media_name = "media_" + name.replace("-", "_")
                 self._evidence.count_tolerance(session.device_id, media_name)
+
+
+def _is_lost(session: Session, figures: StreamFigures | None) -> bool:
+    """There is no stream any more, or nothing comes to it."""
+    if figures is None:
+        return session.address is None
+    age_s = figures.last_packet_age_s
+    return age_s is None or age_s >= LOST_LIMIT_S
 
 
 async def _something_comes(session: Session) -> None:

@@ -101,6 +101,7 @@ class ScriptedRelay:
         self.viewer_figures: tuple[ViewerFigures, ...] = ()
         self.pictures: Counter[StreamId] = Counter()
         self.tolerated: tuple[tuple[str, int], ...] = ()
+        self.last_packet_age_s: float | None = 0.0
 
     def place(self) -> int:
         return self.worker
@@ -167,7 +168,7 @@ class ScriptedRelay:
             frames_per_s=0.0,
             key_pictures=self.pictures[stream_id],
             damaged_units=0,
-            last_packet_age_s=None,
+            last_packet_age_s=self.last_packet_age_s,
             transcoding=None,
             viewers=self.viewer_figures,
             tolerated=self.tolerated,

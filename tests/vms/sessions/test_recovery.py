@@ -90,6 +90,27 @@ async def test_a_stream_whose_process_is_gone_begins_in_another_without_waiting_
     assert (old.worker, session.address.worker, session.worker) == (0, 1, 1)
 
 
+@pytest.mark.parametrize("age_s", [None, 10.0])
+async def test_a_stream_whose_end_was_told_while_it_came_back_is_asked_for_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, age_s: float | None
+) -> None:
+    monkeypatch.setattr("vms.sessions.driver.MEASURE_PERIOD_S", 0.01)
+    session = await watched(stage)
+    address = session.address
+    assert address is not None
+    stage.broker.media_event(MediaSilent(address.stream_id, 4.0))
+    stage.broker.media_event(MediaEnded(address.stream_id))
+    await back(session)
+
+    stage.relay.last_packet_age_s = age_s
+    await until(lambda: len(stage.camera.invitations) > 2)
+    stage.relay.last_packet_age_s = 0.0
+    await until(lambda: session.state is State.STREAMING and session.recoveries > 1)
+
+    assert list(session.viewers) == ["anna"]
+    assert session.address is address
+
+
 async def test_failed_attempts_stand_in_the_trace_and_the_next_ones_follow(stage: Stage) -> None:
     session = await watched(stage)
     assert session.address is not None
