@@ -12,6 +12,9 @@ from media.rtsp.urls import base_of, track_of
 from media.rtsp.viewer import RtspViewer
 from media.rtsp.ways import InterleavedWay, UdpPair, UdpQueue, UdpWay
 
+UDP_WAYS = 8
+"""Tracks set up by datagrams, each again included: there are two."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -81,7 +84,7 @@ class Session:
                 self._channels |= {rtp: track.name, rtcp: track.name}
                 self.viewer.set_up(track, InterleavedWay(rtp, rtcp, self.connection.write))
                 told = f"RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp};ssrc={track.ssrc:08X}"
-            case UdpPorts(rtp, rtcp) if not self._channels and self._udp and self._queue:
+            case UdpPorts(rtp, rtcp) if self._takes_datagrams() and self._udp and self._queue:
                 host = self.connection.remote[0]
                 way = UdpWay(self._udp, self._queue, (host, rtp), (host, rtcp))
                 self.udp_ways.append(way)
@@ -136,6 +139,9 @@ class Session:
         if self.is_udp and self._queue is not None:
             return self._queue.waiting_bytes
         return self.connection.waiting_bytes()
+
+    def _takes_datagrams(self) -> bool:
+        return not self._channels and len(self.udp_ways) < UDP_WAYS
 
     def _free_channel(self) -> int:
         return next(n for n in range(0, 256, 2) if n not in self._channels)

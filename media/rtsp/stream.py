@@ -104,7 +104,7 @@ class RtspStream:
         burst: list[Packets] = []
         video, audio = self.video, self.audio
         if video is not None and viewer.has(video):
-            burst = self._burst(video)
+            burst = self._burst(video) if viewer.may_burst() else []
             count = sum(len(each.packets) for each in burst)
             timestamp = burst[0].timestamp if burst else None
             sequences[video.name] = (video.sequence - count, timestamp)

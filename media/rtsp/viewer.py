@@ -10,6 +10,7 @@ from media.rtsp.tracks import Packets, Track
 from media.rtsp.ways import Way
 
 REPORT_INTERVAL_S = 5.0
+BURST_INTERVAL_S = 5.0
 NTP_EPOCH_S = 2_208_988_800
 """NTP counts from 1900 (RFC 3550, 4)."""
 
@@ -53,6 +54,7 @@ class RtspViewer:
         self._lanes: dict[str, _Lane] = {}
         self._by_ssrc: dict[int, _Lane] = {}
         self._burst_bytes = 0
+        self._burst_s: float | None = None
         self._bytes = 0
         self._dropped = 0
         self._rate = Rate(now)
@@ -69,6 +71,15 @@ class RtspViewer:
     def has(self, track: Track) -> bool:
         """It has set `track` up."""
         return track.name in self._lanes
+
+    def may_burst(self) -> bool:
+        """Whether it gets all pictures since the key picture: not with each of many PLAYs, for they
+        take long to pack, and over UDP nothing else bounds what would wait."""
+        now_s = self._now()
+        if self._burst_s is not None and now_s - self._burst_s < BURST_INTERVAL_S:
+            return False
+        self._burst_s = now_s
+        return True
 
     def burst(self, packets: Packets) -> None:
         """The pictures it begins with: they may wait beyond what else may."""

@@ -179,6 +179,31 @@ async def test_datagrams_go_to_the_asker_alone_and_its_reports_are_heard() -> No
             await until(lambda: site.output.figures(STREAM)[0].lost_percent == 25.0)
 
 
+async def test_who_plays_and_pauses_without_end_piles_nothing_up() -> None:
+    clock = FakeClock()
+    async with open_site(clock.monotonic) as site, connect(site) as client:
+        site.show(video_units(Codec.H264, 5, group=5))
+        ports = "RTP/AVP;unicast;client_port=40000-40001"
+        await client.set_up(site, ports)
+        first = site.url(f"{PATH}/trackID=0")
+        again = [await client.ask("SETUP", first, f"Transport: {ports}") for _ in range(8)]
+        await client.ask("PLAY", site.url(PATH))
+        begun = site.output.figures(STREAM)[0].packets_sent
+        for _ in range(20):
+            assert (await client.ask("PAUSE", site.url(PATH))).status == 200
+            assert (await client.ask("PLAY", site.url(PATH))).status == 200
+        at_once = site.output.figures(STREAM)[0].packets_sent
+
+        clock.advance(5.0)
+        await client.ask("PAUSE", site.url(PATH))
+        await client.ask("PLAY", site.url(PATH))
+        later = site.output.figures(STREAM)[0].packets_sent
+
+    assert begun >= 5
+    assert (at_once, later) == (begun, 2 * begun)
+    assert [answer.status for answer in again] == [200] * 7 + [461]
+
+
 async def test_a_viewer_by_datagrams_that_says_nothing_is_gone_after_its_session_ends() -> None:
     clock = FakeClock()
     async with open_site(clock.monotonic) as site, connect(site) as client:
