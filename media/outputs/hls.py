@@ -40,6 +40,9 @@ SEGMENTS_WITH_PARTS = 3
 
 HOLD_BACK_PARTS = 3
 
+SOUNDS_WAITING = 512
+"""Frames that wait for pictures: 11 s at 48 kHz."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -204,8 +207,9 @@ class HlsStream:
         self._pictures.append(sample)
 
     def sound(self, frames: Sequence[Sample]) -> None:
-        """Add sound."""
+        """Add sound; of what comes while no pictures do, the last."""
         self._sounds += frames
+        del self._sounds[:-SOUNDS_WAITING]
 
     def ended(self) -> None:
         """The hub is closed."""

@@ -111,6 +111,19 @@ async def test_a_change_and_a_gap_are_discontinuities() -> None:
     made.close()
 
 
+async def test_sound_without_pictures_does_not_pile_up() -> None:
+    made = stream()
+    made.begin(Config(H264, AAC), pictures(1, group=1))
+    for number in range(3_000):
+        made.sound([Sample(False, True, number * 1_024, 1_024, bytes(100))])
+    for picture in pictures(20, group=50, first=1):
+        made.picture(picture)
+
+    part = made.part(0)
+    assert part is not None
+    assert 50_000 < len(part) < 70_000
+
+
 async def test_who_waits_for_a_part_gets_it_when_it_is_made() -> None:
     made = stream()
     show(made, pictures(10, group=50))
