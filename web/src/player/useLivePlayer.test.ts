@@ -15,6 +15,8 @@ function sessionIn(state: string, stages: string[] = [], reason = ''): Session {
 class World {
   answers: Session[] = [sessionIn('streaming')]
   refusal: ApiError | null = null
+  /** The server was started anew. */
+  isForgotten = false
   starts = 0
   opened: string[] = []
   taken: PlayForm[] = ['whep', 'fmp4']
@@ -49,7 +51,9 @@ class World {
       } as unknown as LiveSession)
     },
     session: () =>
-      Promise.resolve((this.answers.length > 1 ? this.answers.shift() : this.answers[0]) as Session),
+      this.isForgotten
+        ? Promise.reject(new ApiError({ ...networkProblem(''), code: 'not_found', status: 404 }))
+        : Promise.resolve((this.answers.length > 1 ? this.answers.shift() : this.answers[0]) as Session),
     takenForms: () => this.taken,
     open: ({ form, url }) => {
       this.opened.push(`${form} ${url}`)
@@ -277,6 +281,28 @@ describe('useLivePlayer', () => {
     await settle(30_000)
 
     expect([state.value, stage.value, world.opened]).toEqual(['connecting', 'recovering', []])
+  })
+
+  it.each([
+    ['while it seems to play', () => undefined],
+    ['when the connection breaks', () => world.lose(new ConnectionLostError('failed'))],
+  ])('asks anew when a restarted server does not know its session, %s', async (_when, happen) => {
+    const { start, state } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(1_500)
+
+    world.isForgotten = true
+    happen()
+    await settle(5_000)
+    expect(world.starts).toBeGreaterThan(1)
+
+    world.isForgotten = false
+    await settle(30_000)
+    world.showFrame()
+    await settle()
+    expect(state.value).toBe('playing')
   })
 
   it('tells why when the picture did not come back', async () => {

@@ -1,5 +1,5 @@
 import { onScopeDispose, ref, shallowRef, type Ref } from 'vue'
-import { api, take, type LiveSession, type Session } from '@/api/client'
+import { api, ApiError, take, type LiveSession, type Session } from '@/api/client'
 import { decodedCodecs, shownCodecs } from '@/player/abilities'
 import { chooseWay, mayComeThroughOtherwise, takenForms, type Choice, type Way } from '@/player/choice'
 import { ConnectionLostError, type PlayConnection, type PlayForm, type PlayTarget } from '@/player/connection'
@@ -97,7 +97,7 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
 
   async function untilStreaming(live: LiveSession, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const seen = await world.session(live.session_id, signal)
+      const seen = await world.session(live.session_id, signal).catch(movedIfForgotten)
       session.value = seen
       stage.value = standing(seen)
       if (seen.state === 'streaming') return
@@ -126,16 +126,20 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
     } catch (error) {
       if (!(error instanceof ConnectionLostError) || session.value === null) throw error
       // The process that served it may be gone: the last picture stays until the camera sends again.
-      let seen = await world.session(session.value.session_id, signal)
-      const wasRecovering = seen.state === RECOVERING
-      while (seen.state === RECOVERING) {
-        session.value = seen
-        await bell.wait(LOOK_EVERY_MS, signal)
-        seen = await world.session(seen.session_id, signal)
-      }
+      const wasRecovering = await hasRecovered(session.value.session_id, signal)
+      throw wasRecovering ? new PlayError('moved') : error
+    }
+  }
+
+  /** Whether the session was being recovered, and is again as it was; throws where it has ended. */
+  async function hasRecovered(sessionId: string, signal: AbortSignal): Promise<boolean> {
+    for (let looks = 0; ; looks += 1) {
+      const seen = await world.session(sessionId, signal).catch(() => null)
+      if (seen === null) return false
       session.value = seen
       refuseEnded(seen)
-      throw wasRecovering ? new PlayError('moved') : error
+      if (seen.state !== RECOVERING) return looks > 0
+      await bell.wait(LOOK_EVERY_MS, signal)
     }
   }
 
@@ -155,7 +159,7 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
       const isSilent = silentLooks >= SILENT_LOOKS
       if (isSilent || isRecovering || look === 1 || look % SESSION_EVERY_LOOKS === 0 || isNewsWaiting) {
         isNewsWaiting = false
-        const seen = await world.session(session.value.session_id, signal)
+        const seen = await world.session(session.value.session_id, signal).catch(movedIfForgotten)
         session.value = seen
         refuseEnded(seen)
         isRecovering = seen.state === RECOVERING
@@ -205,7 +209,7 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
       firstFrameMs.value = Math.round(performance.now() - clickedAt)
       state.value = 'playing'
       failure.value = null
-      session.value ??= await world.session(live.session_id, signal)
+      session.value ??= await world.session(live.session_id, signal).catch(movedIfForgotten)
       failedForms.clear()
       return await watch(connection, signal)
     } finally {
@@ -297,6 +301,11 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
 
   onScopeDispose(stop)
   return { state, stage, failure, session, stats, firstFrameMs, way, retryInS, start, stop, retry, poke }
+}
+
+/** A server that was started anew knows nothing of the session; the channel is as it was. */
+function movedIfForgotten(error: unknown): never {
+  throw error instanceof ApiError && error.problem.status === 404 ? new PlayError('moved') : error
 }
 
 function refuseEnded(session: Session): void {
