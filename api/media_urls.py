@@ -4,7 +4,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from api.authentication import Caller, media_tokens_of
-from api.ports import SessionView, WorkerPorts
+from api.ports import WorkerPorts
+from vms.sessions.views import SessionView
 
 
 class MediaUrls(BaseModel):

@@ -16,6 +16,7 @@ BENCHMARKS = (
     "bench_rtsp",
     "bench_transcode",
     "bench_door",
+    "bench_cycles",
     "bench_store",
     "bench_spreadsheets",
 )

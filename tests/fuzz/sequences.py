@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from media.relay import Relay
 from tests.support.clock import MIDDAY
 from tests.support.sip_peer import Message, SipPeer
 from tests.support.town import PASSWORD, settings_for
@@ -385,6 +386,7 @@ class Conversation(RuleBasedStateMachine):
         await self._end_sessions()
         server = self._server
         broker, relay, endpoint = server.broker, server.relay, server.endpoint
+        assert isinstance(relay, Relay)
 
         def is_empty() -> bool:
             return not broker.sessions() and not endpoint.stats.dialogs
@@ -394,7 +396,7 @@ class Conversation(RuleBasedStateMachine):
         await self._until(is_empty, "a session or a call")
         await self._leap(LONGEST_TIMER_S)
         await self._until(lambda: endpoint.stats.transactions == 0, "a transaction")
-        assert broker._pool.lent == 0, "an SSRC is still lent"
+        assert broker._driver._pool.lent == 0, "an SSRC is still lent"
         assert relay._ports.lent == 0, "a port is still lent"
 
     async def _until(self, is_true: Callable[[], bool], what: str) -> None:

@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="cells with these words, for instance 'udp h264'; no table")
     only = parser.parse_args().only
-    words = set(only.split()) if only else set()
+    words: set[str] = set(only.split()) if only else set()
     cells = [cell for cell in CELLS if words <= set(cell)]
     if not only:
         write([])
