@@ -67,7 +67,13 @@ describe('failureOfSession', () => {
     })
   })
 
-  it.each(['ended_by_user', 'idle', 'stopped', 'server_stopped', ''])(
+  it('does not start again by itself what an operator ended for all', () => {
+    const failure = failureOfSession(ended('ended_by_user', '', []))
+
+    expect([failure.cause, isWorthRetrying(failure)]).toEqual(['disconnected', false])
+  })
+
+  it.each(['idle', 'stopped', 'server_stopped', ''])(
     'calls %s an end, not a fault',
     (reason) => {
       expect(failureOfSession(ended(reason, '', [])).cause).toBe('ended')

@@ -137,14 +137,18 @@ function ofProblem(problem: Problem): Failure {
   }
 }
 
+function causeOfEnd({ reason, sip_status: sipStatus, error, trace }: Session): Cause {
+  // An operator's word holds: nobody's tile starts it again by itself.
+  if (reason === 'ended_by_user') return 'disconnected'
+  if (reason === '' || /^(ended|stopped|idle|server)/.test(reason)) return 'ended'
+  return causeOf(reason, sipStatus, error, furthest(trace))
+}
+
 /** Why a session that has ended gave no picture. */
 export function failureOfSession(session: Session): Failure {
   const sipStatus = session.sip_status
-  const ended = session.reason === '' || /^(ended|stopped|idle|server)/.test(session.reason)
   return {
-    cause: ended
-      ? 'ended'
-      : causeOf(session.reason, sipStatus, session.error, furthest(session.trace)),
+    cause: causeOfEnd(session),
     detail: session.error,
     sipStatus,
     traceId: '',
