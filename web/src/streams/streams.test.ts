@@ -7,9 +7,11 @@ import { h } from 'vue'
 import { createI18n } from 'vue-i18n'
 import type { Session } from '@/api/client'
 import en from '@/i18n/en.json'
+import { createMemoryHistory, createRouter } from 'vue-router'
 import { useAccount } from '@/stores/account'
 import { lossPercent, picture, totals } from '@/streams/model'
 import StreamDrawer from '@/streams/StreamDrawer.vue'
+import Streams from '@/views/Streams.vue'
 
 const DEVICE = '34020000001320000001'
 const CHANNEL = '34020000001310000001'
@@ -87,7 +89,7 @@ describe('the figures of streams', () => {
   })
 })
 
-describe('StreamDrawer', () => {
+describe('the page of streams', () => {
   let stream: Session
   let asked: string[]
 
@@ -102,6 +104,7 @@ describe('StreamDrawer', () => {
         if (path === '/sessions/s1') stream = session({ state: 'closed', viewers: 0, watching: [] })
         return Promise.resolve(new Response(null, { status: 204 }))
       }
+      if (path === '/sessions') return Promise.resolve(Response.json({ items: [stream], next_cursor: null }))
       if (path === '/sessions/s1') return Promise.resolve(Response.json(stream))
       if (path.endsWith(CHANNEL)) return Promise.resolve(Response.json({ name: 'North gate' }))
       return Promise.resolve(Response.json({ time_zone: 'Asia/Shanghai' }))
@@ -113,13 +116,15 @@ describe('StreamDrawer', () => {
     vi.unstubAllGlobals()
   })
 
-  async function shown(actions = ['read', 'control']): Promise<HTMLElement> {
+  async function shown(actions = ['read', 'control'], page = h(StreamDrawer, { sessionId: 's1' })): Promise<HTMLElement> {
     useAccount().$patch({ me: { actions } as never })
     const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
+    const router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/:rest(.*)*', component: {} }] })
+    await router.push('/streams')
     mount(NMessageProvider, {
       attachTo: document.body,
-      slots: { default: () => h(StreamDrawer, { sessionId: 's1' }) },
-      global: { plugins: [i18n, [VueQueryPlugin, {}]] },
+      slots: { default: () => page },
+      global: { plugins: [i18n, router, [VueQueryPlugin, {}]] },
     })
     await flushPromises()
     return document.body
@@ -134,6 +139,19 @@ describe('StreamDrawer', () => {
     document.querySelector<HTMLElement>('.n-popconfirm__action .n-button--primary-type')?.click()
     await flushPromises()
   }
+
+  it('lists what runs and why it runs so, and opens one', async () => {
+    stream = session({ state: 'recovering', figures: { ...stream.figures, frames_per_s: 24.8 } })
+    const page = await shown(['read', 'control'], h(Streams))
+
+    for (const words of ['North gate', DEVICE, 'signal lost, reconnecting', 'not the first choice: refused TCP: 488', '1.00 %']) {
+      expect(page.textContent).toContain(words)
+    }
+    expect(page.querySelector('[data-testid="streams-outgoing"]')?.textContent).toContain('4.00 Mbit/s')
+    await click(`stream-${CHANNEL}`)
+    await flushPromises()
+    expect(page.querySelector('[data-testid="stream"]')).not.toBeNull()
+  })
 
   it('tells who watches, how, and what they take of the node', async () => {
     const { textContent } = await shown()
