@@ -183,7 +183,12 @@ class Hub:
                 self._key_picture_s = self.now()
             self._keep(unit)
         for reader in tuple(self._readers):
-            reader.offer(unit)
+            try:
+                reader.offer(unit)
+            except Exception as fault:  # noqa: BLE001  told to the loop; the others go on
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a reader of a stream failed", "exception": fault}
+                )
 
     def interrupt(self) -> None:
         """Another sender, or the same begun anew: readers get no picture before its key picture."""
@@ -199,8 +204,9 @@ class Hub:
         """A new reader of at most `capacity` waiting pictures, beginning with the key picture.
 
         `with_group`: and with all pictures since, however many, so that the next one can follow.
-        `wake` is called when something begins to wait and when the stream ends; it must not raise.
-        It is not called for what the reader begins with.
+        `wake` is called when something begins to wait and when the stream ends; what it raises is
+        told to the loop, and the other readers go on. It is not called for what the reader begins
+        with.
         """
         if with_group and self.group:
             reader = Reader(self, capacity, wake, self.group, awaits_key=False)

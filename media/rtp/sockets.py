@@ -81,11 +81,18 @@ class Drain:
         for number, _ in self._poll.poll(0):
             reader = self._readers.get(number)
             if reader is not None:
-                reader()
+                self._do(reader)
         self._round += 1
         if self._round % KEEP_TICKS == 0:
             for chore in tuple(self._chores):
-                chore()
+                self._do(chore)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """What one device made fail must not cost the others this tick, and every tick."""
+        try:
+            work()
+        except Exception as fault:  # noqa: BLE001  told to the loop, as that of any callback is
+            self._loop.call_exception_handler({"message": "receiving failed", "exception": fault})
 
 
 _drains: WeakKeyDictionary[asyncio.AbstractEventLoop, Drain] = WeakKeyDictionary()

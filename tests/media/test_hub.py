@@ -1,6 +1,7 @@
 """One stream to many readers: what they begin with, and what gives way when one is slow."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,24 @@ def test_every_reader_gets_every_picture_in_order() -> None:
 
     assert [reader.take() for reader in readers] == [units, units]
     assert readers[0].take() == []
+
+
+async def test_a_reader_that_fails_is_told_of_and_the_others_get_their_pictures() -> None:
+    def fail() -> None:
+        raise KeyError("a mistake")
+
+    told: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    hub = hub_at()
+    hub.subscribe(8, fail)
+    reader = hub.subscribe(8)
+
+    hub.publish(picture(0, key=True))
+
+    assert reader.take() == [picture(0, key=True)]
+    assert [type(context["exception"]) for context in told] == [KeyError]
+    loop.set_exception_handler(None)
 
 
 def test_pictures_before_the_first_key_picture_are_withheld() -> None:
