@@ -74,6 +74,20 @@ async def test_a_camera_that_hangs_up_is_asked_again(stage: Stage, loss: str) ->
     assert len(stage.camera.invitations) == 2
 
 
+async def test_a_camera_that_hangs_up_again_and_again_is_asked_with_the_last_pause(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await watched(stage)
+    stage.camera.calls[-1].end("bye")
+    await back(session)
+    monkeypatch.setattr("vms.sessions.driver.PAUSES_S", (3_600.0,))
+
+    stage.camera.calls[-1].end("bye")
+    await back(session, times=2)
+
+    assert len(stage.camera.invitations) == 3
+
+
 async def test_a_stream_whose_process_is_gone_begins_in_another_without_waiting_for_viewers(
     stage: Stage,
 ) -> None:
