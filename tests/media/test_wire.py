@@ -248,6 +248,7 @@ DEEP = b"\x91" * 900
     ("sent", "why"),
     [
         (message("ask", 1, "Hello", {"token": "wrong"}), "a wrong token"),
+        (message("ask", 1, "Hello", {"token": "wröng"}), "a wrong token"),
         (message("ask", 1, "Hello", {"token": 5}), "malformed"),
         (message("ask", 1, "Ping", {}), "no greeting"),
         (message("event", 0, "MediaEnded", {"stream_id": "s"}), "no greeting"),
