@@ -1,5 +1,7 @@
 """WHEP: an SDP offer in, an SDP answer out, and a location to end it (wish-whep, RFC 9725)."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -21,7 +23,7 @@ from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath, StreamName
 from vms.accounts.rights import Action
 from vms.errors import InvalidError
 from vms.sessions.admission import Watcher
-from vms.sessions.tokens import LEAVE_LIMIT_S
+from vms.sessions.tokens import LEAVE_LIMIT_S, MediaTokens
 from vms.site import IceServer
 
 SDP_TYPE = "application/sdp"
@@ -63,6 +65,25 @@ async def may_open(
     caller = await _judge_media(request, token, "whep", (device_id, channel_id, stream))
     caller.require(Action.WATCH)
     return caller
+
+
+@contextmanager
+def _used(tokens: MediaTokens, token: str | None) -> Generator[None]:
+    """A token that was judged is used up while its viewer is let in: of two at once one gets in.
+
+    Where nothing came of it, it can be used again.
+    """
+    if token is None:
+        yield
+        return
+    grant = tokens.take(token, "whep")
+    if grant is None:
+        raise UnauthenticatedError("this media URL is no longer good; ask for another")
+    try:
+        yield
+    except BaseException:
+        tokens.give_back(token, grant)
+        raise
 
 
 async def _text_of(request: Request, kind: str) -> str:
@@ -139,21 +160,20 @@ async def whep_start(
     """The answer comes when there is a picture to show; a refusal names the cause."""
     _require_accepted(request, SDP_TYPE)
     offer = await _text_of(request, SDP_TYPE)
-    await server.accounts.record(caller.actor, "watch", f"{device_id}/{channel_id}")
-    answer = await server.viewing.webrtc(
-        device_id,
-        channel_id,
-        offer,
-        Watcher(caller.principal.user_id, caller.principal.name),
-        stream=stream,
-        source=caller.source,
-        credential=caller.credential,
-    )
+    with _used(media_tokens_of(request), token):
+        await server.accounts.record(caller.actor, "watch", f"{device_id}/{channel_id}")
+        answer = await server.viewing.webrtc(
+            device_id,
+            channel_id,
+            offer,
+            Watcher(caller.principal.user_id, caller.principal.name),
+            stream=stream,
+            source=caller.source,
+            credential=caller.credential,
+        )
     leave_token = media_tokens_of(request).lend(
         caller.credential, "leave", (answer.viewer_id,), LEAVE_LIMIT_S
     )
-    if token is not None:
-        media_tokens_of(request).forget(token)
     headers = {
         "Location": f"{request.url.path}/{answer.viewer_id}?token={leave_token}",
         "ETag": f'"{answer.ice_tag}"',

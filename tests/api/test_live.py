@@ -1,13 +1,18 @@
 """Watching: sessions, tokens of media URLs, WHEP, snapshots (P1, S-23)."""
 
+import asyncio
+from collections import Counter
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from tests.api.house import CAMERA, CHANNEL, GATE, JPEG, SECOND, YARD, House, client_of
+from tests.support.waiting import until
 from vms.accounts.model import Actor, Role
+from vms.errors import NoMediaError
 from vms.sessions.tokens import MediaTokens
 
 SDP = {"Content-Type": "application/sdp"}
@@ -153,6 +158,32 @@ async def test_a_player_without_credentials_opens_and_ends_by_the_tokens_alone(
     bare_location = opened.headers["location"].partition("?")[0]
     assert (await stranger.delete(bare_location)).status_code == 401
     assert (await stranger.delete(opened.headers["location"])).status_code == 204
+
+
+async def test_of_two_who_open_a_url_at_once_one_gets_in_and_what_failed_can_be_tried_again(
+    viewer: httpx.AsyncClient,
+    stranger: httpx.AsyncClient,
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = await _url(viewer)
+    asked, release = Counter[str](), asyncio.Event()
+
+    async def finds_it_dark(*_: object, **__: object) -> None:
+        asked["webrtc"] += 1
+        await release.wait()
+        raise NoMediaError("it is dark")
+
+    with monkeypatch.context() as night:
+        night.setattr(house.viewing, "webrtc", finds_it_dark)
+        first = asyncio.create_task(stranger.post(url, content="v=0", headers=SDP))
+        await until(lambda: asked["webrtc"] == 1)
+        second = asyncio.create_task(stranger.post(url, content="v=0", headers=SDP))
+        await until(lambda: second.done() or asked["webrtc"] == 2)
+        release.set()
+        assert [(await first).status_code, (await second).status_code] == [502, 401]
+
+    assert (await stranger.post(url, content="v=0", headers=SDP)).status_code == 201
 
 
 async def test_a_viewer_is_ended_by_its_own_user_alone(

@@ -79,9 +79,5 @@ class MediaTokens:
         self._grants[token] = grant
         self._grants.move_to_end(token, last=False)
 
-    def forget(self, token: str) -> None:
-        """It has been used. Idempotent."""
-        self._grants.pop(token, None)
-
     def _is_spent(self, grant: Grant) -> bool:
         return grant.until <= self._now()
