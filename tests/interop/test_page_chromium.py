@@ -1,5 +1,8 @@
 """A person at the web page, played by a real headless Chromium, before cameras on real sockets."""
 
+import os
+import signal
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -77,6 +80,30 @@ async def test_two_people_who_watch_one_camera_make_one_invite(
             await check_cards(videos, GATE, record=record_property)
 
     assert summary["invites"] == summary["streams"] == 1
+
+
+async def test_every_tile_comes_back_when_the_process_that_serves_them_is_killed(
+    tmp_path: Path, record_property: Record
+) -> None:
+    async with (
+        served(tmp_path, media__workers="1") as place,
+        place.cameras(*GATE.options),
+        place.cameras(*YARD.options),
+        console(place) as somebody,
+    ):
+        for camera in (GATE, YARD):
+            await somebody.first_frame_ms(await somebody.click(camera))
+        [worker] = place.server.media.workers()
+        assert worker.pid is not None
+
+        os.kill(worker.pid, signal.SIGKILL)
+        killed_ms = time.time_ns() // 1_000_000
+
+        videos = somebody.page.locator("[data-channel-id] video")
+        behind_ms = await videos.evaluate_all(
+            "(videos, sinceMs) => observer.shownSince(videos, sinceMs)", killed_ms
+        )
+        record_property("killed_worker_to_fresh_pictures_ms", behind_ms)
 
 
 async def test_a_camera_that_sends_nothing_is_explained_in_its_tile(tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ window.observer = (() => {
       return [before, videos.map(read)]
     },
 
+    /** Until all videos show pictures made after `sinceMs`; how long after it that was. */
+    async shownSince(videos, sinceMs) {
+      await until(() => videos.every(video => (read(video)?.clock_ms ?? 0) > sinceMs))
+      return Date.now() - sinceMs
+    },
+
     /** The line that says where the camera points, as text; empty where there is none. */
     caption(video) {
       if (read(video) === null) return ''
