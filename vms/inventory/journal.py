@@ -80,6 +80,7 @@ class Journal:
         self._events = events
         self._observed: list[_Observed] = []
         self._writing = asyncio.Lock()
+        self._works: set[asyncio.Task[None]] = set()
         self._retaken: set[DeviceKey] = set()
         self.dropped = 0
         """Observations that contradicted what was stored, or that no database takes."""
@@ -166,7 +167,22 @@ class Journal:
 
     async def write(self) -> None:
         """Commit what was observed, in order, then tell it; when the database cannot serve, it is
-        kept for later. What cannot be stored at all is dropped, and costs nothing else."""
+        kept for later. What cannot be stored at all is dropped, and costs nothing else.
+
+        Whoever waits may go away: what is begun is finished, or it counted as unwritten for ever.
+        """
+        work = asyncio.ensure_future(self._write())
+        self._works.add(work)
+        work.add_done_callback(self._finished)
+        await asyncio.shield(work)
+
+    def _finished(self, work: asyncio.Task[None]) -> None:
+        self._works.discard(work)
+        if not work.cancelled():
+            # Asked for, so that a failure nobody is left to hear of raises no second alarm.
+            work.exception()
+
+    async def _write(self) -> None:
         async with self._writing:
             while self._observed:
                 batch = self._observed[:BATCH]

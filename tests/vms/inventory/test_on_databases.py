@@ -102,3 +102,24 @@ async def test_one_step_that_contradicts_what_is_stored_is_dropped_and_nothing_e
 
     await register(inventory, clock, devices[4])
     assert inventory.summary().devices[State.ONLINE_SIGNALLED] == 1
+
+
+async def test_what_was_being_written_when_its_writer_went_away_holds_nobody_up(
+    database: Database,
+) -> None:
+    clock = FakeClock()
+    inventory = await opened(database, clock)
+    await register(inventory, clock)
+    await inventory.replace_channels(GATE, [camera()], complete=True)
+    clock.advance(300)
+    writer = asyncio.create_task(inventory.pass_time())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    writer.cancel()
+    async with asyncio.timeout(10):
+        await inventory.replace_channels(GATE, [camera(), camera(SECOND)], complete=True)
+
+    assert writer.cancelled()
+    assert inventory.device(GATE).state is State.OFFLINE
+    assert await inventory.check_conservation(*FOREVER) == []
