@@ -15,7 +15,8 @@ from tests.support.console import GATE, OBSERVER, PATIENCE_MS, YARD, Camera, con
 from tests.support.served import served
 
 PAUSE_MS = 2_000
-CLOCK_TOLERANCE_MS = 300
+CLOCK_TOLERANCE_MS = 700
+"""On a machine with other tests beside, a picture may come late by so much."""
 
 Record = Callable[[str, object], None]
 

@@ -203,6 +203,18 @@ HABITS: Final[Mapping[str, Habit]] = {
             "Pieces of a picture without its first",
         ),
         ("media_fragment_without_end", "RTP 分片缺结尾", "Pieces of a picture without its last"),
+        ("media_transport_error", "TS 包标记出错", "TS packets marked as damaged"),
+        ("media_bad_adaptation_field", "TS 自适应字段有误", "A TS adaptation field that is wrong"),
+        ("media_bad_pes_header", "PES 包头有误", "A PES header that is wrong"),
+        ("media_continuity_broken", "TS 连续计数中断", "TS packets are missing by their counter"),
+        ("media_continuity_stands", "TS 连续计数不变", "The counter of TS packets stands still"),
+        ("media_packet_sent_twice", "TS 包重复发送", "TS packets sent twice"),
+        ("media_stream_without_map", "TS 码流未在 PMT 中声明", "A TS stream that no map announced"),
+        (
+            "media_small_receive_buffer",
+            "本机接收缓冲过小（非设备问题）",
+            "Our own receive buffer is smaller than asked for; not the device's doing",
+        ),
         ("media_bad_aggregate", "RTP 聚合包有误", "An RTP packet of several units that do not fit"),
     ),
     **_habits(
