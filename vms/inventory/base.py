@@ -35,6 +35,7 @@ from vms.inventory.positions import LatestPositions
 from vms.inventory.roster import Record, Roster
 from vms.inventory.store import DeviceStore
 from vms.inventory.timetable import Timetable
+from vms.inventory.under_way import UnderWay
 from vms.inventory.waiting_room import WaitingRoom
 
 Result = TypeVar("Result")
@@ -62,7 +63,7 @@ class InventoryBase:
         self._deadlines: Timetable[Record] = Timetable()
         self._proofs: Timetable[tuple[Record, str]] = Timetable()
         self._gates: dict[str, _Gate] = {}
-        self._under_way: set[asyncio.Task[object]] = set()
+        self._under_way = UnderWay()
         self._touched: set[Record] = set()
         self._heard: set[Record] = set()
         self._positions = LatestPositions()
@@ -152,16 +153,7 @@ class InventoryBase:
 
     async def _to_the_end(self, work: Coroutine[object, None, Result]) -> Result:
         """Whoever asked may go away; what is begun is finished, so that memory and rows agree."""
-        task = asyncio.ensure_future(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._finished)
-        return await asyncio.shield(task)
-
-    def _finished(self, task: asyncio.Task[Result]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled():
-            # Asked for, so that a failure nobody is left to hear of raises no second alarm.
-            task.exception()
+        return await self._under_way.finish(work)
 
     def _alone(self, device_id: str) -> "_Turn":
         """One change of a device at a time: an asynchronous context."""

@@ -198,8 +198,7 @@ class Inventory(Governance, Notices, Measurements, Placing):
 
     async def stop(self) -> None:
         """After `run` has ended: write what is left and mark the last moment we observed."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        await self._under_way.wait()
         try:
             await self._journal.write()
             await self._flush()

@@ -34,6 +34,7 @@ from vms.inventory.placement import PlaceStep, steps_of_device
 from vms.inventory.roster import Record, Roster
 from vms.inventory.salvage import store_in_parts
 from vms.inventory.store import DeviceStore
+from vms.inventory.under_way import UnderWay
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ class Journal:
         self._events = events
         self._observed: list[_Observed] = []
         self._writing = asyncio.Lock()
-        self._works: set[asyncio.Task[None]] = set()
+        self._under_way = UnderWay()
         self._retaken: set[DeviceKey] = set()
         self.dropped = 0
         """Observations that contradicted what was stored, or that no database takes."""
@@ -171,16 +172,7 @@ class Journal:
 
         Whoever waits may go away: what is begun is finished, or it counted as unwritten for ever.
         """
-        work = asyncio.ensure_future(self._write())
-        self._works.add(work)
-        work.add_done_callback(self._finished)
-        await asyncio.shield(work)
-
-    def _finished(self, work: asyncio.Task[None]) -> None:
-        self._works.discard(work)
-        if not work.cancelled():
-            # Asked for, so that a failure nobody is left to hear of raises no second alarm.
-            work.exception()
+        await self._under_way.finish(self._write())
 
     async def _write(self) -> None:
         async with self._writing:
