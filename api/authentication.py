@@ -57,7 +57,7 @@ def media_tokens_of(request: Request) -> MediaTokens:
 
 
 def source_of(request: Request) -> str:
-    """The address of whoever asks; forwarded headers are believed from nobody."""
+    """The address of whoever asks; who forwards is believed only as `http.trusted_proxies`."""
     return request.client.host if request.client is not None else ""
 
 

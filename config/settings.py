@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self, cast
 from urllib.parse import urlsplit
@@ -126,6 +126,17 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _listed(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _proxies(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        if ip_network(network).prefixlen == 0:
+            raise ValueError(f"{network}: that is everybody, and everybody could claim any address")
+    return networks
+
+
 def _port_range(value: object) -> object:
     return PortRange.parse(value) if isinstance(value, str) else value
 
@@ -171,6 +182,7 @@ Host = Annotated[str, AfterValidator(_host)]
 # 0 takes any free port: for tests and the demonstration.
 Port = Annotated[int, Field(ge=0, le=65535)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
+Proxies = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_proxies)]
 Secret = Annotated[SecretStr, AfterValidator(_no_example)]
 ServerId = Annotated[str, Field(pattern=r"^[0-9]{20}$")]
 Domain = Annotated[str, Field(pattern=r"^[0-9]{8,20}$")]
@@ -189,6 +201,7 @@ class HttpSettings(_Section):
     tls: Tls | None = None
     certificate: Path | None = None
     key: Path | None = None
+    trusted_proxies: Proxies = ()
 
     @property
     def effective_tls(self) -> Tls:

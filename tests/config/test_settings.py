@@ -79,6 +79,9 @@ def test_a_later_layer_wins_and_each_value_tells_its_origin(tmp_path: Path) -> N
         ('[database]\nurl = "mysql://x"\n', 2, "database.url"),
         ('[sip.advertised_addresses]\n"10.0.0.0/33" = "10.0.0.1"\n', 1, "sip.advertised_addresses"),
         ('[http]\ntls = "files"\n', 2, "http.tls"),
+        ('[http]\ntrusted_proxies = ["proxy.example.org"]\n', 2, "http.trusted_proxies"),
+        ('[http]\ntrusted_proxies = ["10.0.0.1/24"]\n', 2, "http.trusted_proxies"),
+        ('[http]\ntrusted_proxies = ["10.0.0.1", "::/0"]\n', 2, "http.trusted_proxies"),
         ('[sip.redirects]\n"34x" = "sip:34020000002000000002@10.0.0.6:5060"\n', 1, "sip.redirects"),
         ('[sip.redirects]\n"34" = "sip:34020000002000000002@10.0.0.6"\n', 1, "sip.redirects"),
         ('[sip.redirects]\n"34" = "sip:2@10.0.0.6:5060"\n', 1, "sip.redirects"),
@@ -98,6 +101,14 @@ def test_what_is_wrong_in_a_file_is_named_by_file_line_and_key(
         load(file, environment={})
 
     assert refusal.value.problems[0].startswith(f"{file}:{line}: {key}: ")
+
+
+def test_proxies_are_a_list_in_the_file_and_words_elsewhere(tmp_path: Path) -> None:
+    file = _written(tmp_path, '[http]\ntrusted_proxies = ["127.0.0.1", "2001:db8::/64"]\n')
+    variable = {"VMS_HTTP__TRUSTED_PROXIES": "127.0.0.1, 10.9.0.0/16"}
+
+    assert load(file, {}).settings.http.trusted_proxies == ("127.0.0.1", "2001:db8::/64")
+    assert load(file, variable).settings.http.trusted_proxies == ("127.0.0.1", "10.9.0.0/16")
 
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
