@@ -127,7 +127,8 @@ def _public_url(url: str) -> str:
 
 
 def _listed(value: object) -> object:
-    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+    words = value.replace(",", " ").split() if isinstance(value, str) else value
+    return tuple(cast("list[object]", words)) if isinstance(words, list) else words
 
 
 def _proxies(networks: tuple[str, ...]) -> tuple[str, ...]:
