@@ -6,14 +6,13 @@ STUN belongs to the viewer whose checks came by the same path.
 
 import asyncio
 import contextlib
-import errno
 import socket
-import struct
 from collections.abc import Callable, Sequence
 
 from media.errors import ProtocolError
 from media.outputs.webrtc_stun import binding_response, is_stun, parse_binding_request
 from media.outputs.webrtc_tcp import TcpPath
+from media.rtp.datagrams import DatagramSender, SocketAddress
 
 DATAGRAM_LIMIT_BYTES = 2_048
 SOCKET_BUFFER_BYTES = 4 * 2**20
@@ -24,14 +23,6 @@ ADDRESSES_PER_LINK = 8
 CHECKS_REMEMBERED = 32
 """Of one viewer, so that a check somebody copied does not draw its pictures elsewhere."""
 
-UDP_SEGMENT = 103
-"""Linux's socket option of that name; Python does not name it."""
-
-RUN_DATAGRAMS = 48
-RUN_BYTES = 60_000
-"""What one call may carry: the kernel takes 64 datagrams and 64 KiB."""
-
-SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 Path = SocketAddress | TcpPath
 """By what a viewer is reached: datagrams to an address, or a connection it made."""
 
@@ -63,9 +54,9 @@ class IceLink:
         path = self.address
         if path is None:
             return len(datagrams)
-        return (
-            path.send(datagrams) if isinstance(path, TcpPath) else self._port.send(datagrams, path)
-        )
+        if isinstance(path, TcpPath):
+            return path.send(datagrams)
+        return self._port.sender.send(datagrams, path)
 
     def restart(self, ufrag: str, password: str) -> None:
         """New credentials; those before are good until the first check with these (RFC 8445, 9)."""
@@ -103,11 +94,9 @@ class IcePort:
         self._by_path: dict[Path, IceLink] = {}
         self.refused = 0
         """Datagrams of no viewer, malformed checks and checks with a wrong password."""
-        self.unsent = 0
-        """Datagrams that the network refused: no route, a firewall, an interface that is down."""
-        self._has_segmentation = True
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.sender = DatagramSender(self._socket)
         try:
             self._socket.setblocking(False)
             for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
@@ -158,47 +147,6 @@ class IcePort:
                 link.address, link.is_nominated = None, False
         if isinstance(path, TcpPath):
             path.abort()
-
-    def send(self, datagrams: Sequence[bytes], address: SocketAddress) -> int:
-        """Send in order; how many went before the socket was full. Other failures are lost packets.
-
-        Datagrams of one size, and a shorter one behind them, go in one call where the kernel cuts
-        them up itself (UDP_SEGMENT, Linux 4.18): a picture then costs one or two calls.
-        """
-        at, total = 0, len(datagrams)
-        try:
-            while at < total:
-                end = _run_end(datagrams, at) if self._has_segmentation else at + 1
-                if end == at + 1:
-                    self._send_one(datagrams[at], address)
-                elif not self._send_run(datagrams[at:end], address):
-                    continue
-                at = end
-        except BlockingIOError:
-            return at
-        return total
-
-    def _send_one(self, datagram: bytes, address: SocketAddress) -> None:
-        try:
-            self._socket.sendto(datagram, address)
-        except BlockingIOError:
-            raise
-        except OSError:
-            self.unsent += 1
-
-    def _send_run(self, run: Sequence[bytes], address: SocketAddress) -> bool:
-        """False when this kernel or this interface cannot: from now on each goes on its own."""
-        size = struct.pack("=H", len(run[0]))
-        try:
-            self._socket.sendmsg(run, [(socket.SOL_UDP, UDP_SEGMENT, size)], 0, address)
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            if error.errno in {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP}:
-                self._has_segmentation = False
-                return False
-            self.unsent += len(run)
-        return True
 
     def close(self) -> None:
         """Give back the port. Idempotent."""
@@ -252,7 +200,7 @@ class IcePort:
         if isinstance(path, TcpPath):
             path.send(answer)
         else:
-            self.send(answer, path)
+            self.sender.send(answer, path)
 
     def _remember(self, link: IceLink, path: Path) -> None:
         if self._by_path.get(path) is link:
@@ -264,15 +212,3 @@ class IcePort:
         link.addresses[path] = None
         if len(link.addresses) > ADDRESSES_PER_LINK:
             self.forget_path(next(known for known in link.addresses if known != link.address))
-
-
-def _run_end(datagrams: Sequence[bytes], start: int) -> int:
-    """Behind the last datagram that can go in one call with the one at `start`."""
-    size = len(datagrams[start])
-    limit = min(len(datagrams), start + RUN_DATAGRAMS, start + max(1, RUN_BYTES // size))
-    end = start + 1
-    while end < limit and len(datagrams[end]) == size:
-        end += 1
-    if end < limit and len(datagrams[end]) < size:
-        end += 1
-    return end

@@ -1,12 +1,14 @@
 """How packets reach one viewer: between the requests of its connection, or as datagrams."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from media.rtp.datagrams import DatagramSender
 from media.rtsp.tracks import Packets
 
 BURST_PACKETS = 64
@@ -17,7 +19,6 @@ SOCKET_BUFFER_BYTES = 4 * 2**20
 PAIR_TRIES = 64
 DATAGRAM_LIMIT_BYTES = 2_048
 DRAIN_DATAGRAMS = 64
-_FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 
 Address = tuple[str, int]
 
@@ -65,12 +66,12 @@ class UdpQueue:
     def __init__(self, pair: "UdpPair") -> None:
         self.waiting_bytes = 0
         self._pair = pair
-        self._queue: deque[tuple[bytes, Address]] = deque()
+        self._queue: deque[tuple[Sequence[bytes], Address]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def put(self, packets: list[bytes], address: Address) -> None:
+    def put(self, packets: Sequence[bytes], address: Address) -> None:
         """Send now, or behind what waits."""
-        self._queue.extend((packet, address) for packet in packets)
+        self._queue.append((packets, address))
         self.waiting_bytes += sum(map(len, packets))
         if self._timer is None:
             self._pump()
@@ -84,12 +85,17 @@ class UdpQueue:
 
     def _pump(self) -> None:
         self._timer = None
-        for _ in range(min(BURST_PACKETS, len(self._queue))):
-            packet, address = self._queue[0]
-            if not self._pair.send(packet, address):
+        room = BURST_PACKETS
+        while self._queue and room:
+            packets, address = self._queue.popleft()
+            part = packets[:room]
+            sent = self._pair.send(part, address)
+            self.waiting_bytes -= sum(map(len, packets[:sent]))
+            if sent < len(packets):
+                self._queue.appendleft((packets[sent:], address))
+            if sent < len(part):
                 break
-            self._queue.popleft()
-            self.waiting_bytes -= len(packet)
+            room -= sent
         if self._queue:
             self._timer = asyncio.get_running_loop().call_later(PACE_S, self._pump)
 
@@ -118,6 +124,7 @@ class UdpPair:
 
     def __init__(self, host: str, on_control: Callable[[bytes, Address], None]) -> None:
         self._rtp, self._rtcp = _bound_pair(host)
+        self._sender = DatagramSender(self._rtp)
         self._on_control = on_control
         loop = asyncio.get_running_loop()
         loop.add_reader(self._rtp, _drain, self._rtp, _ignore)
@@ -128,13 +135,14 @@ class UdpPair:
         """An even one and the next."""
         return self._rtp.getsockname()[1], self._rtcp.getsockname()[1]
 
-    def send(self, data: bytes, address: Address) -> bool:
-        """RTP; False when the socket is full."""
-        return _sent(self._rtp, data, address)
+    def send(self, packets: Sequence[bytes], address: Address) -> int:
+        """RTP; how many went before the socket was full."""
+        return self._sender.send(packets, address)
 
     def send_control(self, data: bytes, address: Address) -> None:
         """RTCP, which may get lost."""
-        _sent(self._rtcp, data, address)
+        with contextlib.suppress(OSError):
+            self._rtcp.sendto(data, address)
 
     def close(self) -> None:
         """Give the ports back."""
@@ -142,15 +150,6 @@ class UdpPair:
         for each in (self._rtp, self._rtcp):
             loop.remove_reader(each)
             each.close()
-
-
-def _sent(by: socket.socket, data: bytes, address: Address) -> bool:
-    try:
-        by.sendto(data, address)
-    except OSError as error:
-        # Anything else concerns this viewer's address: the datagram is as good as lost.
-        return error.errno not in _FULL
-    return True
 
 
 def _drain(source: socket.socket, take: Callable[[bytes, Address], None]) -> None:

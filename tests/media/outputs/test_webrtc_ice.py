@@ -1,6 +1,4 @@
 """ICE-lite on one port: who is let in, where pictures go, and that a moving viewer is followed."""
-# Kernels with and without segmentation are told apart inside.
-# pyright: reportPrivateUsage=false
 
 import asyncio
 import socket
@@ -91,26 +89,6 @@ async def test_what_is_sent_to_a_viewer_arrives_where_it_nominated(port: IcePort
 
         async with asyncio.timeout(5):
             assert await asyncio.get_running_loop().sock_recv(first, 100) == b"picture"
-
-
-@pytest.mark.parametrize("has_segmentation", [True, False])
-async def test_datagrams_arrive_one_by_one_whole_and_in_order(
-    port: IcePort, has_segmentation: bool
-) -> None:
-    port._has_segmentation = has_segmentation
-    sizes = [40, *[1_200] * 70, 300, 1_200, 1_200, 1_201, 9, 9, 8]
-    datagrams = [bytes((number,)) * size for number, size in enumerate(sizes)]
-    link = add(port, [])
-    with client() as udp:
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
-        await ask(udp, port, check())
-        assert link.send(datagrams) == len(datagrams)
-
-        async with asyncio.timeout(5):
-            loop = asyncio.get_running_loop()
-            assert [await loop.sock_recv(udp, 2_048) for _ in datagrams] == datagrams
-    assert port._has_segmentation is has_segmentation
-    assert port.unsent == 0
 
 
 async def test_a_viewer_whose_address_changes_is_followed(port: IcePort) -> None:
