@@ -120,6 +120,8 @@ class Reader:
         if not self.closed:
             self.closed = True
             self._notify()
+            # Whom it woke mostly holds it: together they would outlive the stream as garbage.
+            self._wake = None
 
     def _offer_video(self, unit: AccessUnit) -> None:
         starts = unit.is_key and not unit.is_damaged
@@ -235,8 +237,13 @@ class Hub:
             self._readers.remove(reader)
 
     def close(self) -> None:
-        """The stream ended: readers take what waits and are told. Idempotent."""
+        """The stream ended: readers take what waits and are told. Idempotent.
+
+        Its pictures are let go of, whoever still holds the hub.
+        """
         self.closed = True
+        self.key_picture = None
+        self.group = []
         readers, self._readers = self._readers, []
         for reader in readers:
             reader.end()

@@ -285,11 +285,15 @@ class HttpOutput:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            now_s = self._now()
-            for connection in tuple(self._connections):
-                connection.tick(now_s)
-            self._live.tick()
-            self._hls.tick()
+            self._let_time_pass()
+
+    def _let_time_pass(self) -> None:
+        """Apart from what sleeps, lest its names keep the last connection alive."""
+        now_s = self._now()
+        for connection in tuple(self._connections):
+            connection.tick(now_s)
+        self._live.tick()
+        self._hls.tick()
 
 
 def _refuse(connection: Connection, request: Request, status: int, text: str) -> None:

@@ -71,7 +71,7 @@ class Feed:
         self._variant = variant
         self._source = source
         self._now = now
-        self._sink = sink
+        self._sink: Sink | None = sink
         self._sampler = Sampler(now)
         self._config: Config | None = None
         self._has_ended = False
@@ -102,6 +102,7 @@ class Feed:
     def close(self) -> None:
         """Give back reader and variant. Idempotent; the sink hears nothing of it."""
         self._has_ended = True
+        self._sink = None
         self._reader.close()
         self._variant.close()
         if self._timer is not None:
@@ -109,23 +110,26 @@ class Feed:
             self._timer = None
 
     def _on_units(self) -> None:
+        sink = self._sink
+        if sink is None:
+            return
         for unit in self._reader.take():
             if unit.codec.is_video:
                 sample = self._sampler.picture(unit)
                 if sample is not None:
-                    self._on_picture(sample)
+                    self._on_picture(sample, sink)
             elif unit.codec is Codec.AAC and self._config is not None:
                 frames = self._sampler.sound(unit)
                 # Sound of another kind waits for the key picture with which it is announced.
                 if frames and self._config.audio == self._sampler.audio:
-                    self._sink.sound(frames)
+                    sink.sound(frames)
         if self._config is None:
-            self._begin()
+            self._begin(sink)
         if self._reader.closed and not self._has_ended:
             self._has_ended = True
-            self._sink.ended()
+            sink.ended()
 
-    def _on_picture(self, sample: Sample) -> None:
+    def _on_picture(self, sample: Sample, sink: Sink) -> None:
         self._keep(sample)
         if self._config is None:
             return
@@ -133,8 +137,8 @@ class Feed:
             config = self._understood()
             if config is not None and config != self._config:
                 self._config = config
-                self._sink.configured(config)
-        self._sink.picture(sample)
+                sink.configured(config)
+        sink.picture(sample)
 
     def _keep(self, sample: Sample) -> None:
         if sample.starts:
@@ -151,7 +155,7 @@ class Feed:
         video = self._sampler.video
         return None if video is None else Config(video, self._sampler.audio)
 
-    def _begin(self) -> None:
+    def _begin(self, sink: Sink) -> None:
         config = self._understood()
         if config is None or not self.group:
             return
@@ -162,7 +166,7 @@ class Feed:
                 self._timer = loop.call_later(wait_s, self._on_timer)
             return
         self._config = config
-        self._sink.begin(config, self.group)
+        sink.begin(config, self.group)
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -398,11 +398,15 @@ class RtspOutput:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            now_s = self._now()
-            for connection in tuple(self._connections):
-                connection.tick(now_s)
-            for stream in self._packed.values():
-                stream.tick()
+            self._let_time_pass()
+
+    def _let_time_pass(self) -> None:
+        """Apart from what sleeps, lest its names keep the last connection and stream alive."""
+        now_s = self._now()
+        for connection in tuple(self._connections):
+            connection.tick(now_s)
+        for stream in self._packed.values():
+            stream.tick()
 
 
 def _hear(session: Session, data: bytes) -> None:

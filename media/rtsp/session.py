@@ -130,7 +130,7 @@ class Session:
 
     def close(self) -> None:
         """Nothing more is sent. Idempotent."""
-        self.viewer.is_playing = False
+        self.viewer.close()
         self.stream.remove(self.viewer)
         if self._queue is not None:
             self._queue.close()

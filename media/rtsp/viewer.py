@@ -116,6 +116,11 @@ class RtspViewer:
         ):
             self._send(lane, packets, shared)
 
+    def close(self) -> None:
+        """Nothing more goes to it, and it lets go of its owner. Idempotent."""
+        self.is_playing = False
+        self._waiting_bytes = _none
+
     def hear(self, ssrc: int, lost_fraction: float) -> None:
         """What it says of one track."""
         lane = self._by_ssrc.get(ssrc)
@@ -166,3 +171,7 @@ class RtspViewer:
                 f"s{lane.track.cname:08x}",
             )
         )
+
+
+def _none() -> int:
+    return 0
