@@ -121,14 +121,14 @@ def executable() -> Path:
 
 
 @asynccontextmanager
-async def open_page() -> AsyncGenerator[Page]:
+async def open_page(*, takes_any_certificate: bool = False) -> AsyncGenerator[Page]:
     """An empty page in a browser of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=executable(), args=list(CHROMIUM_FLAGS)
         )
         try:
-            yield await browser.new_page()
+            yield await browser.new_page(ignore_https_errors=takes_any_certificate)
         finally:
             await browser.close()
 

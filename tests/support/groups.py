@@ -21,13 +21,14 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "persistence-postgresql": cache(tools.missing_postgresql),
     "interop-chromium": cache(tools.missing_chromium),
     "interop-ffmpeg": cache(tools.missing_ffmpeg),
+    "interop-nginx": cache(tools.missing_nginx),
     "interop-sipp": cache(tools.missing_sipp),
     "interop-tshark": cache(tools.missing_tshark),
 }
 """What a group needs beyond Python packages: the reason why it cannot run, or None."""
 
 FOLDERS = ("properties", "fuzz", "scenarios", "adversity", "architecture")
-PEERS = ("chromium", "ffmpeg", "sipp", "tshark")
+PEERS = ("chromium", "ffmpeg", "nginx", "sipp", "tshark")
 ORDER = (
     "unit",
     "properties",

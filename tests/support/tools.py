@@ -90,6 +90,11 @@ def missing_sipp() -> str | None:
     return None if shutil.which("sipp") else "no sipp: apt-get install sip-tester (as root)"
 
 
+def missing_nginx() -> str | None:
+    """Why nginx cannot be used, or None."""
+    return None if shutil.which("nginx") else "no nginx: apt-get install nginx-light (as root)"
+
+
 def missing_tshark() -> str | None:
     """Why tshark cannot be used, or None."""
     return None if shutil.which("tshark") else "no tshark: apt-get install tshark (as root)"
