@@ -60,6 +60,8 @@ class RelayPlan:
     rtsp: Place | None = None
     public_url: str = ""
     """Where a proxy passes on the HTTP port of worker n, as `public_url/n`."""
+    seal: str = ""
+    """The key of `media.seal.Seal` by which tokens are made; empty: every token is asked about."""
     limits: RelayLimits = field(default_factory=RelayLimits)
 
 

@@ -19,6 +19,7 @@ from media.door import (
     ViewerId,
     WorkerPorts,
 )
+from media.doorman import Doorman
 from media.errors import PortTakenError, ProtocolError
 from media.http.server import HttpOutput
 from media.hub import Hub
@@ -28,6 +29,7 @@ from media.outputs.webrtc import WebRtcOutput
 from media.plan import Place, RelayPlan
 from media.rtp.ports import NoPortError, PortLender
 from media.rtsp.server import RtspOutput
+from media.seal import Seal
 from media.transcoding.pool import TranscoderPool
 from media.unit import AccessUnit
 from media.variants import Variants
@@ -87,6 +89,8 @@ class Relay:
             token=token,
             on_event=on_event,
         )
+        seal = Seal(plan.seal) if plan.seal else None
+        self._doorman = Doorman(admit, seal, now=now, on_event=on_event)
         self._outputs: list[tuple[str, Place, Output]] = [("webrtc", plan.webrtc, self._webrtc)]
         self._http: HttpOutput | None = None
         if plan.http is not None:
@@ -95,7 +99,7 @@ class Relay:
                 port=plan.http.port,
                 tls=plan.http.tls(),
                 streams=self,
-                admit=admit,
+                admit=self._doorman.admit,
                 now=now,
                 on_event=on_event,
                 viewer_limit=plan.limits.viewers,
@@ -108,7 +112,7 @@ class Relay:
                 port=plan.rtsp.port,
                 tls=plan.rtsp.tls(),
                 streams=self,
-                admit=admit,
+                admit=self._doorman.admit,
                 now=now,
                 token=token,
                 on_event=on_event,
@@ -136,6 +140,11 @@ class Relay:
         """Transcoders that run, pictures and sound."""
         return self._pool.in_use
 
+    @property
+    def refused_tokens(self) -> int:
+        """Tokens of media URLs that were refused since the start."""
+        return self._doorman.refusals
+
     async def start(self) -> None:
         """Bind the viewers' ports. `PortTakenError` when one cannot be had; then none is held."""
         for number, (what, place, output) in enumerate(self._outputs):
@@ -152,6 +161,7 @@ class Relay:
             await self.close(stream_id)
         for _, _, output in self._outputs:
             await output.stop()
+        await self._doorman.close()
         await self._pool.close()
 
     def place(self) -> int:

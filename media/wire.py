@@ -66,6 +66,8 @@ class Load:
     cpu_s: float
     """Processor time since it started, of all its threads."""
     memory_bytes: int
+    refused_tokens: int = 0
+    """Of media URLs, since it started."""
 
 
 @dataclass(frozen=True, slots=True)

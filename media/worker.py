@@ -183,6 +183,7 @@ class Worker:
             transcoders=self.relay.transcoder_count,
             cpu_s=time.process_time(),
             memory_bytes=_resident_bytes(),
+            refused_tokens=self.relay.refused_tokens,
         )
 
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from config.settings import Settings
@@ -22,8 +23,8 @@ SETTINGS = {"webrtc": "webrtc.port", "http": "media.http_port", "rtsp": "rtsp.po
 class MediaPlane:
     """`start` it before use, `stop` it after; `door` is what sessions use.
 
-    `tls`: files of the certificate and its key, where the API is served by HTTPS. `now` gives
-    monotonic seconds.
+    `tls`: files of the certificate and its key, where the API is served by HTTPS. `seal`: the key
+    by which the tokens of media URLs are made. `now` gives monotonic seconds.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class MediaPlane:
         settings: Settings,
         tls: tuple[Path, Path] | None,
         *,
+        seal: str = "",
         now: Callable[[], float],
         on_event: OnMediaEvent,
         admit: AdmitIn,
@@ -39,7 +41,7 @@ class MediaPlane:
         self._farm: Farm | None = None
         self._relay: Relay | None = None
         self.door: RelayDoor
-        plan = plan_of(settings, tls)
+        plan = replace(plan_of(settings, tls), seal=seal)
         if workers:
             self.door = self._farm = Farm(
                 plan, workers, now=now, token=_token, on_event=on_event, admit=admit

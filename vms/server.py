@@ -207,6 +207,7 @@ class Server:
         self.media = MediaPlane(
             settings,
             tls,
+            seal=self.media_tokens.seal,
             now=self.clock.monotonic,
             on_event=self._media_event,
             admit=self._admit_viewer,

@@ -165,6 +165,7 @@ def media_source(workers_now: Callable[[], Iterable[WorkerStatus]]) -> Source:
                 yield Sample(counters.MEDIA_TRANSCODERS, each.load.transcoders, label)
                 yield Sample(counters.MEDIA_CPU_SECONDS, each.load.cpu_s, label)
                 yield Sample(counters.MEDIA_MEMORY, each.load.memory_bytes, label)
+                yield Sample(counters.MEDIA_REFUSED_TOKENS, each.load.refused_tokens, label)
 
     return read
 

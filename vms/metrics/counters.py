@@ -208,6 +208,13 @@ MEDIA_MEMORY = Metric(
     ("worker",),
 )
 
+MEDIA_REFUSED_TOKENS = Metric(
+    "vms_media_refused_tokens",
+    Kind.COUNTER,
+    "Tokens of media URLs that a process of the media plane refused since it was started",
+    ("worker",),
+)
+
 HTTP_REQUESTS = Metric(
     "vms_http_requests", Kind.COUNTER, "HTTP requests answered", ("method", "status_class")
 )

@@ -4,10 +4,11 @@ A token stands for the credential it was made with, which is judged again when t
 whoever signed out or lost a role loses its tokens with it.
 """
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from media.seal import Seal
 
 OPEN_LIMIT_S = 60.0
 """How long a media URL can be opened."""
@@ -38,7 +39,13 @@ class MediaTokens:
     def __init__(self, now: Callable[[], float], kept: int = TOKENS_KEPT) -> None:
         self._now = now
         self._kept = kept
+        self._seal = Seal()
         self._grants: OrderedDict[str, Grant] = OrderedDict()
+
+    @property
+    def seal(self) -> str:
+        """The key by which workers know our tokens from forged ones."""
+        return self._seal.key
 
     def lend(
         self,
@@ -53,7 +60,7 @@ class MediaTokens:
             self._grants.popitem(last=False)
         if len(self._grants) >= self._kept:
             self._grants.popitem(last=False)
-        token = secrets.token_urlsafe(32)
+        token = self._seal.token()
         self._grants[token] = Grant(credential, protocol, resource, self._now() + life_s, source)
         return token
 

@@ -104,7 +104,7 @@ def test_sessions_are_counted_by_state_with_their_viewers_and_failures() -> None
 
 def test_media_workers_are_counted_each_with_what_it_told_last() -> None:
     workers = [
-        WorkerStatus(0, True, 17, 0, 3, 5, Load(3, 5, 1, 12.5, 75_000_000)),
+        WorkerStatus(0, True, 17, 0, 3, 5, Load(3, 5, 1, 12.5, 75_000_000, 9)),
         WorkerStatus(1, False, None, 2, 0, 0, None),
     ]
 
@@ -121,6 +121,7 @@ def test_media_workers_are_counted_each_with_what_it_told_last() -> None:
         'vms_media_transcoders{worker="0"} 1.0',
         'vms_media_cpu_seconds_total{worker="0"} 12.5',
         'vms_media_resident_bytes{worker="0"} 7.5e+07',
+        'vms_media_refused_tokens_total{worker="0"} 9.0',
     ]
 
 
