@@ -351,6 +351,12 @@ async def start_live(
     wanted: Annotated[LiveQuery, Query()] = LiveQuery(),  # noqa: B008  frozen
 ) -> LiveSession:
     """Answers at once, or with `wait_s` when there is a picture; a failure names its cause."""
+    detail = {"stream": wanted.stream} | (
+        {"transport": wanted.transport} if wanted.transport else {}
+    )
+    await server.accounts.record(
+        caller.actor, "start live", f"{device_id}/{channel_id}", detail=detail
+    )
     view = await server.viewing.live(
         device_id,
         channel_id,

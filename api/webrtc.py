@@ -161,7 +161,12 @@ async def whep_start(
     _require_accepted(request, SDP_TYPE)
     offer = await _text_of(request, SDP_TYPE)
     with _used(media_tokens_of(request), token):
-        await server.accounts.record(caller.actor, "watch", f"{device_id}/{channel_id}")
+        await server.accounts.record(
+            caller.actor,
+            "watch",
+            f"{device_id}/{channel_id}",
+            detail={"form": "whep", "stream": stream},
+        )
         answer = await server.viewing.webrtc(
             device_id,
             channel_id,

@@ -299,12 +299,14 @@ async def test_a_session_shows_its_figures_its_trace_and_can_be_ended_by_an_oper
 async def test_each_view_leaves_a_row_in_the_audit_and_none_is_given_without_one(
     viewer: httpx.AsyncClient, house: House
 ) -> None:
+    await viewer.post(f"{CHANNEL}/live?stream=sub&transport=udp")
     await viewer.post(f"{CHANNEL}/whep", content="v=0", headers=SDP)
     await viewer.get(f"{CHANNEL}/snapshot")
 
-    rows = [row.entry for row in await house.accounts.audit(None, 2)]
+    rows = [row.entry for row in await house.accounts.audit(None, 3)]
 
-    assert [(row.actor, row.action, row.subject) for row in rows] == [
-        ("viewer", "view snapshot", f"{GATE}/{CAMERA}"),
-        ("viewer", "watch", f"{GATE}/{CAMERA}"),
+    assert [(row.actor, row.action, row.subject, row.detail) for row in rows] == [
+        ("viewer", "view snapshot", f"{GATE}/{CAMERA}", {}),
+        ("viewer", "watch", f"{GATE}/{CAMERA}", {"form": "whep", "stream": "main"}),
+        ("viewer", "start live", f"{GATE}/{CAMERA}", {"stream": "sub", "transport": "udp"}),
     ]

@@ -20,9 +20,12 @@ class Watchers:
         return Watcher(principal.user_id, principal.name)
 
     async def record_watch(
-        self, watcher: Watcher, source: str, device_id: str, channel_id: str
+        self, watcher: Watcher, source: str, subject: str, form: str, stream: str
     ) -> None:
-        """A row in the audit, before the picture is shown."""
+        """A row in the audit, before the picture is shown; `subject` is device/channel."""
         await self._accounts.record(
-            Actor(watcher.name, source), "watch", f"{device_id}/{channel_id}"
+            Actor(watcher.name, source),
+            "watch",
+            subject,
+            detail={"form": form, "stream": stream},
         )

@@ -26,9 +26,9 @@ class Credentials(Protocol):
         ...
 
     async def record_watch(
-        self, watcher: Watcher, source: str, device_id: str, channel_id: str
+        self, watcher: Watcher, source: str, subject: str, form: str, stream: str
     ) -> None:
-        """A row in the audit, before the picture is shown."""
+        """A row in the audit, before the picture is shown; `subject` is device/channel."""
         ...
 
 

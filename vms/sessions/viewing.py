@@ -188,7 +188,9 @@ class Viewing:
                 self._broker.remove_viewer(viewer.viewer_id)
                 return self._sent_on(session, grant)
             self._require_still_in(session, viewer)
-            await self._credentials.record_watch(watcher, grant.source, device_id, channel_id)
+            await self._credentials.record_watch(
+                watcher, grant.source, f"{device_id}/{channel_id}", form.value, stream
+            )
             self._require_still_in(session, viewer)
         except BaseException:
             self._broker.remove_viewer(viewer.viewer_id)

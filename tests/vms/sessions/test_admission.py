@@ -39,15 +39,15 @@ class Desk:
     """Who is signed in, and what was written down."""
 
     watchers: dict[str, Watcher] = field(default_factory=dict[str, Watcher])
-    rows: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    rows: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
 
     async def watcher(self, credential: str) -> Watcher | None:
         return self.watchers.get(credential)
 
     async def record_watch(
-        self, watcher: Watcher, source: str, device_id: str, channel_id: str
+        self, watcher: Watcher, source: str, subject: str, form: str, stream: str
     ) -> None:
-        self.rows.append((watcher.name, source, f"{device_id}/{channel_id}"))
+        self.rows.append((watcher.name, source, subject, form, stream))
 
 
 @dataclass
@@ -123,7 +123,7 @@ async def test_a_token_opens_once_as_its_user_and_leaves_a_row(house: House) -> 
     assert admission.stream_id == session.address.stream_id
     assert admission.place is None
     assert session.viewers[admission.viewer_id].user == "anna"
-    assert house.desk.rows == [("anna", "192.0.2.7", f"{DEVICE}/{CHANNEL}")]
+    assert house.desk.rows == [("anna", "192.0.2.7", f"{DEVICE}/{CHANNEL}", "flv", "main")]
     assert (await _refusal(house, token)).code == MediaError.NOT_ADMITTED
 
 
