@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from media.errors import ProtocolError
 from media.outputs.webrtc_stun import binding_response, is_stun, parse_binding_request
 from media.outputs.webrtc_tcp import TcpPath
-from media.rtp.datagrams import DatagramSender, SocketAddress
+from media.rtp.sending import DatagramSender, SocketAddress
 
 DATAGRAM_LIMIT_BYTES = 2_048
 SOCKET_BUFFER_BYTES = 4 * 2**20

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from media.rtp.datagrams import DatagramSender
+from media.rtp.sending import DatagramSender
 from media.rtsp.tracks import Packets
 
 BURST_PACKETS = 64

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from media.rtp.datagrams import DatagramSender
+from media.rtp.sending import DatagramSender
 
 LIMIT_S = 5.0
 SO_NO_CHECK = 11
