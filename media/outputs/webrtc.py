@@ -359,8 +359,9 @@ class WebRtcOutput:
 
     async def _say_farewell(self, connection: _Connection) -> None:
         try:
-            if connection.handshake is not None:
-                await asyncio.wait([connection.handshake])
+            handshake, connection.handshake = connection.handshake, None
+            if handshake is not None:
+                await asyncio.wait([handshake])
             await connection.secure.close()
         finally:
             connection.link.close()
@@ -374,13 +375,17 @@ class WebRtcOutput:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            now_s = self._now()
-            for viewer_id, connection in tuple(self._connections.items()):
-                reason = self._why_gone(connection, now_s)
-                if reason is not None:
-                    self.leave(viewer_id, reason)
-            for stream in tuple(self._streams.values()):
-                stream.tick()
+            self._let_time_pass()
+
+    def _let_time_pass(self) -> None:
+        """Apart from what sleeps, lest its names keep the last viewer and stream alive."""
+        now_s = self._now()
+        for viewer_id, connection in tuple(self._connections.items()):
+            reason = self._why_gone(connection, now_s)
+            if reason is not None:
+                self.leave(viewer_id, reason)
+        for stream in tuple(self._streams.values()):
+            stream.tick()
 
     def _why_gone(self, connection: _Connection, now_s: float) -> str | None:
         viewer = connection.viewer

@@ -78,6 +78,11 @@ class IceLink:
     def close(self) -> None:
         """Forget this viewer; its checks are unknown from now on."""
         self._port.forget(self)
+        self.on_datagram = _unheard
+
+
+def _unheard(_data: bytes) -> None:
+    """Who listened holds the link: let go of, both are gone at once."""
 
 
 def place_of(path: Path) -> tuple[str, int]:

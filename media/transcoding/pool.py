@@ -98,8 +98,11 @@ class Job:
         if self._closed:
             return
         self._closed = True
+        # Who gets what is made holds the job: neither shall wait for the garbage collector.
+        self._deliver, self._on_key_wanted = _forget, _nothing
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         self._pool.give_back(self, self._process, self._number)
         self._process = None
 
@@ -285,4 +288,8 @@ class TranscoderPool:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _forget(_unit: AccessUnit) -> None:
     pass

@@ -2,8 +2,10 @@
 # pyright: reportPrivateUsage=false
 
 import asyncio
+import gc
 import inspect
 import re
+import weakref
 from pathlib import Path
 from typing import Any, cast
 
@@ -176,6 +178,22 @@ def test_the_private_parts_of_pylibsrtp_are_where_we_touch_them() -> None:
     assert binding.lib.srtp_err_status_ok == 0
     assert callable(binding.lib.srtp_protect)
     assert binding.ffi.new("int *") is not None
+
+
+async def test_what_a_closed_link_had_of_openssl_is_gone_without_the_garbage_collector() -> None:
+    gc.disable()
+    try:
+        peers = Peers()
+        await peers.connect()
+        connection = weakref.ref(cast("Any", peers.server._dtls._ssl))
+        assert connection() is not None
+
+        await peers.close()
+        del peers.server
+
+        await until(lambda: connection() is None)
+    finally:
+        gc.enable()
 
 
 def test_nobody_else_touches_them() -> None:
