@@ -237,27 +237,41 @@ class HttpOutput:
     def _begin(
         self, connection: Connection, request: Request, form: Form, admission: Admission
     ) -> None:
-        """Let the viewer begin, or tell that it did not."""
-        viewer_id = admission.viewer_id
-        wanted = wanted_of(request)
-        if self._live.has(viewer_id) or self._hls.has(viewer_id):
+        """Let the viewer begin, or tell that it did not, whatever happens."""
+        if self._is_here(admission.viewer_id):
             _refuse(connection, request, 403, MediaError.NOT_ADMITTED)
             return
-        reason = "left"
+        reason = MediaError.FAILED
         try:
+            reason = self._why_not_begun(connection, request, form, admission)
+        finally:
+            if reason and self._is_here(admission.viewer_id):
+                self.leave(admission.viewer_id, reason)
+            elif reason:
+                self._on_event(ViewerLeft(admission.stream_id, admission.viewer_id, reason))
+
+    def _is_here(self, viewer_id: ViewerId) -> bool:
+        return self._live.has(viewer_id) or self._hls.has(viewer_id)
+
+    def _why_not_begun(
+        self, connection: Connection, request: Request, form: Form, admission: Admission
+    ) -> str:
+        """Begin; empty where the viewer has begun."""
+        try:
+            if connection.is_over:
+                return "left"
             if form is Form.HLS:
-                location = self._hls.add(admission, wanted)
+                location = self._hls.add(admission, wanted_of(request))
                 connection.answer(307, (("Location", location),))
-                return
-            if not connection.is_over:
-                self._live.add(connection, request, form, admission, wanted)
-                return
+            else:
+                self._live.add(connection, request, form, admission, wanted_of(request))
         except MediaError as error:
-            reason = error.code
             _refuse(connection, request, _STATUS.get(error.code, 502), error.code)
+            return error.code
         except BadRequestError as error:
             connection.answer(error.status, PLAIN, f"{error.reason}\n".encode(), is_last=True)
-        self._on_event(ViewerLeft(admission.stream_id, viewer_id, reason))
+            return "left"
+        return ""
 
     async def _serve_file(self, connection: Connection, request: Request, asked: HlsFile) -> None:
         reply = await self._hls.get(

@@ -278,12 +278,17 @@ class RtspOutput:
         if admission.viewer_id in self._by_viewer:
             connection.answer(403)
             return
+        reason = MediaError.FAILED
         try:
             session = self._begin(connection, admission, token)
+            reason = ""
         except MediaError as error:
+            reason = error.code
             connection.answer(_STATUS.get(error.code, 502))
-            self._on_event(ViewerLeft(admission.stream_id, admission.viewer_id, error.code))
             return
+        finally:
+            if reason:
+                self._on_event(ViewerLeft(admission.stream_id, admission.viewer_id, reason))
         if connection.is_over:
             self._end(session, "left")
             return
@@ -291,17 +296,21 @@ class RtspOutput:
 
     def _begin(self, connection: Connection, admission: Admission, token: str) -> Session:
         stream = self._stream(admission.stream_id)
-        session = Session(
-            connection,
-            admission,
-            token,
-            stream,
-            session_id=self._token()[:32],
-            udp=self._udp,
-            now=self._now,
-            wall_ahead_s=self._wall_ahead_s,
-        )
         stream.users += 1
+        try:
+            session = Session(
+                connection,
+                admission,
+                token,
+                stream,
+                session_id=self._token()[:32],
+                udp=self._udp,
+                now=self._now,
+                wall_ahead_s=self._wall_ahead_s,
+            )
+        except BaseException:
+            self._let_go(stream)
+            raise
         self._sessions[connection] = session
         self._by_viewer[admission.viewer_id] = session
         return session
@@ -365,13 +374,15 @@ class RtspOutput:
         for way in session.udp_ways:
             self._by_control.pop(way.rtcp, None)
         session.close()
-        stream = session.stream
+        self._let_go(session.stream)
+        self._on_event(ViewerLeft(session.admission.stream_id, session.viewer.viewer_id, reason))
+
+    def _let_go(self, stream: RtspStream) -> None:
         stream.users -= 1
         if not stream.users:
             if self._packed.get(stream.stream_id) is stream:
                 del self._packed[stream.stream_id]
             stream.close()
-        self._on_event(ViewerLeft(session.admission.stream_id, session.viewer.viewer_id, reason))
 
     def _on_control(self, data: bytes, address: Address) -> None:
         session = self._by_control.get(address)

@@ -242,9 +242,16 @@ class SessionBroker:
         if isinstance(event, ViewerLeft):
             self.remove_viewer(event.viewer_id)
             return
-        if event.viewer_id in session.viewers:
-            session.viewers[event.viewer_id].joined = True
+        viewer = session.viewers.get(event.viewer_id)
+        if viewer is None:  # ended in the moment before it began
+            self._chronicle.spawn(self._send_away(event.viewer_id))
+            return
+        viewer.joined = True
         self._chronicle.tell(session)
+
+    async def _send_away(self, viewer_id: ViewerId) -> None:
+        with contextlib.suppress(MediaError):  # its process is gone
+            await self._relay.leave(viewer_id)
 
     def _stage_reached(
         self, session: Session, event: FirstPacket | SsrcMatched | ContainerParsed | FirstPicture

@@ -9,7 +9,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.door import Form, MediaEnded, Transport, ViewerId
+from media.door import Form, MediaEnded, Transport, ViewerId, ViewerJoined
 from tests.support.waiting import until
 from tests.vms.sessions.scripted import Proofs, ScriptedCamera, ScriptedRelay
 from vms.clock import SystemClock
@@ -210,6 +210,20 @@ async def test_a_session_that_is_watched_stays(stage: Stage) -> None:
 
     assert session.state is State.STREAMING
     housekeeping.cancel()
+
+
+async def test_a_viewer_that_begins_after_its_end_is_sent_away(stage: Stage) -> None:
+    session = await streaming(stage)
+    assert session.address is not None
+    late = viewer("anna")
+    stage.broker.add_viewer(session, late)
+    stage.broker.remove_viewer(late.viewer_id)
+
+    stage.broker.media_event(
+        ViewerJoined(session.address.stream_id, late.viewer_id, "192.0.2.7:1024")
+    )
+
+    await until(lambda: stage.relay.gone == [late.viewer_id])
 
 
 async def test_stopping_while_inviting_withdraws_the_invite(stage: Stage) -> None:
