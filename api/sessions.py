@@ -247,7 +247,10 @@ class Session(BaseModel):
     kind: str = Field(description="`live`.")
     stream: str = Field(description="`main` or `sub`.")
     state: str
-    reason: str = Field(description="Why it ended, a stable word; empty while it runs.")
+    reason: str = Field(
+        description="Why it ended, a stable word; of one that is recovering `interrupted`, or "
+        "`flapping` where its picture never lasts a minute.",
+    )
     error: str = Field(description="The cause in words, empty without one.")
     transport: str | None
     ssrc: str | None = Field(description="Ten digits.")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -20,12 +20,10 @@ from vms.errors import (
 from vms.gb28181.ssrc import Ssrc
 from vms.sessions.calling import Call, Caller, Invitation, Mishap, Stage
 from vms.sessions.chronicle import Chronicle, complain
+from vms.sessions.fallbacks import Fallbacks
 from vms.sessions.machine import Input, State, is_possible
 from vms.sessions.session import Session
 from vms.sessions.ssrc_pool import SsrcPool
-
-if TYPE_CHECKING:
-    from vms.gb28181.ids import DeviceId
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +48,11 @@ LAST_PAUSE_S = 2.0
 SHORTEST_PAUSE_S = 0.5
 """From one INVITE for a picture that was lost to the next, and after one that took longer."""
 
-STEADY_S = 10.0
-"""A picture that did not last so long is asked for again with the last pause: of two servers that
-take a camera from each other, or of one that hangs up on everybody, no storm shall come."""
+STEADY_S = 60.0
+LONGEST_PAUSE_S = 30.0
+"""A picture that came back and did not last a minute is asked for again after the last pause, the
+next such after twice that, up to the longest: of two servers that take a camera from each other, or
+of one that hangs up on everybody, no storm shall come."""
 
 RECOVERY_SILENT_LIMIT_S = 4.0
 """Such an INVITE is sent at 0, 0.5, 1.5 and 3.5 s: a camera that is back hears one within 2 s."""
@@ -120,7 +120,7 @@ class Driver:
         self._pool = pool
         self._policy = policy
         self._chronicle = chronicle
-        self._udp_only: dict[DeviceId, str] = {}
+        self._fallbacks = Fallbacks(clock.monotonic)
         self._serial = 0
         self.by_stream: dict[StreamId, Session] = {}
         self.invites = 0
@@ -128,9 +128,9 @@ class Driver:
     async def drive(self, session: Session, wanted: Transport | None) -> None:
         """The whole life of a session; `wanted` None leaves the transport to us."""
         transport = wanted or self._policy.default_transport
-        if wanted is None and session.device_id in self._udp_only:
-            transport = Transport.UDP
-            session.fallback = self._udp_only[session.device_id]
+        why_udp = self._fallbacks.reason(session.device_id)
+        if wanted is None and why_udp and not transport.is_udp:
+            transport, session.fallback = Transport.UDP, why_udp
         work = self._chronicle.start(self._work(session, transport, may_fall_back=wanted is None))
         stopped = self._chronicle.start(_set(session.stopping))
         try:
@@ -179,7 +179,10 @@ class Driver:
             session.fallback = str(error)
             self._chronicle.apply(session, Input.RETRIED, "")
             await self._attempt(session, Transport.UDP)
-            self._udp_only[session.device_id] = session.fallback
+            self._fallbacks.tcp_failed(session.device_id, session.fallback)
+        else:
+            if not transport.is_udp:
+                self._fallbacks.tcp_works(session.device_id)
 
     async def _attempt(self, session: Session, transport: Transport) -> None:
         await self._hang_up(session)
@@ -310,8 +313,16 @@ class Driver:
         if session.state is not State.STREAMING or not (session.viewers or always):
             self._chronicle.fail(session, happened, error)
             return
-        self._chronicle.apply(session, Input.INTERRUPTED, "interrupted")
-        self._chronicle.note(session, Mishap.INTERRUPTED, error.message)
+        reason, words = "interrupted", error.message
+        if session.address is not None:  # else its process is gone, and no camera can help that
+            is_steady = self._clock.monotonic() - session.restored_s >= STEADY_S
+            session.relapses = 0 if is_steady else session.relapses + 1
+        if session.relapses:
+            reason, pause_s = "flapping", _last_pause_s(session)
+            words += f"; lost again within a minute, {session.relapses} in a row"
+            words += f": asked again after {pause_s:.0f} s unless it comes by itself"
+        self._chronicle.apply(session, Input.INTERRUPTED, reason)
+        self._chronicle.note(session, Mishap.INTERRUPTED, words)
         session.heard.clear()
         session.interrupted.set()
 
@@ -321,9 +332,10 @@ class Driver:
         """INVITE again until the picture is back; viewers stay where the stream does."""
         began_s = self._clock.monotonic()
         pictures = await self._pictures(session)
-        was_steady = began_s - session.restored_s >= STEADY_S
-        pauses = iter(PAUSES_S if was_steady else ())
-        pause_s, error = next(pauses, LAST_PAUSE_S), ""
+        may_hurry = session.address is None or not session.relapses
+        pauses = iter(PAUSES_S if may_hurry else ())
+        last_pause_s = LAST_PAUSE_S if may_hurry else _last_pause_s(session)
+        pause_s, error = next(pauses, last_pause_s), ""
         while not await self._is_back(session, pictures, pause_s):
             lasted_s = self._clock.monotonic() - began_s
             if lasted_s >= self._policy.recovery_limit_s:
@@ -345,7 +357,7 @@ class Driver:
                 self._chronicle.note(session, Mishap.ATTEMPT_FAILED, error)
                 log.debug("the picture is not back", channel_id=session.channel_id, error=error)
             took_s = self._clock.monotonic() - asked_s
-            pause_s = max(next(pauses, LAST_PAUSE_S) - took_s, SHORTEST_PAUSE_S)
+            pause_s = max(next(pauses, last_pause_s) - took_s, SHORTEST_PAUSE_S)
         session.interrupted.clear()
         session.recoveries += 1
         session.restored_s = self._clock.monotonic()
@@ -443,6 +455,12 @@ def _is_lost(session: Session, figures: StreamFigures | None) -> bool:
         return session.address is None
     age_s = figures.last_packet_age_s
     return age_s is None or age_s >= LOST_LIMIT_S
+
+
+def _last_pause_s(session: Session) -> float:
+    """From one INVITE to the next, once it is no use to hurry."""
+    doubled = max(0, min(session.relapses, 10) - 1)
+    return min(LAST_PAUSE_S * 2.0**doubled, LONGEST_PAUSE_S)
 
 
 async def _something_comes(session: Session) -> None:

@@ -67,10 +67,10 @@ class Session:
     are those last measured, of the stream and of all its viewers; so is `is_transcoded`.
 
     `attempt` counts INVITEs, `call_ids` are theirs, the last of them; `recoveries` how often a
-    picture that was lost came back, `restored_s` when it last did. `told` is the address in the
-    last INVITE, `sip_status` the refusal of the last one. `fallback` says why another transport was
-    needed, `ended_by` is the input that ended it. `figures` are the last ones of a stream that is
-    closed.
+    picture that was lost came back, `restored_s` when it last did, `relapses` how often in a row it
+    was lost again within a minute of that. `told` is the address in the last INVITE, `sip_status`
+    the refusal of the last one. `fallback` says why another transport was needed, `ended_by` is the
+    input that ended it. `figures` are the last ones of a stream that is closed.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Session:
         self.stopping = asyncio.Event()
         self.interrupted = asyncio.Event()
         self.recoveries = 0
+        self.relapses = 0
         self.restored_s = -math.inf
 
     @property

@@ -139,6 +139,21 @@ async def test_a_device_that_refuses_tcp_is_asked_over_udp_and_remembered(stage:
     assert transports == [Transport.TCP_PASSIVE, Transport.UDP, Transport.UDP]
 
 
+async def test_a_device_that_was_asked_over_udp_is_tried_by_tcp_again_after_a_while(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vms.sessions.fallbacks.FIRST_TRUST_S", 0.0)
+    stage.camera.refusals = [RejectedError("488", 488)]
+
+    first = await streaming(stage)
+    stage.broker.stop(first, "test")
+    await closed(stage, first)
+    second = await streaming(stage)
+
+    assert (first.transport, first.fallback) == (Transport.UDP, "488")
+    assert (second.transport, second.fallback) == (Transport.TCP_PASSIVE, "")
+
+
 async def test_an_answer_with_another_transport_is_ended_and_asked_again(stage: Stage) -> None:
     stage.camera.answers_with = Transport.UDP
 

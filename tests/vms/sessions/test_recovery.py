@@ -88,6 +88,55 @@ async def test_a_camera_that_hangs_up_again_and_again_is_asked_with_the_last_pau
     assert len(stage.camera.invitations) == 3
 
 
+async def test_a_picture_that_is_lost_again_and_again_is_asked_for_ever_more_rarely(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await watched(stage)
+    words: list[str] = []
+    for times in range(1, 8):
+        monkeypatch.setattr("vms.sessions.driver.LAST_PAUSE_S", 2.0)
+        stage.camera.calls[-1].end("bye")
+        monkeypatch.setattr("vms.sessions.driver.LAST_PAUSE_S", 0.0)
+        words.append(session.trace[-1].detail)
+        assert session.reason == ("interrupted" if times == 1 else "flapping")
+        await back(session, times=times)
+
+    assert session.relapses == 6
+    pauses = [text.rpartition("asked again after ")[2].split(" ")[0] for text in words[1:]]
+    assert "asked again" not in words[0]
+    assert pauses == ["2", "4", "8", "16", "30", "30"]
+    assert "lost again within a minute, 6 in a row" in words[-1]
+
+
+async def test_after_a_minute_of_pictures_a_loss_is_the_first_one_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await watched(stage)
+    for times in (1, 2):
+        stage.camera.calls[-1].end("bye")
+        await back(session, times=times)
+    assert session.relapses == 1
+    session.restored_s -= 60.0
+    monkeypatch.setattr("vms.sessions.driver.LAST_PAUSE_S", 3_600.0)
+
+    stage.camera.calls[-1].end("bye")
+
+    assert (session.relapses, session.reason) == (0, "interrupted")
+    await back(session, times=3)
+
+
+async def test_a_process_that_dies_again_and_again_is_not_held_against_the_camera(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await watched(stage)
+    monkeypatch.setattr("vms.sessions.driver.LAST_PAUSE_S", 3_600.0)
+    for times in (1, 2, 3):
+        stage.relay.lose_worker()
+        await back(session, times=times)
+
+    assert (session.relapses, session.reason) == (0, "interrupted")
+
+
 async def test_a_stream_whose_process_is_gone_begins_in_another_without_waiting_for_viewers(
     stage: Stage,
 ) -> None:

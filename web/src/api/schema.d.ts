@@ -7981,7 +7981,7 @@ export interface components {
             state: string;
             /**
              * Reason
-             * @description Why it ended, a stable word; empty while it runs.
+             * @description Why it ended, a stable word; of one that is recovering `interrupted`, or `flapping` where its picture never lasts a minute.
              */
             reason: string;
             /**
