@@ -75,7 +75,7 @@ class _Connections:
         remote = connection.remote
         intake = self._intake
         resyncs = connection.deframer.resyncs
-        is_alive = connection.read(lambda packet: intake.receive(packet, remote))
+        is_alive = connection.read(lambda packets: intake.receive_all(packets, remote))
         if connection.deframer.resyncs > resyncs:
             intake.tolerate("connection-out-of-step", connection.deframer.resyncs - resyncs)
         if not is_alive and self._connections.get(remote) is connection:

@@ -1,6 +1,6 @@
 """Datagrams of devices: a pair of ports for one stream, or one for many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -15,7 +15,6 @@ from media.rtp.sockets import (
     UdpPair,
     drain_of_running_loop,
     is_taken,
-    read_datagrams,
 )
 
 _PORT_ATTEMPTS = 64
@@ -81,10 +80,14 @@ class OwnPort:
         self._ports.give_back(self.port)
 
     def _read_rtp(self) -> None:
-        read_datagrams(self._pair.rtp, self._intake.receive)
+        self._drain.read_datagrams(self._pair.rtp, self._intake.receive_all)
 
     def _read_rtcp(self) -> None:
-        read_datagrams(self._pair.rtcp, self._intake.receive_rtcp)
+        self._drain.read_datagrams(self._pair.rtcp, self._receive_rtcp)
+
+    def _receive_rtcp(self, packets: Sequence[memoryview], source: Address) -> None:
+        for packet in packets:
+            self._intake.receive_rtcp(bytes(packet), source)
 
 
 class SharedPort:
@@ -180,14 +183,17 @@ class SharedPort:
             del self._routes[route]
 
     def _read_rtp(self) -> None:
-        read_datagrams(self._pair.rtp, self._receive)
+        self._drain.read_datagrams(self._pair.rtp, self._receive, by_sender=True)
 
-    def _receive(self, data: bytes, source: Address) -> None:
-        intake = self._routes.get((source, data[8:12]))
-        if intake is not None:
-            intake.receive(data, source)
-        else:
-            self._judge(data, source)
+    def _receive(self, packets: Sequence[memoryview], source: Address) -> None:
+        at, end = 0, len(packets)
+        while at < end:
+            intake = self._routes.get((source, bytes(packets[at][8:12])))
+            if intake is not None:
+                at = intake.receive_run(packets, at, source)
+            else:
+                self._judge(bytes(packets[at]), source)
+                at += 1
 
     def _judge(self, data: bytes, source: Address) -> None:
         """A packet of a sender nobody holds."""
@@ -235,7 +241,11 @@ class SharedPort:
         return until_s is not None
 
     def _read_rtcp(self) -> None:
-        read_datagrams(self._pair.rtcp, self._receive_rtcp)
+        self._drain.read_datagrams(self._pair.rtcp, self._receive_reports)
+
+    def _receive_reports(self, packets: Sequence[memoryview], source: Address) -> None:
+        for packet in packets:
+            self._receive_rtcp(bytes(packet), source)
 
     def _receive_rtcp(self, data: bytes, source: Address) -> None:
         ssrc = int.from_bytes(data[4:8])

@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from media.assembly import Assembler
 from media.codecs.frame import Frame
@@ -25,7 +26,7 @@ from media.door import (
 )
 from media.errors import ProtocolError
 from media.hub import Hub
-from media.leaves import PacketLeaf
+from media.leaves import Packet, PacketLeaf
 from media.ps.stream_types import ENCRYPTED
 from media.rtp import rtcp
 from media.rtp.latch import Address, SourceLatch, Verdict
@@ -84,9 +85,11 @@ class Intake:
         self._now = now
         self._latch = SourceLatch(ssrc)
         self._leaf = leaf or Unpacker(may_disorder=transport.is_udp)
-        self._assembler = Assembler(hub, self._tell_first_picture)
         self._held: tuple[Address | None, bytes] = (None, b"")
         self._told: set[type] = set()
+        # No method of ours: assembler and intake would hold each other until the first picture.
+        tell = partial(_tell_first_picture, stream_id, self._told, on_event)
+        self._assembler = Assembler(hub, tell)
         self._tolerated: Counter[str] = Counter()
         self._others: dict[tuple[Address, int, int], list[int]] = {}
         self._reports = 0
@@ -219,19 +222,51 @@ class Intake:
 
     # -- what the sockets bring
 
+    def receive_all(self, packets: Sequence[Packet], source: Address) -> None:
+        """Datagrams, or frames of a connection, that came from `source` in this order."""
+        at, end = 0, len(packets)
+        while at < end:
+            at = self.receive_run(packets, at, source)
+
+    def receive_run(self, packets: Sequence[Packet], at: int, source: Address) -> int:
+        """The packet at `at`, and those after it that are of the same sender, if it is held.
+
+        Returns where the first stands that was left.
+        """
+        held = self._held
+        held_source, held_ssrc = held
+        if source != held_source:
+            self.receive(bytes(packets[at]), source)
+            return at + 1
+        now = self._now()
+        leaf = self._leaf
+        first, end = at, len(packets)
+        while self._held is held:
+            at, frames = leaf.take_run(packets, at, now)
+            if frames:
+                self._add(frames)
+            if at == end:
+                break
+            data = bytes(packets[at])
+            if data[8:12] != held_ssrc:
+                break
+            self._take(data, now)
+            at += 1
+            if at == end:
+                break
+        if at == first:
+            self.receive(bytes(packets[at]), source)
+            return at + 1
+        self._latch.heard_s = now
+        return at
+
     def receive(self, data: bytes, source: Address) -> None:
         """One datagram, or one frame of a connection."""
         held_source, held_ssrc = self._held
         now = self._now()
         if data[8:12] == held_ssrc and source == held_source:
             self._latch.heard_s = now
-            try:
-                frames = self._leaf.take(data, now)
-            except ProtocolError:
-                self.malformed += 1
-                return
-            if frames:
-                self._add(frames)
+            self._take(data, now)
             return
         self._note_first(source)
         try:
@@ -401,7 +436,8 @@ class Intake:
         except ProtocolError:
             self.malformed += 1
             return
-        self._add(frames)
+        if frames:
+            self._add(frames)
 
     def _take_sound(self, packet: RtpPacket) -> None:
         """G.711 of the same device with an SSRC of its own."""
@@ -434,12 +470,16 @@ class Intake:
         for frame in frames:
             self._assembler.add(frame)
 
-    def _tell_first_picture(self, video: VideoFormat) -> None:
-        self._tell(FirstPicture(self.stream_id, video.codec, video.width, video.height))
-
     def _tell(self, event: MediaEvent) -> None:
         self._told.add(type(event))
         self._on_event(event)
+
+
+def _tell_first_picture(
+    stream_id: StreamId, told: set[type], on_event: OnMediaEvent, video: VideoFormat
+) -> None:
+    told.add(FirstPicture)
+    on_event(FirstPicture(stream_id, video.codec, video.width, video.height))
 
 
 def _text(source: Address) -> str:

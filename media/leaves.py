@@ -10,6 +10,9 @@ from media.codecs.frame import Frame
 from media.rtp.reception import ReceptionReport
 from media.rtp.sniff import Container
 
+Packet = bytes | memoryview
+"""A packet's bytes. A view is good only during the call it is passed in: keep a copy."""
+
 
 class PacketLeaf(Protocol):
     """RTP packets of one sender in, as they arrive; frames out: order, loss, container.
@@ -21,6 +24,17 @@ class PacketLeaf(Protocol):
 
     def take(self, data: bytes, now: float) -> Sequence[Frame]:
         """One packet; the frames that are complete with it."""
+        ...
+
+    def take_run(
+        self, packets: Sequence[Packet], at: int, now: float
+    ) -> tuple[int, Sequence[Frame]]:
+        """Packets from `at` on, as many as go on with what is under way: where it stopped, frames.
+
+        It stops, at once perhaps, at any packet that needs a closer look: at the latest at one that
+        does not bear the SSRC of the last packet `take` was given. Who calls looks at that one, and
+        gives it to `take` if it is the sender's. The frames are those that `take` would have given.
+        """
         ...
 
     def tick(self, now: float) -> Sequence[Frame]:

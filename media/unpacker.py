@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from media.codecs.frame import Frame
 from media.codecs.g711 import PAYLOAD_TYPES, UNHEARD_PAYLOAD_TYPES
+from media.leaves import Packet
 from media.ps.demux import PsDemuxer
 from media.rtp.depacketise import ElementaryDepacketiser
 from media.rtp.packet import HEADER_LENGTH, RtpPacket, parse
@@ -16,14 +17,15 @@ from media.rtp.sniff import Container, container_of
 from media.ts.demux import TsDemuxer
 from media.unit import Codec
 
-_head_of = struct.Struct(">BBHI").unpack_from
+_head_of = struct.Struct(">HHII").unpack_from
 _PS_PAYLOAD_TYPE = 96
 _SEPARATE_SEQUENCE = 100
-_NO_TYPE = -1
 _PACK = b"\x00\x00\x01\xba"
 _SOUND = frozenset({*PAYLOAD_TYPES, *UNHEARD_PAYLOAD_TYPES})
 _BARE = 0x80
 """Version 2, no padding, no extension, no contributing sources."""
+
+_MARKER = 0x80
 
 Depacketiser = PsDemuxer | TsDemuxer | ElementaryDepacketiser
 Feed = Callable[[bytes, int, bool, float], Sequence[Frame]]
@@ -32,8 +34,8 @@ Feed = Callable[[bytes, int, bool, float], Sequence[Frame]]
 class Unpacker:
     """`may_disorder`: datagrams; a connection keeps order, and loses nothing but whole packets.
 
-    Most packets are the next ones of the picture under way: for those `take` does the least there
-    is, and what else counts them is told of the whole run later (`_settle`).
+    Most packets are the next ones of the picture under way: for those `take_run` does the least
+    there is, and what else counts them is told of the whole run later (`_settle`).
     """
 
     def __init__(self, *, may_disorder: bool) -> None:
@@ -50,8 +52,10 @@ class Unpacker:
         self._sound_packets = 0
         self._run = 0
         self._run_next: int | None = None
-        self._run_type = _NO_TYPE
+        self._run_begins = 0
         self._run_timestamp = 0
+        self._run_ssrc = 0
+        self._is_one_stream = False
 
     @property
     def packets(self) -> int:
@@ -99,20 +103,52 @@ class Unpacker:
 
     def take(self, data: bytes, now: float) -> Sequence[Frame]:
         """One packet; the frames that are complete with it."""
-        if len(data) >= HEADER_LENGTH:
-            first, second, sequence, timestamp = _head_of(data)
-            if (
-                sequence == self._run_next
-                and first == _BARE
-                and second & 0x7F == self._run_type
-                and timestamp == self._run_timestamp
-            ):
-                self._run_next = (sequence + 1) & 0xFFFF
-                self._run += 1
-                payload = data[HEADER_LENGTH:]
-                self._bytes += len(payload)
-                return self._feed(payload, timestamp, second > 0x7F, now)
-        return self._take(parse(data, now), now)
+        packet = parse(data, now)
+        self._settle()
+        self._bytes += len(packet.payload)
+        if packet.payload_type in _SOUND and self._is_separate_sound(packet):
+            self._sound_packets += 1
+            return self._sound(packet)
+        self._reception.received(packet)
+        reorder = self._reorder
+        frames = self._in_order((packet,) if reorder is None else reorder.push(packet, now))
+        if packet.payload_type == self.payload_type:
+            self._run_timestamp = packet.timestamp
+            self._run_ssrc = packet.ssrc
+            self._open_run()
+        return frames
+
+    def take_run(
+        self, packets: Sequence[Packet], at: int, now: float
+    ) -> tuple[int, Sequence[Frame]]:
+        """The next packets of the picture under way, up to its last."""
+        awaited = self._run_next
+        if awaited is None:
+            return at, ()
+        begins, timestamp, ssrc = self._run_begins, self._run_timestamp, self._run_ssrc
+        payloads: list[Packet] = []
+        marker = False
+        try:
+            for data in packets[at:] if at else packets:
+                first, sequence, its_timestamp, its_ssrc = _head_of(data)
+                if sequence != awaited or its_timestamp != timestamp or its_ssrc != ssrc:
+                    break
+                if first != begins:
+                    if first != begins | _MARKER:
+                        break
+                    marker = True
+                payloads.append(data[HEADER_LENGTH:])
+                awaited = (sequence + 1) & 0xFFFF
+                if marker:
+                    break
+        except struct.error:
+            # Too short for a header: another's to refuse.
+            pass
+        if not payloads:
+            return at, ()
+        self._run_next = awaited
+        self._run += len(payloads)
+        return at + len(payloads), self._feed_run(payloads, timestamp, marker, now)
 
     def tick(self, now: float) -> Sequence[Frame]:
         """Lets time pass: packets awaited too long are given up."""
@@ -153,18 +189,19 @@ class Unpacker:
         self._open_run()
         return report
 
-    def _take(self, packet: RtpPacket, now: float) -> Sequence[Frame]:
-        self._settle()
-        self._bytes += len(packet.payload)
-        if packet.payload_type in _SOUND and self._is_separate_sound(packet):
-            self._sound_packets += 1
-            return self._sound(packet)
-        self._reception.received(packet)
-        reorder = self._reorder
-        frames = self._in_order((packet,) if reorder is None else reorder.push(packet, now))
-        if packet.payload_type == self.payload_type:
-            self._run_timestamp = packet.timestamp
-            self._open_run()
+    def _feed_run(
+        self, payloads: list[Packet], timestamp: int, marker: bool, now: float
+    ) -> Sequence[Frame]:
+        """Payloads of one picture; where only their bytes count, as one."""
+        if self._is_one_stream:
+            data = b"".join(payloads)
+            self._bytes += len(data)
+            return self._feed(data, timestamp, marker, now)
+        frames: list[Frame] = []
+        last = len(payloads) - 1
+        for number, payload in enumerate(payloads):
+            self._bytes += len(payload)
+            frames += self._feed(bytes(payload), timestamp, marker and number == last, now)
         return frames
 
     def _open_run(self) -> None:
@@ -174,10 +211,11 @@ class Unpacker:
             return
         if self._depacketiser is not None:
             self._feed = self._depacketiser.feed
+            self._is_one_stream = self.container is Container.PS
         is_in_step = self._reception.highest_sequence == (awaited - 1) & 0xFFFF
         if is_in_step and (reorder is None or reorder.deadline is None):
             self._run_next = awaited
-            self._run_type = self.payload_type
+            self._run_begins = _BARE << 8 | self.payload_type
 
     def _settle(self) -> None:
         """Tell those who count of the run of packets that has ended."""

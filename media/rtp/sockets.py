@@ -8,11 +8,12 @@ import contextlib
 import errno
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 from media.errors import ProtocolError
 from media.rtp.framing import Deframer, frame
+from media.rtp.receiving import Address, DatagramReader, OnDatagrams
 
 TICK_S = 0.01
 """A wake-up costs 50 µs with all that comes with it, many packets' worth: not more than needed."""
@@ -29,12 +30,9 @@ SHARED_RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024
 _SO_RCVBUFFORCE = 33
 """Linux's option for those who administer the network; the limit of the others is `rmem_max`."""
 
-_DATAGRAMS_A_TICK = 4096
 _READS_A_TICK = 8
 _READ_BYTES = 65_536
 _BACKLOG = 4
-
-Address = tuple[str, int]
 
 
 class Drain:
@@ -47,6 +45,7 @@ class Drain:
         self._chores: list[Callable[[], None]] = []
         self._round = 0
         self._handle: asyncio.TimerHandle | None = None
+        self._datagrams: dict[int, DatagramReader] = {}
 
     def add(self, sock: socket.socket, on_readable: Callable[[], None]) -> None:
         """`on_readable` is called at a tick when `sock` has something."""
@@ -67,6 +66,15 @@ class Drain:
     def remove_chore(self, chore: Callable[[], None]) -> None:
         """No longer."""
         self._chores.remove(chore)
+
+    def read_datagrams(
+        self, sock: socket.socket, handle: OnDatagrams, *, by_sender: bool = False
+    ) -> None:
+        """All that wait in `sock`, up to a tick's share: see `DatagramReader.read`."""
+        reader = self._datagrams.get(sock.family)
+        if reader is None:
+            reader = self._datagrams[sock.family] = DatagramReader(sock.family)
+        reader.read(sock, handle, by_sender=by_sender)
 
     def _wind(self) -> None:
         if self._handle is None:
@@ -143,20 +151,6 @@ class UdpPair:
         self.rtcp.close()
 
 
-def read_datagrams(sock: socket.socket, handle: Callable[[bytes, Address], None]) -> None:
-    """All datagrams that wait, up to a tick's share."""
-    receive = sock.recvfrom
-    for _ in range(_DATAGRAMS_A_TICK):
-        try:
-            data, source = receive(_READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            # What the kernel learnt from ICMP about our reports; the socket goes on.
-            continue
-        handle(data, source)
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A socket that devices connect to; `OSError` when the port is taken."""
     sock = socket.socket(_family(host), socket.SOCK_STREAM)
@@ -183,7 +177,7 @@ class TcpConnection:
         self.bytes_read = 0
         self.packets_read = 0
 
-    def read(self, handle: Callable[[bytes], None]) -> bool:
+    def read(self, handle: Callable[[Sequence[bytes]], None]) -> bool:
         """The packets that wait, up to a tick's share. False when the connection is of no more use.
 
         That is: closed by the peer, broken, or without any RTP in it.
@@ -203,8 +197,8 @@ class TcpConnection:
             except ProtocolError:
                 return False
             self.packets_read += len(packets)
-            for packet in packets:
-                handle(packet)
+            if packets:
+                handle(packets)
             if len(data) < _READ_BYTES:
                 return True
         return True
