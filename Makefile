@@ -76,7 +76,7 @@ protocol-coverage: $(STAMPS)/build ## write docs/protocol-coverage.md from the r
 media-matrix: setup-tests ## write the table of docs/media.md: every way of a picture through the server
 	$(BIN)/python -m tests.matrix
 
-bench: $(STAMPS)/dev ## the measurements of docs/performance.md
+bench: setup-tests ## the measurements of docs/performance.md
 	$(BIN)/python -m benchmarks
 
 FUZZ_RUNS ?= 200000

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "bench_whep",
     "bench_http_outputs",
     "bench_rtsp",
+    "bench_latency",
     "bench_transcode",
     "bench_door",
     "bench_cycles",

@@ -57,9 +57,12 @@ class Run:
 
 
 class ServerProcess:
-    """`vms serve` with its own folder and fixed ports; started, killed and started again."""
+    """`vms serve` with its own folder and fixed ports; started, killed and started again.
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    `overrides` are settings with `__` for the dot.
+    """
+
+    def __init__(self, folder: Path, database_url: str, **overrides: str) -> None:
         first = free_ports(3)
         self.sip_port, self.http_port, webrtc_port = first, first + 1, first + 2
         self.runs: list[Run] = []
@@ -81,7 +84,7 @@ class ServerProcess:
             "database.url": database_url,
             "storage.root": folder / "media",
             "admin.password": ADMIN_PASSWORD,
-        }
+        } | {key.replace("__", "."): value for key, value in overrides.items()}
         self._process: asyncio.subprocess.Process | None = None
         self._token = ""
 
@@ -89,6 +92,11 @@ class ServerProcess:
     def process(self) -> asyncio.subprocess.Process:
         assert self._process is not None
         return self._process
+
+    @property
+    def url(self) -> str:
+        """Of its page and API."""
+        return f"http://{HOST}:{self.http_port}"
 
     async def start(self) -> None:
         """Returns when it is ready."""
@@ -126,14 +134,14 @@ class ServerProcess:
     async def _is_ready(self, client: httpx.AsyncClient) -> bool:
         assert self.process.returncode is None, f"the server ended:\n{self.last_words()}"
         try:
-            return (await client.get(f"http://{HOST}:{self.http_port}/readyz")).is_success
+            return (await client.get(f"{self.url}/readyz")).is_success
         except httpx.TransportError:
             return False
 
     def client(self) -> httpx.AsyncClient:
         """For the API; signed in once the server was ready."""
         return httpx.AsyncClient(
-            base_url=f"http://{HOST}:{self.http_port}/api/v1",
+            base_url=f"{self.url}/api/v1",
             headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
             timeout=30,
         )
@@ -162,9 +170,11 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def server_process(folder: Path, database_url: str) -> AsyncGenerator[ServerProcess]:
-    """A server that is ready; at the end it is gone."""
-    server = ServerProcess(folder, database_url)
+async def server_process(
+    folder: Path, database_url: str, **overrides: str
+) -> AsyncGenerator[ServerProcess]:
+    """A server that is ready; at the end it is gone. `overrides` as `ServerProcess` takes them."""
+    server = ServerProcess(folder, database_url, **overrides)
     try:
         await server.start()
         yield server

@@ -3,13 +3,12 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from playwright.async_api import ConsoleMessage, Locator, Page, Request
 
 from tests.support.chromium import open_page
-from tests.support.served import Served
 from tests.support.tools import ROOT
 from tests.support.town import ADMIN_PASSWORD
 from tests.support.waiting import until_async
@@ -42,16 +41,25 @@ GATE = Camera("34020000001180000001", "34020000001320000001", "h264", "g711a")
 YARD = Camera("34020000001180000501", "34020000001320000501", "h265", "aac")
 
 
+class Place(Protocol):
+    """A server that answers at `url`."""
+
+    @property
+    def url(self) -> str:
+        """Without a slash behind it."""
+        ...
+
+
 @dataclass
 class Console:
     """The page in a browser, and what it did that it should not."""
 
-    place: Served
+    place: Place
     page: Page
     complaints: list[str] = field(default_factory=list[str])
 
     @classmethod
-    async def open(cls, place: Served, page: Page) -> "Console":
+    async def open(cls, place: Place, page: Page) -> "Console":
         """Sign in as a person does."""
         console = cls(place, page)
         page.on("console", console._heard)
@@ -103,7 +111,7 @@ class Console:
 
 
 @asynccontextmanager
-async def console(place: Served) -> AsyncGenerator[Console]:
+async def console(place: Place) -> AsyncGenerator[Console]:
     """Somebody at a computer of their own. Whatever the page should not do fails the test."""
     async with open_page() as page:
         somebody = await Console.open(place, page)

@@ -60,6 +60,17 @@ window.observer = (() => {
   }
 
   return {
+    /** So many pictures one after the other, each when it is shown: how far behind their clocks. */
+    async behind(video, pictures) {
+      const found = []
+      while (found.length < pictures) {
+        await new Promise(done => video.requestVideoFrameCallback(done))
+        const card = read(video)
+        if (card !== null) found.push(card.behind_ms)
+      }
+      return found
+    },
+
     /** All videos, and again `pauseMs` later by this browser's own clock. */
     async readTwice(videos, pauseMs) {
       await until(() => videos.every(read))
