@@ -3,7 +3,7 @@
 Hubs, sockets and readers never pass this door; identifiers, addresses, text and numbers do.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -341,6 +341,11 @@ class RelayDoor(Protocol):
 
     async def figures(self, stream_id: StreamId) -> StreamFigures:
         """How the stream stands."""
+        ...
+
+    async def figures_of(self, stream_ids: Sequence[StreamId]) -> Sequence[StreamFigures]:
+        """How many streams stand, each worker asked as few times as can be; those that are gone,
+        or whose worker is, are left out."""
         ...
 
     async def close(self, stream_id: StreamId) -> None:

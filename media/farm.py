@@ -35,9 +35,11 @@ from media.wire import (
     Close,
     Expect,
     Figures,
+    FiguresOf,
     Leave,
     Link,
     Load,
+    ManyFigures,
     Open,
     Patch,
     Reply,
@@ -50,6 +52,9 @@ WORKER_LOST = "worker_lost"
 STREAM_WEIGHT, VIEWER_WEIGHT = 2.0, 1.0
 """What they cost a worker, roughly, in one unit: a new stream goes where the sum is least. A stream
 counts more than its packets cost, because it will have viewers."""
+
+STREAMS_AT_ONCE = 100
+"""Whose figures a worker is asked for in one call: packets wait meanwhile."""
 
 _PREFIX = "vms-media-"
 _FOLDER_LIMIT_BYTES = 80
@@ -253,6 +258,15 @@ class Farm:
         """How the stream stands."""
         return await self._link_to(stream_id).ask(Figures(stream_id), StreamFigures)
 
+    async def figures_of(self, stream_ids: Sequence[StreamId]) -> Sequence[StreamFigures]:
+        """How many streams stand; a worker that is gone leaves its own out."""
+        asked: list[Awaitable[list[StreamFigures]]] = []
+        for post in self._posts:
+            own = [each for each in stream_ids if self._post_of.get(each) is post]
+            if own:
+                asked.append(_figures_from(post, own))
+        return [figures for found in await asyncio.gather(*asked) for figures in found]
+
     async def close(self, stream_id: StreamId) -> None:
         """Give back port, receiver, hub and viewers. Idempotent."""
         post = self._post_of.get(stream_id)
@@ -335,6 +349,15 @@ def _folder_for_doors() -> Path:
         os.rmdir(folder)  # noqa: PTH106  it was made one line before
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp")
     return Path(folder)
+
+
+async def _figures_from(post: _Post, stream_ids: Sequence[StreamId]) -> list[StreamFigures]:
+    found: list[StreamFigures] = []
+    with contextlib.suppress(MediaError):
+        for start in range(0, len(stream_ids), STREAMS_AT_ONCE):
+            wanted = FiguresOf(tuple(stream_ids[start : start + STREAMS_AT_ONCE]))
+            found += (await _link_of(post).ask(wanted, ManyFigures)).streams
+    return found
 
 
 def _link_of(post: _Post) -> Link:

@@ -1,7 +1,7 @@
 """The front door of the media plane: owns receivers, hubs and viewers, gives everything back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -254,7 +254,17 @@ class Relay:
 
     async def figures(self, stream_id: StreamId) -> StreamFigures:
         """How the stream stands."""
-        stream = self._stream(stream_id)
+        return self._figures(stream_id, self._stream(stream_id))
+
+    async def figures_of(self, stream_ids: Sequence[StreamId]) -> Sequence[StreamFigures]:
+        """How many streams stand; those that are gone are left out."""
+        return [
+            self._figures(stream_id, self._streams[stream_id])
+            for stream_id in stream_ids
+            if stream_id in self._streams
+        ]
+
+    def _figures(self, stream_id: StreamId, stream: _Stream) -> StreamFigures:
         viewers = [viewer for _, _, output in self._outputs for viewer in output.figures(stream_id)]
         return stream.receiver.figures(tuple(viewers), stream.variants.transcoding)
 

@@ -128,6 +128,20 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class FiguresOf:
+    """Of several streams; answered by `ManyFigures`, of those that are there."""
+
+    stream_ids: tuple[StreamId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ManyFigures:
+    """Those of several streams."""
+
+    streams: tuple[StreamFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """`RelayDoor.close`."""
 
@@ -143,9 +157,30 @@ class AdmitViewer:
 
 
 Call = (
-    Hello | Ping | Open | Expect | Answer | Patch | Leave | Snapshot | Figures | Close | AdmitViewer
+    Hello
+    | Ping
+    | Open
+    | Expect
+    | Answer
+    | Patch
+    | Leave
+    | Snapshot
+    | Figures
+    | FiguresOf
+    | Close
+    | AdmitViewer
 )
-Reply = WorkerPorts | Load | StreamAddress | StreamFigures | Admission | str | bytes | None
+Reply = (
+    WorkerPorts
+    | Load
+    | StreamAddress
+    | StreamFigures
+    | ManyFigures
+    | Admission
+    | str
+    | bytes
+    | None
+)
 
 _CALLS: dict[str, type[Call]] = {kind.__name__: kind for kind in get_args(Call)}
 EVENTS: dict[str, type[MediaEvent]] = {kind.__name__: kind for kind in get_args(MediaEvent)}

@@ -32,10 +32,12 @@ from media.wire import (
     DoorAddress,
     Expect,
     Figures,
+    FiguresOf,
     Hello,
     Leave,
     Link,
     Load,
+    ManyFigures,
     Open,
     Patch,
     Ping,
@@ -146,6 +148,8 @@ class Worker:
                 return await relay.open(transport, ssrc, host)
             case Figures(stream_id):
                 return await relay.figures(stream_id)
+            case FiguresOf(stream_ids):
+                return ManyFigures(tuple(await relay.figures_of(stream_ids)))
             case Expect(stream_id, ssrc, remote_host, remote_port):
                 await relay.expect(stream_id, ssrc, remote_host, remote_port)
             case Close(stream_id):

@@ -39,6 +39,9 @@ async def test_streams_live_in_the_worker_they_were_given_and_play_there() -> No
 
         figures = await farm.figures(second.stream_id)
         assert (figures.video_codec, figures.width, figures.height) == ("h264", 480, 272)
+        several = await farm.figures_of([second.stream_id, StreamId("none"), first.stream_id])
+        assert [each.stream_id for each in several] == [first.stream_id, second.stream_id]
+        assert several[1].key_pictures == figures.key_pictures
         assert (await farm.snapshot(second.stream_id))[:3] == b"\xff\xd8\xff"
         with pytest.raises(MediaError) as caught:
             await farm.snapshot(first.stream_id)

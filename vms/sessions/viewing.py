@@ -362,7 +362,24 @@ class Viewing:
 
     async def sessions(self) -> list[SessionView]:
         """Those that run."""
-        return [await self._view(session) for session in self._broker.sessions()]
+        sessions = self._broker.sessions()
+        streams = [session.address.stream_id for session in sessions if session.address]
+        known = {each.stream_id: each for each in await self._relay.figures_of(streams)}
+        found = [
+            (session, known.get(session.address.stream_id) if session.address else None)
+            for session in sessions
+        ]
+        total_bps = sum(_outgoing_bps(*each) for each in found)
+        now_s = self._clock.monotonic()
+        return [
+            session_view(
+                session,
+                figures or session.figures,
+                now_s,
+                total_bps - _outgoing_bps(session, figures),
+            )
+            for session, figures in found
+        ]
 
     async def session(self, session_id: str) -> SessionView:
         """One that runs or ended lately."""
@@ -430,6 +447,13 @@ class Viewing:
             return await self._relay.figures(session.address.stream_id)
         except MediaError:  # closed between the two lines
             return session.figures
+
+
+def _outgoing_bps(session: Session, figures: StreamFigures | None) -> int:
+    """To all viewers of it: now, or as last measured."""
+    if figures is None:
+        return session.outgoing_bps
+    return sum(viewer.bitrate_bps for viewer in figures.viewers)
 
 
 def forms_of(ports: WorkerPorts | None) -> tuple[str, ...]:

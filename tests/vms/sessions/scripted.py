@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from media.door import (
@@ -95,10 +95,12 @@ class ScriptedRelay:
         self.viewers: dict[ViewerId, StreamId] = {}
         self.expected: dict[StreamId, int] = {}
         self.opened = 0
+        self.asked_for_figures = 0
         self.is_full = False
         self.worker = 0
         self.gone: list[ViewerId] = []
         self.viewer_figures: tuple[ViewerFigures, ...] = ()
+        self.viewers_of: dict[StreamId, tuple[ViewerFigures, ...]] = {}
         self.pictures: Counter[StreamId] = Counter()
         self.tolerated: tuple[tuple[str, int], ...] = ()
         self.last_packet_age_s: float | None = 0.0
@@ -170,9 +172,13 @@ class ScriptedRelay:
             damaged_units=0,
             last_packet_age_s=self.last_packet_age_s,
             transcoding=None,
-            viewers=self.viewer_figures,
+            viewers=self.viewers_of.get(stream_id, self.viewer_figures),
             tolerated=self.tolerated,
         )
+
+    async def figures_of(self, stream_ids: Sequence[StreamId]) -> Sequence[StreamFigures]:
+        self.asked_for_figures += 1
+        return [await self.figures(each) for each in stream_ids if each in self.open_streams]
 
     async def close(self, stream_id: StreamId) -> None:
         self.open_streams.pop(stream_id, None)

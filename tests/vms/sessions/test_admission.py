@@ -268,6 +268,40 @@ async def test_viewers_are_shown_with_who_they_are_and_what_they_take(house: Hou
         await house.viewing.disconnect(session.session_id, admission.viewer_id)
 
 
+async def test_however_many_sessions_are_listed_the_media_plane_is_asked_once(
+    house: House,
+) -> None:
+    for stream in ("main", "sub"):
+        grant = house.tokens.lend("credential", "flv", (DEVICE, CHANNEL, stream))
+        await house.viewing.admit(grant, Form.FLV)
+    house.relay.asked_for_figures = 0
+
+    listed = await house.viewing.sessions()
+
+    assert {view.stream for view in listed} == {"main", "sub"}
+    assert all(view.figures is not None for view in listed)
+    assert house.relay.asked_for_figures == 1
+
+
+async def test_a_viewer_s_share_is_of_all_that_the_node_sends(house: House) -> None:
+    shares: dict[str, float] = {}
+    for stream in ("main", "sub"):
+        grant = house.tokens.lend("credential", "flv", (DEVICE, CHANNEL, stream))
+        admission = await house.viewing.admit(grant, Form.FLV)
+        shares[admission.viewer_id] = 0.0
+    for session, bps in zip(house.broker.sessions(), (3_000_000, 1_000_000), strict=True):
+        (viewer_id,) = session.viewers
+        assert session.address is not None
+        house.relay.viewers_of[session.address.stream_id] = (
+            ViewerFigures(viewer_id, "flv", "", 0.0, 0, 0, 0.0, 0, bitrate_bps=bps),
+        )
+
+    for view in await house.viewing.sessions():
+        shares |= {each.viewer_id: each.share_percent for each in view.watching}
+
+    assert sorted(shares.values()) == [25.0, 75.0]
+
+
 async def test_the_ladder_knows_what_the_channel_s_streams_were_last(house: House) -> None:
     await house.viewing.admit(house.token(), Form.FLV)
     (main,) = house.broker.sessions()
