@@ -49,6 +49,9 @@ class Doorman:
         except asyncio.CancelledError:
             asking.add_done_callback(self._nobody_waits)
             raise
+        finally:
+            # A refusal remembers this frame: together with what asked it would be garbage.
+            del asking
 
     async def close(self) -> None:
         """Nobody is waited for any more. Idempotent."""
