@@ -62,6 +62,8 @@ class RelayPlan:
     """Where a proxy passes on the HTTP port of worker n, as `public_url/n`."""
     seal: str = ""
     """The key of `media.seal.Seal` by which tokens are made; empty: every token is asked about."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks that are believed whom they speak for."""
     limits: RelayLimits = field(default_factory=RelayLimits)
 
 

@@ -103,6 +103,7 @@ class Relay:
                 now=now,
                 on_event=on_event,
                 viewer_limit=plan.limits.viewers,
+                trusted_proxies=plan.trusted_proxies,
             )
             self._outputs.append(("http", plan.http, self._http))
         self._rtsp: RtspOutput | None = None

@@ -112,6 +112,7 @@ def plan_of(settings: Settings, tls: tuple[Path, Path] | None) -> RelayPlan:
         http=Place(settings.http.host, settings.media.http_port, *files),
         rtsp=Place(settings.http.host, settings.rtsp.port),
         public_url=settings.media.public_url or "",
+        trusted_proxies=settings.http.trusted_proxies,
         limits=RelayLimits(transcodes=max(1, transcodes)),
     )
 

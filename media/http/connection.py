@@ -51,13 +51,14 @@ class _State(Enum):
 class Connection(asyncio.Protocol):
     """Made for each accepted connection; `headers` go with every answer.
 
-    `remote_address` and `transport` are there once it is connected. Nothing here waits.
+    `remote_host`, `remote_address` and `transport` are there once it is connected; the handler may
+    put somebody else's address, for whom a proxy speaks. Nothing here waits.
     """
 
     transport: asyncio.Transport
 
     def __init__(self, handler: Handler, now: Callable[[], float], headers: Headers) -> None:
-        self.remote_address = ""
+        self.remote_host = self.remote_address = ""
         self.is_over = False
         self._handler = handler
         self._now = now
@@ -79,7 +80,7 @@ class Connection(asyncio.Protocol):
         """Connected, and encrypted where that is so."""
         # uvloop's transports do not inherit from asyncio's.
         self.transport = cast("asyncio.Transport", transport)
-        self.remote_address = _text(transport.get_extra_info("peername"))
+        self.remote_host, self.remote_address = _peer(transport.get_extra_info("peername"))
         self._handler.connected(self)
 
     def data_received(self, data: bytes) -> None:
@@ -235,8 +236,9 @@ class Connection(asyncio.Protocol):
         self.transport.close()
 
 
-def _text(address: object) -> str:
+def _peer(address: object) -> tuple[str, str]:
+    """The host, and host and port as one text; empty for what has no address."""
     if not isinstance(address, tuple):
-        return ""
+        return "", ""
     host, port = cast("tuple[str, int]", address)[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 from media.door import (
     Admission,
@@ -19,6 +19,7 @@ from media.door import (
     ViewerLeft,
 )
 from media.http.connection import Connection
+from media.http.forwarding import TrustedProxies
 from media.http.request import BadRequestError, Headers, Request
 from media.http.routes import HlsFile, moved, route, wanted_of
 from media.http.websocket import text_frame
@@ -90,6 +91,7 @@ class HttpOutput:
         now: Callable[[], float],
         on_event: OnMediaEvent,
         viewer_limit: int,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
         self._host = host
         self._asked_port = port
@@ -98,6 +100,7 @@ class HttpOutput:
         self._now = now
         self._on_event = on_event
         self._viewer_limit = viewer_limit
+        self._proxies = TrustedProxies(trusted_proxies)
         self._live = LiveAudience(streams, now, on_event)
         self._hls = HlsAudience(streams, now, on_event)
         self._connections: set[Connection] = set()
@@ -187,6 +190,10 @@ class HttpOutput:
 
     def request(self, connection: Connection, request: Request) -> None:
         """Answer it now or later."""
+        forwarded = request.headers.get("x-forwarded-for", "")
+        visitor = self._proxies.visitor(connection.remote_host, forwarded)
+        if visitor is not None:
+            connection.remote_address = visitor
         if request.method == "OPTIONS":
             connection.answer(204, PREFLIGHT)
             return

@@ -133,10 +133,19 @@ def pictures_of(url: str) -> int:
     return count
 
 
-async def fragments_of(url: str, authority: ssl.SSLContext) -> list[bytes]:
-    """What the messages of a WebSocket begin with, the announcement left out."""
-    async with asyncio.timeout(LIMIT_S), connect(url, ssl=authority, max_size=None) as opened:
+async def fragments_of(url: str, authority: ssl.SSLContext, place: Served) -> list[bytes]:
+    """What the messages of a WebSocket begin with, the announcement left out.
+
+    Meanwhile the stream's list of viewers tells who it is.
+    """
+    async with (
+        asyncio.timeout(LIMIT_S),
+        connect(url, ssl=authority, max_size=None, local_addr=(VISITOR, 0)) as opened,
+    ):
         assert "avc1" in json.loads(await opened.recv())["codecs"]
+        [session] = await place.server.viewing.sessions()
+        told = (await place.api.get(f"/sessions/{session.session_id}")).json()
+        assert VISITOR in {viewer["remote_address"] for viewer in told["figures"]["viewers"]}
         return [bytes((await opened.recv(decode=False))[4:8]) for _ in range(3)]
 
 
@@ -166,4 +175,4 @@ async def test_one_port_behind_nginx_serves_the_page_and_every_form_but_webrtc_a
         assert urls["fmp4"].startswith(f"wss{place.url[5:]}/media/0/live/")
         assert await asyncio.to_thread(pictures_of, urls["flv"]) == 10
         assert await asyncio.to_thread(pictures_of, urls["hls"]) == 10
-        assert await fragments_of(urls["fmp4"], authority) == [b"ftyp", b"moof", b"moof"]
+        assert await fragments_of(urls["fmp4"], authority, place) == [b"ftyp", b"moof", b"moof"]
