@@ -33,7 +33,13 @@ def media_urls(
     path = f"/live/{view.device_id}/{view.channel_id}"
 
     def lend(form: str) -> str:
-        return tokens.lend(caller.credential, form, (*channel, view.stream), source=caller.source)
+        return tokens.lend(
+            caller.credential,
+            form,
+            (*channel, view.stream),
+            source=caller.source,
+            user_id=caller.principal.user_id,
+        )
 
     def url(form: str, ending: str, *, is_websocket: bool = False) -> str | None:
         if ports is None or not ports.http:

@@ -177,7 +177,11 @@ async def whep_start(
             credential=caller.credential,
         )
     leave_token = media_tokens_of(request).lend(
-        caller.credential, "leave", (answer.viewer_id,), LEAVE_LIMIT_S
+        caller.credential,
+        "leave",
+        (answer.viewer_id,),
+        LEAVE_LIMIT_S,
+        user_id=caller.principal.user_id,
     )
     headers = {
         "Location": f"{request.url.path}/{answer.viewer_id}?token={leave_token}",

@@ -253,6 +253,53 @@ def test_tokens_are_unguessable_and_their_number_is_bounded() -> None:
     assert "credential" not in repr(tokens.__dict__)
 
 
+def test_who_asks_for_very_many_tokens_loses_their_own_and_nobody_elses() -> None:
+    tokens = MediaTokens(lambda: 0.0, kept=6, kept_per_user=4)
+
+    def lend(user: str) -> str:
+        return tokens.lend("credential", "whep", ("1", "2"), user_id=user)
+
+    def counts(token: str) -> bool:
+        return tokens.credential_of(token, "whep", ("1", "2")) is not None
+
+    anna = lend("anna")
+    greedy = [lend("greedy") for _ in range(50)]
+    assert [counts(token) for token in (anna, *greedy[-5:])] == [True, False, *[True] * 4]
+
+    # Beyond the limit of all the same one gives way to others.
+    others = [lend("berta"), lend("carla"), lend("dora")]
+    assert all(map(counts, (anna, *others)))
+    assert [counts(token) for token in greedy[-4:]] == [False, False, True, True]
+
+
+def test_long_lived_tokens_do_not_keep_short_ones_that_are_spent() -> None:
+    now = 0.0
+    tokens = MediaTokens(lambda: now, kept=3)
+    leave = tokens.lend("credential", "leave", ("viewer",), 86_400.0)
+    tokens.lend("credential", "whep", ("1", "2"))
+    tokens.lend("credential", "whep", ("1", "2"))
+
+    now = 60.0
+    tokens.lend("credential", "whep", ("1", "2"))
+
+    assert tokens.credential_of(leave, "leave", ("viewer",)) == "credential"
+
+
+def test_a_token_that_is_given_back_counts_for_the_rest_of_its_time() -> None:
+    now = 0.0
+    tokens = MediaTokens(lambda: now)
+    token = tokens.lend("credential", "flv", ("1", "2"), user_id="anna")
+
+    grant = tokens.take(token, "flv")
+    assert grant is not None
+    assert tokens.take(token, "flv") is None
+    tokens.give_back(token, grant)
+
+    assert tokens.credential_of(token, "flv", ("1", "2")) == "credential"
+    now = 60.0
+    assert tokens.take(token, "flv") is None
+
+
 async def test_an_offer_is_sdp_text_of_bounded_size(viewer: httpx.AsyncClient) -> None:
     async def refused(content: bytes, kind: str = "application/sdp") -> int:
         answer = await viewer.post(

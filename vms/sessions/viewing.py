@@ -40,6 +40,7 @@ from vms.sessions.admission import (
     check_stream,
     check_viewer,
 )
+from vms.sessions.at_once import some_at_once
 from vms.sessions.broker import SessionBroker
 from vms.sessions.ladder import Offer, Player, Rung, ladder
 from vms.sessions.machine import State
@@ -56,6 +57,9 @@ PICTURE_LIMIT_S = 40.0
 
 JUDGE_PERIOD_S = 4.0
 """Whoever signs out or loses the right to watch sees no more than that and a moment."""
+
+JUDGED_AT_ONCE = 32
+"""Viewers, of whom each may need a word with their process."""
 
 JOIN_LIMIT_S = 60.0
 """A viewer that was let in and has not come by then is forgotten."""
@@ -201,7 +205,11 @@ class Viewing:
         """To the process its stream lives in."""
         place = self._relay.ports(session.worker)
         token = self._tokens.lend(
-            grant.credential, grant.protocol, grant.resource, source=grant.source
+            grant.credential,
+            grant.protocol,
+            grant.resource,
+            source=grant.source,
+            user_id=grant.user_id,
         )
         return Admission(StreamId(""), ViewerId(""), place, token)
 
@@ -325,18 +333,27 @@ class Viewing:
 
     async def judge_viewers(self) -> None:
         """Once: each credential is asked for again, each viewer that never came is forgotten."""
-        now = self._clock.monotonic()
+        watching = [
+            (session, viewer)
+            for session in self._broker.sessions()
+            for viewer in session.viewers.values()
+        ]
         counts: dict[str, bool] = {"": True}
-        for session in self._broker.sessions():
-            for viewer in list(session.viewers.values()):
-                if viewer.credential not in counts:
-                    watcher = await self._credentials.watcher(viewer.credential)
-                    counts[viewer.credential] = watcher is not None
-                is_late = not viewer.joined and now - viewer.since_s >= JOIN_LIMIT_S
-                if not counts[viewer.credential] or (
-                    is_late and not await self._is_there(session, viewer)
-                ):
-                    await self._send_away(viewer)
+
+        async def ask(credential: str) -> None:
+            counts[credential] = await self._credentials.watcher(credential) is not None
+
+        async def judge(one: tuple[Session, Viewer]) -> None:
+            session, viewer = one
+            is_late = not viewer.joined and self._clock.monotonic() - viewer.since_s >= JOIN_LIMIT_S
+            if not counts[viewer.credential] or (
+                is_late and not await self._is_there(session, viewer)
+            ):
+                await self._send_away(viewer)
+
+        credentials = {viewer.credential for _, viewer in watching} - {""}
+        await some_at_once(ask, credentials, limit=JUDGED_AT_ONCE)
+        await some_at_once(judge, watching, limit=JUDGED_AT_ONCE)
 
     async def _is_there(self, session: Session, viewer: Viewer) -> bool:
         figures = await self._figures(session)

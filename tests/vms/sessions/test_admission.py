@@ -5,11 +5,19 @@ Who they are and what they take is shown.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from media.door import Admission, Form, MediaError, ViewerFigures, ViewerJoined, WorkerPorts
+from media.door import (
+    Admission,
+    Form,
+    MediaError,
+    ViewerFigures,
+    ViewerId,
+    ViewerJoined,
+    WorkerPorts,
+)
 from tests.support.clock import FakeClock
 from tests.support.stores import InMemoryDeviceStore
 from tests.support.waiting import until
@@ -27,7 +35,7 @@ from vms.sessions.calling import Invitation
 from vms.sessions.ladder import Player, PlayReason
 from vms.sessions.ssrc_pool import SsrcPool
 from vms.sessions.tokens import MediaTokens
-from vms.sessions.viewing import Viewing, WebRtcAnswer
+from vms.sessions.viewing import JUDGED_AT_ONCE, Viewing, WebRtcAnswer
 
 DEVICE = DeviceId("34020000001180000001")
 CHANNEL = ChannelId("34020000001320000001")
@@ -201,6 +209,34 @@ async def test_who_signs_out_while_they_watch_sees_no_more(house: House) -> None
 
     assert list(session.viewers) == [bert.viewer_id]
     assert house.relay.gone == [anna.viewer_id]
+
+
+async def test_a_thousand_viewers_whose_right_ends_are_ended_many_at_a_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admission = await house.viewing.admit(house.token(), Form.FLV)
+    (session,) = house.broker.sessions()
+    first = session.viewers[admission.viewer_id]
+    for number in range(1_000):
+        viewer_id = ViewerId(f"more-{number}")
+        house.broker.add_viewer(session, replace(first, viewer_id=viewer_id))
+    at_once: list[int] = []
+    waiting: set[ViewerId] = set()
+
+    async def leave(viewer_id: ViewerId) -> None:
+        waiting.add(viewer_id)
+        at_once.append(len(waiting))
+        await asyncio.sleep(0)
+        waiting.discard(viewer_id)
+
+    monkeypatch.setattr(house.relay, "leave", leave)
+    house.desk.watchers.clear()
+
+    await house.viewing.judge_viewers()
+
+    assert session.viewers == {}
+    assert len(at_once) == 1_001
+    assert max(at_once) == JUDGED_AT_ONCE
 
 
 @pytest.mark.parametrize("form", [Form.FLV, Form.WHEP])
