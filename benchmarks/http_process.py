@@ -1,99 +1,25 @@
-"""Media by HTTP as a child of a benchmark: an `HttpOutput` with one stream, as in a worker.
+"""Media by HTTP as a child of a benchmark: an `HttpOutput` with one stream, as in a worker."""
 
-Pictures are published at their pace out of a film that was encoded once: no ingest is measured.
-"""
-
-import asyncio
 import time
-from collections.abc import Mapping
-from itertools import count
 
-from benchmarks.cameras import GROUP, PICTURES_PER_S, coded_pictures
-from benchmarks.support import Answer, obey, run_child
-from media.codecs import annexb
-from media.door import Admission, Form, MediaEvent, StreamId, ViewerId
+from benchmarks.output_process import HOST, VIEWERS, Site, ignore, serve
+from benchmarks.support import run_child
 from media.http.server import HttpOutput
-from media.hub import Hub
-from media.unit import PTS_HZ, AccessUnit, AudioFormat, Codec
-from media.variants import Variants
-
-HOST = "127.0.0.1"
-STREAM = StreamId("stream")
-VIEWERS = 1_000
 
 
-def _ignore(_: MediaEvent) -> None:
-    """Nobody plays a trace here."""
-
-
-class Site:
-    """The one stream, and everybody is let in."""
-
-    def __init__(self) -> None:
-        self.hub = Hub(time.monotonic)
-        # Sound of the kind that is asked for, so that nothing is made; none ever comes.
-        self.hub.audio = AudioFormat(Codec.AAC, 16_000, 1)
-        self._variants = Variants(self.hub)
-        self._numbers = count(1)
-
-    def variants(self, stream_id: StreamId) -> Variants:
-        """The stream."""
-        _ = stream_id
-        return self._variants
-
-    async def admit(self, _token: str, _form: Form) -> Admission:
-        """Come in."""
-        return Admission(STREAM, ViewerId(f"viewer-{next(self._numbers)}"))
-
-
-async def play(hub: Hub, group: list[bytes]) -> None:
-    """The film again and again, until cancelled."""
-    hub.video = annexb.video_format(Codec.H264, group[0])
-    began_s = time.monotonic()
-    for number in count():
-        await asyncio.sleep(max(0.0, began_s + number / PICTURES_PER_S - time.monotonic()))
-        place = number % GROUP
-        pts = number * PTS_HZ // PICTURES_PER_S
-        hub.publish(AccessUnit(Codec.H264, pts, group[place], place == 0, time.monotonic()))
-
-
-async def serve() -> None:
-    """Run until told to end."""
-    site = Site()
-    output = HttpOutput(
+def opened(site: Site) -> HttpOutput:
+    """On any port."""
+    return HttpOutput(
         host=HOST,
         port=0,
         tls=None,
         streams=site,
         admit=site.admit,
         now=time.monotonic,
-        on_event=_ignore,
+        on_event=ignore,
         viewer_limit=VIEWERS,
     )
-    group = coded_pictures()
-    await output.start()
-    playing = asyncio.create_task(play(site.hub, group))
-
-    async def figures(_: Answer) -> Mapping[str, object]:
-        viewers = output.figures(STREAM)
-        return {
-            "sent": [viewer.bytes_sent for viewer in viewers],
-            "dropped": [viewer.pictures_dropped for viewer in viewers],
-        }
-
-    async def stop(_: Answer) -> Mapping[str, object]:
-        playing.cancel()
-        return {}
-
-    try:
-        size = sum(map(len, group))
-        kbit_per_s = size * 8 * PICTURES_PER_S // GROUP // 1_000
-        greeting = {"port": output.port, "kbit_per_s": kbit_per_s}
-        await obey(greeting, {"figures": figures, "stop": stop})
-    finally:
-        playing.cancel()
-        await output.stop()
 
 
 if __name__ == "__main__":
-    run_child(serve())
+    run_child(serve(opened, lambda viewer: viewer.bytes_sent))

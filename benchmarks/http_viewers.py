@@ -49,8 +49,8 @@ class Audience:
         return {"first_ms": (time.perf_counter() - began_s) * 1e3}
 
     async def figures(self, _: Answer) -> Mapping[str, object]:
-        """What each got."""
-        return {"bytes": self._counts}
+        """What each got; a connection has no gaps."""
+        return {"bytes": self._counts, "gaps": 0}
 
     async def close(self) -> None:
         """All go."""
