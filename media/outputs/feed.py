@@ -139,6 +139,9 @@ class Feed:
                 self._config = config
                 sink.configured(config)
         sink.picture(sample)
+        silence = self._sampler.silence()
+        if silence and self._config.audio == self._sampler.audio:
+            sink.sound(silence)
 
     def _keep(self, sample: Sample) -> None:
         if sample.starts:

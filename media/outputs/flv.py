@@ -60,6 +60,10 @@ class FlvPacker:
         """The sequence headers again."""
         return [self._headers]
 
+    def follow(self, picture: Sample) -> Sample:
+        """As it is: a tag has no duration, players wait for the next one."""
+        return picture
+
     def pack(self, samples: Sequence[Sample]) -> bytes:
         """A tag each."""
         return b"".join(map(self._tag, samples))

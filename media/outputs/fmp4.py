@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 
 from media.outputs.configs import AudioConfig, Config, VideoConfig
+from media.outputs.pacing import Pacer
 from media.outputs.packer import Message
 from media.outputs.samples import Sample
 from media.unit import PTS_HZ, Codec
@@ -110,6 +111,7 @@ class Fmp4Packer:
     def __init__(self) -> None:
         self._head: list[Message] = []
         self._number = 0
+        self._pacer = Pacer()
 
     def configure(self, config: Config) -> None:
         """Another initialisation segment."""
@@ -125,6 +127,10 @@ class Fmp4Packer:
     def change(self) -> Sequence[Message]:
         """The same: decoders are set up anew."""
         return self._head
+
+    def follow(self, picture: Sample) -> Sample:
+        """Dated for browsers."""
+        return self._pacer.place(picture)
 
     def pack(self, samples: Sequence[Sample]) -> bytes:
         """One fragment."""

@@ -130,6 +130,8 @@ class LiveStream:
         self._limit_bytes = LEAST_WAITING_BYTES
         self._second_s = now()
         self._second_bytes = 0
+        self._last: Sample | None = None
+        """The newest picture as it was sent: the group's last."""
         self._feed = Feed(variant, source, now, self)
         self._feed.start()
 
@@ -167,8 +169,8 @@ class LiveStream:
 
     def begin(self, config: Config, group: Sequence[Sample]) -> None:
         """All who wait get the group."""
-        _ = group
         self.configured(config)
+        self._last = self._packer.follow(group[-1])
         for viewer in self.viewers:
             self._welcome(viewer)
 
@@ -179,7 +181,8 @@ class LiveStream:
 
     def picture(self, sample: Sample) -> None:
         """To all who keep up."""
-        data = self._packer.pack((sample,))
+        self._last = self._packer.follow(sample)
+        data = self._packer.pack((self._last,))
         self._measure(len(data))
         self._send(data, sample)
 
@@ -211,10 +214,11 @@ class LiveStream:
         group = self._feed.group
         viewer.version = self._version
         viewer.send_messages(self._packer.head)
-        if not group:
+        if not group or self._last is None:
             self._feed.want_key()
             return
-        viewer.send_messages([b"".join(self._packer.pack((each,)) for each in squeezed(group))])
+        pictures = squeezed((*group[:-1], self._last))
+        viewer.send_messages([b"".join(self._packer.pack((each,)) for each in pictures)])
         viewer.awaits_key = False
 
     def _measure(self, size: int) -> None:

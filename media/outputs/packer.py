@@ -30,6 +30,10 @@ class Packer(Protocol):
         """What a viewer that was here before `configure` gets before the next sample."""
         ...
 
+    def follow(self, picture: Sample) -> Sample:
+        """The stream's next picture as this form dates it; `pack` gets what comes of it."""
+        ...
+
     def pack(self, samples: Sequence[Sample]) -> bytes:
         """Samples of one kind, in their order; not empty."""
         ...

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from media.codecs import aac, annexb, h264, h265
 from media.errors import ProtocolError
 from media.outputs.configs import AAC_LC, AudioConfig, VideoConfig, audio_config, video_config
-from media.outputs.webrtc_packets import SampleClock, Timeline
+from media.outputs.sound_line import SoundLine
+from media.outputs.webrtc_packets import Timeline
 from media.unit import PTS_HZ, AccessUnit, AudioFormat, Codec
 
 MILLISECOND_TICKS = PTS_HZ // 1_000
@@ -18,6 +19,9 @@ SQUEEZED_TICKS = MILLISECOND_TICKS
 USUAL_TICKS = PTS_HZ // 25
 LONGEST_TICKS = PTS_HZ
 """Of a picture: a longer pause says nothing about the next one. Also of its reordering."""
+
+SILENCE = {1: bytes.fromhex("00000007"), 2: bytes.fromhex("21000000001c")}
+"""A frame of AAC low complexity without a single band, by channels (ISO/IEC 14496-3, 4.4.2.1)."""
 
 _H264_APART = frozenset({h264.SPS, h264.PPS, h264.ACCESS_UNIT_DELIMITER, 10, 11, 12})
 """Not part of a sample: parameter sets, delimiters, ends of sequence and stream, filler."""
@@ -60,12 +64,13 @@ def squeezed(group: Sequence[Sample]) -> list[Sample]:
     """The pictures since the key picture for a late viewer: all but the last are over at once."""
     *earlier, last = group
     begin = last.time - len(earlier) * SQUEEZED_TICKS
+    offset = max(0, last.offset)
     return [
         replace(
             picture,
             time=max(0, begin + number * SQUEEZED_TICKS),
             duration=SQUEEZED_TICKS,
-            offset=0,
+            offset=offset,
         )
         for number, picture in enumerate(earlier)
     ] + [last]
@@ -90,7 +95,7 @@ class Sampler:
         self._is_late = True
         """Pictures so far were of the past, and are shown at once."""
         self._duration = USUAL_TICKS
-        self._sound = SampleClock(0)
+        self._sound: SoundLine | None = None
 
     def picture(self, unit: AccessUnit) -> Sample | None:
         """One picture; None while its parameter sets are not understood, or when it is empty."""
@@ -127,7 +132,8 @@ class Sampler:
     def sound(self, unit: AccessUnit) -> list[Sample]:
         """The frames of one unit of AAC; none of what was before the first picture.
 
-        What is not understood is left out.
+        They follow each other: what is missing before them is silence, and what comes where there
+        was sound or silence already is left out, and so is what is not understood.
         """
         if unit.codec is not Codec.AAC or self._begin is None:
             return []
@@ -135,17 +141,16 @@ class Sampler:
             frames = self._frames(unit.data)
         except ProtocolError:
             return []
-        if self.audio is None:
+        if self._sound is None:
             return []
         ticks = self._audio_time.place(unit.pts, unit.received_s, self._video_time) - self._begin
         if ticks < 0:
             return []
-        size = aac.SAMPLES_PER_FRAME
-        time, _ = self._sound.place(ticks, size * len(frames))
-        return [
-            Sample(False, True, time + number * size, size, frame)
-            for number, frame in enumerate(frames)
-        ]
+        return _sounds(*self._sound.place(ticks, frames, self._last))
+
+    def silence(self) -> list[Sample]:
+        """What has to be heard with the last picture where no sound came for long."""
+        return [] if self._sound is None else _sounds(*self._sound.fill(self._last))
 
     def _learn(self, unit: AccessUnit) -> None:
         sets = annexb.parameter_sets(unit.codec, unit.data)
@@ -174,4 +179,15 @@ class Sampler:
         config = audio_config(known, object_type)
         if config != self.audio:
             self.audio = config
-            self._sound = SampleClock(config.sample_rate_hz)
+            self._sound = SoundLine(
+                config.sample_rate_hz,
+                SILENCE.get(config.channels) if object_type == AAC_LC else None,
+            )
+
+
+def _sounds(time: int, frames: Sequence[bytes]) -> list[Sample]:
+    size = aac.SAMPLES_PER_FRAME
+    return [
+        Sample(False, True, time + number * size, size, frame)
+        for number, frame in enumerate(frames)
+    ]

@@ -1,6 +1,7 @@
 """Viewers that are not ours: ffmpeg, and Chromium. Each reads the clock and hears the tone."""
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -206,10 +207,30 @@ CHROMIUM_VIEWER = r"""
     video.muted = true; video.playsInline = true;
     return video;
   };
+  const ranges = ({buffered}) => Array.from({length: buffered.length},
+    (_, number) => [buffered.start(number), buffered.end(number)].map(s => +s.toFixed(3)));
+  // What a viewer who is not shown what it should be can tell of its player.
+  const witness = (video, ofPlayer) => {
+    const began = performance.now(), events = [];
+    for (const kind of ['play', 'playing', 'pause', 'waiting', 'stalled', 'seeking', 'seeked'])
+      video.addEventListener(kind, () => {
+        const at_ms = Math.round(performance.now() - began);
+        events.push(`${kind} ${video.currentTime.toFixed(3)} after ${at_ms} ms`);
+        if (events.length > 20) events.shift();
+      });
+    window.testimony = () => ({
+      current_time: video.currentTime, paused: video.paused, rate: video.playbackRate,
+      ready_state: video.readyState, error: video.error?.message ?? null, buffered: ranges(video),
+      since_ms: Math.round(performance.now() - began), events, ...ofPlayer(),
+    });
+  };
   window.playFmp4 = url => new Promise((resolve, reject) => {
     const video = fresh(), source = new MediaSource(), socket = new WebSocket(url);
     const waiting = [];
     let buffer = null;
+    witness(video, () => ({
+      waiting: waiting.length, source: source.readyState, of_buffer: buffer && ranges(buffer),
+    }));
     socket.binaryType = 'arraybuffer';
     const feed = () => {
       const {buffered} = video, last = buffered.length - 1;
@@ -241,6 +262,7 @@ CHROMIUM_VIEWER = r"""
   window.playWhep = async url => {
     const video = fresh(), connection = new RTCPeerConnection(), stream = new MediaStream();
     video.autoplay = true;
+    witness(video, () => ({connection: connection.connectionState}));
     connection.ontrack = ({track}) => { stream.addTrack(track); video.srcObject = stream; };
     for (const kind of ['video', 'audio'])
       connection.addTransceiver(kind, {direction: 'recvonly'});
@@ -291,9 +313,16 @@ async def chromium_proof(
     The page is one of the server's host, with `observer` and `CHROMIUM_VIEWER` in it.
     """
     try:
-        async with leaving(page), asyncio.timeout(LIMIT_S):
-            return await _watched(page, form, url, channel_id, clicked_s, has_sound=has_sound)
-    except (TimeoutError, PlaywrightError) as error:
+        async with leaving(page):
+            try:
+                async with asyncio.timeout(LIMIT_S):
+                    return await _watched(
+                        page, form, url, channel_id, clicked_s, has_sound=has_sound
+                    )
+            except (ProofError, TimeoutError) as error:
+                told = await page.evaluate("window.testimony && testimony()")
+                raise ProofError(f"{error!r}; the player: {json.dumps(told)}") from error
+    except PlaywrightError as error:
         raise ProofError(f"Chromium: {error!r}") from error
 
 

@@ -10,7 +10,7 @@ from media.door import MediaError, StreamId
 from media.hub import Hub
 from media.outputs.configs import Config
 from media.outputs.feed import SOUND_WAIT_S, Feed, open_variant
-from media.outputs.samples import Sample
+from media.outputs.samples import SILENCE, Sample
 from media.unit import PTS_HZ, AccessUnit, AudioFormat, Codec
 from media.variants import Variants, Wanted
 from tests.support.clock import FakeClock
@@ -129,7 +129,9 @@ async def test_sound_that_comes_later_waits_for_the_next_key_picture() -> None:
     stage.show(KEY, TONE[2])
 
     assert [config.audio is None for config in stage.heard.configs] == [True, False]
-    assert len(stage.heard.sounds) == 1
+    *silence, tone = stage.heard.sounds
+    assert tone.data == TONE[2].data[7:]
+    assert {frame.data for frame in silence} == {SILENCE[1]}
     feed.close()
 
 

@@ -11,11 +11,12 @@ import pytest
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from media.unit import AccessUnit, Codec
+from media.unit import PTS_HZ, AccessUnit, AudioFormat, Codec
 from tests.support.chromium import open_page
 from tests.support.http_site import connect, open_site
 from tests.support.tools import missing_chromium
 from tests.support.units import TONE_HZ, number_of, tone_units, video_units
+from tests.support.waiting import until
 
 SECONDS = 8
 
@@ -132,6 +133,7 @@ async url => {
   window.state = () => ({
     at: video.currentTime, width: video.videoWidth, ranges: video.buffered.length,
     begin: video.buffered.length ? video.buffered.start(0) : -1,
+    end: video.buffered.length ? video.buffered.end(0) : -1,
     sound: video.webkitAudioDecodedByteCount || 0,
     error: String(video.error && video.error.message),
   });
@@ -159,4 +161,30 @@ async def test_chromium_plays_a_websocket_by_mediasource_a_late_viewer_too() -> 
     assert state["ranges"] == 1, state
     assert state["begin"] > 0.1
     assert state["sound"] > 0
+    assert state["error"] == "null"
+
+
+PICTURE_MS = (0, 16, 56, 96, 136, 296, 336, 976, 1_016, 1_056, 1_096, 1_136)
+"""After the first one early, as when a viewer comes between two; then pauses of the camera."""
+
+
+@pytest.mark.skipif(missing_chromium() is not None, reason=str(missing_chromium()))
+async def test_chromium_loses_no_picture_to_pauses_of_pictures_or_sound() -> None:
+    pictures = video_units(Codec.H264, len(PICTURE_MS), group=100)
+    for unit, shown_ms in zip(pictures, PICTURE_MS, strict=True):
+        unit.pts = shown_ms * 90
+    tone = [unit for unit in tone_units(Codec.AAC, 1.3) if not 0.3 < unit.pts / PTS_HZ < 0.8]
+    async with open_site() as site, open_page() as page:
+        await page.goto(f"http://127.0.0.1:{site.output.port}/")
+        site.hub.audio = AudioFormat(Codec.AAC, 16_000, 1)
+        await page.evaluate(PLAYER, site.url(".mp4", scheme="ws"))
+        await until(lambda: bool(site.joined))
+        for unit in sorted((*pictures, *tone), key=lambda unit: unit.pts):
+            site.show(unit)
+
+        # There is no second key picture with which what was thrown away would begin again.
+        await page.wait_for_function("() => window.state().end > 1.1", timeout=10_000)
+        state = await page.evaluate("window.state()")
+
+    assert state["ranges"] == 1, state
     assert state["error"] == "null"
