@@ -1,24 +1,34 @@
-"""Ten thousand times begin and end: `.venv/bin/python -m benchmarks.bench_cycles [--cycles 10000]`.
+"""Ten thousand times begin and end: `.venv/bin/python -m benchmarks.bench_cycles [--cycles 10000]`
 
-A worker process, and in each cycle a stream is opened, sends its first picture, gets a viewer by
-FLV who takes some of it and leaves, and is closed; UDP on a port of its own, UDP on the shared port
-and TCP by turns. Fails when the worker ends with more descriptors or threads than after the first
-cycles, or when its memory has grown by more than a twentieth since then.
+A worker process. In each cycle a stream is opened, sends its first picture, gets a viewer by FLV
+who takes some of it and leaves, and is closed; UDP on a port of its own, UDP on the shared port and
+TCP by turns. Then `--viewers` of one running stream come, get something and go: FLV, fMP4, HLS,
+RTSP and WHEP by turns.
+
+Fails when the worker ends with more descriptors or threads than after the first tenth of each, when
+its memory has grown by more than a twentieth since then, or when its owner still counts a stream or
+a viewer. The first tenth is no part of it: by then every kind of thing has been made as many times
+at once as there will ever be, and what is kept for later is full or nearly so (codes of the parser,
+the times of rest of ports, 4,096 addresses of senders).
 """
 
 import argparse
 import asyncio
-import contextlib
+import random
 import secrets
 import socket
 import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 import uvloop
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from benchmarks.passing_viewers import Passers
 from benchmarks.support import Table, check_equal, resident_bytes, run_benchmark
 from media.door import (
     Admission,
@@ -35,6 +45,7 @@ from media.farm import Farm
 from media.ffmpeg import encode
 from media.plan import Place, RelayPlan
 from media.ps.mux import PsMuxer
+from media.rtp.packet import packetise
 from media.unit import Codec
 
 HOST = "127.0.0.1"
@@ -48,8 +59,14 @@ AT_ONCE = 20
 
 GROWTH_LIMIT = 0.05
 STEP_LIMIT_S = 10.0
+SETTLE_S = 0.5
+"""By then the worker has closed what the last viewers hung up."""
+
 SSRCS = 10_000
-FLV_BYTES = 64
+PICTURES_PER_S = 25
+PICTURE_TICKS = 90_000 // PICTURES_PER_S
+FIRST_PICTURES = 2
+"""Of a stream that is closed again: where the first ends is known with the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +88,40 @@ def size_of(pid: int) -> Size:
     )
 
 
-def first_packets() -> list[bytes]:
-    """The payloads of a small key picture in a program stream, a delta picture behind it."""
-    encoder = VideoCodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = 320, 176, "yuv420p"
-    encoder.options = {"preset": "ultrafast", "tune": "zerolatency"}
-    muxer = PsMuxer(Codec.H264)
-    payloads: list[bytes] = []
-    for number in range(2):
-        frame = VideoFrame(320, 176, "yuv420p")
-        frame.pts = number
-        for packet in encode(encoder, frame):
-            pack = muxer.picture(packet.data, number * 3_600, is_key=number == 0)
-            payloads += [pack[at : at + 1_400] for at in range(0, len(pack), 1_400)]
-    return payloads
+class Film:
+    """A second of pictures, the first a key picture, again and again as one stream.
 
+    They are small and full of noise: 20 to 50 KiB each, so that one that is kept is seen.
+    """
 
-def rtp(payloads: list[bytes], ssrc: int) -> list[bytes]:
-    """Packets; the last of each stretch of bytes is not marked, the PS says where pictures end."""
-    head = b"\x80\x60"
-    return [
-        head + number.to_bytes(2) + bytes(4) + ssrc.to_bytes(4) + payload
-        for number, payload in enumerate(payloads)
-    ]
+    def __init__(self) -> None:
+        encoder = VideoCodecContext.create("libx264", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = 320, 176, "yuv420p"
+        encoder.gop_size = PICTURES_PER_S
+        encoder.options = {"preset": "ultrafast", "tune": "zerolatency"}
+        dice = random.Random(1)  # noqa: S311  repeatable
+        self._pictures: list[bytes] = []
+        for number in range(PICTURES_PER_S):
+            frame = VideoFrame(320, 176, "yuv420p")
+            frame.pts = number
+            frame.planes[0].update(dice.randbytes(frame.planes[0].buffer_size))
+            self._pictures += [packet.data for packet in encode(encoder, frame)]
+
+    def packets(self, ssrc: int) -> Iterator[list[bytes]]:
+        """Those of one picture after the other, without end."""
+        muxer, sequence = PsMuxer(Codec.H264), 0
+        for number in count():
+            at = number % len(self._pictures)
+            pack = muxer.picture(self._pictures[at], number * PICTURE_TICKS, is_key=at == 0)
+            packets = packetise(
+                pack,
+                payload_type=96,
+                sequence=sequence,
+                timestamp=number * PICTURE_TICKS,
+                ssrc=ssrc,
+            )
+            yield (picture := list(packets))
+            sequence += len(picture)
 
 
 class Stage:
@@ -109,6 +137,8 @@ class Stage:
             admit=self._admit,
         )
         self.admissions: dict[str, Admission] = {}
+        self._film = Film()
+        self._passers = Passers(self.farm, self.admit_once)
         self._awaited: dict[tuple[type, str], asyncio.Future[None]] = {}
 
     async def _admit(self, token: str, _form: Form, _worker: int) -> Admission:
@@ -129,7 +159,11 @@ class Stage:
         future.add_done_callback(lambda _: self._awaited.pop((kind, stream_id), None))
         return future
 
-    async def cycle(self, number: int, payloads: list[bytes]) -> None:
+    def admit_once(self, token: str, stream_id: StreamId, viewer_id: ViewerId) -> None:
+        """A token that counts."""
+        self.admissions[token] = Admission(stream_id, viewer_id)
+
+    async def cycle(self, number: int) -> None:
         """One stream from its beginning to its end."""
         transport = TRANSPORTS[number % len(TRANSPORTS)]
         ssrc = 1 + number % SSRCS
@@ -141,46 +175,65 @@ class Stage:
         kind = socket.SOCK_DGRAM if transport.is_udp else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET, kind) as camera:
             camera.connect((HOST, address.port))
-            for packet in rtp(payloads, ssrc):
-                camera.send(packet if transport.is_udp else len(packet).to_bytes(2) + packet)
+            for packets in islice(self._film.packets(ssrc), FIRST_PICTURES):
+                for packet in packets:
+                    camera.send(packet if transport.is_udp else len(packet).to_bytes(2) + packet)
             async with asyncio.timeout(STEP_LIMIT_S):
                 await pictured
-                await self._watch(stream_id, number)
+                await self._passers.by_flv(stream_id, ViewerId(f"viewer-of-{number}"))
                 await self.farm.figures(stream_id)
                 await left
         await self.farm.close(stream_id)
 
-    async def _watch(self, stream_id: StreamId, number: int) -> None:
-        token = f"token-{number}"
-        self.admissions[token] = Admission(stream_id, ViewerId(f"viewer-{number}"))
-        reader, writer = await asyncio.open_connection(HOST, self.farm.ports(0).http)
-        writer.write(f"GET /live/1/2.flv?token={token} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        check_equal("status", head[9:12], b"200")
-        await reader.readexactly(FLV_BYTES)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[StreamId]:
+        """A stream that goes on, at 25 pictures a second."""
+        address = await self.farm.open(Transport.UDP, SSRCS, HOST)
+        pictured = self.awaits(FirstPicture, address.stream_id)
+        await self.farm.expect(address.stream_id, SSRCS, HOST)
+        playing = asyncio.create_task(self._play(address.port))
+        try:
+            async with asyncio.timeout(STEP_LIMIT_S):
+                await pictured
+            yield address.stream_id
+        finally:
+            playing.cancel()
+            await asyncio.wait([playing])
+        await self.farm.close(address.stream_id)
+
+    async def _play(self, port: int) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as camera:
+            camera.connect((HOST, port))
+            for packets in self._film.packets(SSRCS):
+                for packet in packets:
+                    camera.send(packet)
+                await asyncio.sleep(1 / PICTURES_PER_S)
+
+    async def pass_by(self, stream_id: StreamId, number: int) -> None:
+        """One viewer of a running stream."""
+        async with asyncio.timeout(STEP_LIMIT_S):
+            await self._passers.pass_by(stream_id, number)
 
 
-async def run(cycles: int, table: Table) -> None:
-    """All cycles on one worker, a row each tenth of them."""
-    stage, payloads = Stage(), first_packets()
-    await stage.farm.start()
+async def repeat(
+    stage: Stage, table: Table, what: str, times: int, do: Callable[[int], Awaitable[None]]
+) -> None:
+    """`do` it so many times, a row each tenth of them; then the worker must be as it was."""
     pid = stage.farm.workers()[0].pid
     if pid is None:
         raise RuntimeError("no worker")
     before: Size | None = None
     began_s = time.monotonic()
-    step = max(AT_ONCE, cycles // 10)
-    for done in range(0, cycles, AT_ONCE):
-        numbers = range(done, min(done + AT_ONCE, cycles))
-        await asyncio.gather(*(stage.cycle(number, payloads) for number in numbers))
+    step = max(AT_ONCE, times // 10)
+    for done in range(0, times, AT_ONCE):
+        numbers = range(done, min(done + AT_ONCE, times))
+        await asyncio.gather(*(do(number) for number in numbers))
         if numbers.stop // step > done // step:
+            await asyncio.sleep(SETTLE_S)
             now = size_of(pid)
             before = before or now
             table.row(
-                f"after {numbers.stop} cycles",
+                f"after {numbers.stop} {what}",
                 f"{now.resident / 2**20:.1f} MiB",
                 "none",
                 f"{now.descriptors} descriptors, {now.threads} threads, "
@@ -194,6 +247,19 @@ async def run(cycles: int, table: Table) -> None:
     check_equal("more threads", max(0, after.threads - before.threads), 0)
     grown = after.resident / before.resident - 1
     check_equal("memory grew too much", grown > GROWTH_LIMIT, False)
+
+
+async def run(cycles: int, viewers: int, table: Table) -> None:
+    """Streams, and then viewers, on one worker."""
+    stage = Stage()
+    await stage.farm.start()
+    await repeat(stage, table, "streams", cycles, stage.cycle)
+    async with stage.running() as stream_id:
+        await repeat(
+            stage, table, "viewers", viewers, lambda number: stage.pass_by(stream_id, number)
+        )
+    [status] = stage.farm.workers()
+    check_equal("streams and viewers left", (status.streams, status.viewers), (0, 0))
     await stage.farm.stop()
 
 
@@ -201,10 +267,13 @@ def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=10_000)
-    cycles = parser.parse_args().cycles
+    parser.add_argument("--viewers", type=int, default=2_500)
+    asked = parser.parse_args()
+    cycles, viewers = asked.cycles, asked.viewers
 
     def measure() -> None:
-        uvloop.run(run(cycles, Table(f"Begin and end: {cycles} streams, each with a viewer")))
+        title = f"Begin and end: {cycles} streams, each with a viewer; {viewers} viewers of one"
+        uvloop.run(run(cycles, viewers, Table(title)))
 
     run_benchmark(measure)
 
