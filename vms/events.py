@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from vms.frozen import quickly_made
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceCameOnline:
@@ -87,6 +89,7 @@ class CatalogChanged:
     changed: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ChannelStateChanged:
     """A channel's ledger state changed."""

@@ -156,6 +156,13 @@ class Parents:
         return []
 
 
+_Own = dict[str, dict[AnomalyKind, Anomaly]]
+"""What is odd about one device: by channel ID, "" for the device itself. By itself, or each of a
+recorder's thousands of channels would be looked for among all that is odd about the others."""
+
+_NONE: _Own = {}
+
+
 class Anomalies:
     """Those of all devices, and which devices share a channel ID."""
 
@@ -163,7 +170,7 @@ class Anomalies:
         self.surplus = 0
         """Found and not kept: there were `MOST` already."""
         self._count = 0
-        self._found: dict[str, dict[tuple[str, AnomalyKind], Anomaly]] = {}
+        self._found: dict[str, _Own] = {}
         self._owners: dict[str, str | set[str]] = {}
 
     def __len__(self) -> int:
@@ -171,20 +178,25 @@ class Anomalies:
 
     def of_device(self, device_id: str) -> Iterable[Anomaly]:
         """Those of a device and of its channels, in no order."""
-        return self._found.get(device_id, {}).values()
+        return [
+            anomaly
+            for kinds in self._found.get(device_id, _NONE).values()
+            for anomaly in kinds.values()
+        ]
 
     def counts(self) -> Counter[AnomalyKind]:
         """Those that are kept, by kind."""
-        return Counter(kind for own in self._found.values() for _, kind in own)
+        return Counter(
+            kind for own in self._found.values() for kinds in own.values() for kind in kinds
+        )
 
     def of(self, device_id: str, channel_id: str | None = None) -> list[Anomaly]:
         """Those of one device or channel."""
-        own = self._found.get(device_id, {})
-        return [anomaly for key, anomaly in own.items() if key[0] == (channel_id or "")]
+        return list(self._found.get(device_id, _NONE).get(channel_id or "", {}).values())
 
     def flagged(self, device_id: str, kind: AnomalyKind) -> list[str]:
         """Channels of a device that are odd in one way."""
-        return [key[0] for key in self._found.get(device_id, {}) if key[1] is kind]
+        return [name for name, kinds in self._found.get(device_id, _NONE).items() if kind in kinds]
 
     def put(
         self, device_id: str, channel_id: str | None, odd: Iterable[Odd], at: datetime
@@ -194,12 +206,11 @@ class Anomalies:
         Shared channel IDs are kept by `share` and `unshare`.
         """
         wanted = dict(odd)
-        own = self._found.get(device_id)
-        if not own and not wanted:
-            return []
-        own = own or {}
         name = channel_id or ""
-        for kind in [kind for held, kind in own if held == name and kind not in wanted]:
+        held = self._found.get(device_id, _NONE).get(name)
+        if held is None and not wanted:
+            return []  # nearly always
+        for kind in [kind for kind in held or () if kind not in wanted]:
             if kind is not AnomalyKind.DUPLICATE_CHANNEL:
                 self._take_away(device_id, name, kind)
         return [
@@ -244,38 +255,40 @@ class Anomalies:
     def forget_channel(self, device_id: str, channel_id: str) -> None:
         """A channel is off file."""
         self.unshare(device_id, channel_id)
-        for _, kind in [key for key in self._found.get(device_id, {}) if key[0] == channel_id]:
+        for kind in list(self._found.get(device_id, _NONE).get(channel_id, ())):
             self._take_away(device_id, channel_id, kind)
 
     def forget_device(self, device_id: str, channels: Iterable[str]) -> None:
         """A device is off file with all its channels."""
         for channel_id in channels:
             self.unshare(device_id, channel_id)
-        self._count -= len(self._found.pop(device_id, {}))
+        self._count -= sum(map(len, self._found.pop(device_id, {}).values()))
 
     def _add(self, anomaly: Anomaly) -> Anomaly | None:
-        own = self._found.setdefault(anomaly.device_id, {})
-        key = anomaly.channel_id or "", anomaly.kind
-        known = own.get(key)
-        if known is not None:
+        name, kind = anomaly.channel_id or "", anomaly.kind
+        held = self._found.get(anomaly.device_id, _NONE).get(name)
+        known = None if held is None else held.get(kind)
+        if held is not None and known is not None:
             if known.detail != anomaly.detail:
-                own[key] = replace(anomaly, seen_at=known.seen_at)
+                held[kind] = replace(anomaly, seen_at=known.seen_at)
             return None
         if self._count >= MOST:
             self.surplus += 1
-            if not own:
-                del self._found[anomaly.device_id]
             return None
-        own[key] = anomaly
+        self._found.setdefault(anomaly.device_id, {}).setdefault(name, {})[kind] = anomaly
         self._count += 1
         return anomaly
 
     def _take_away(self, device_id: str, name: str, kind: AnomalyKind) -> None:
-        own = self._found.get(device_id, {})
-        if own.pop((name, kind), None) is not None:
-            self._count -= 1
-            if not own:
-                del self._found[device_id]
+        own = self._found.get(device_id, _NONE)
+        held = own.get(name)
+        if held is None or held.pop(kind, None) is None:
+            return
+        self._count -= 1
+        if not held:
+            del own[name]
+        if not own:
+            del self._found[device_id]
 
 
 def _shared(device_id: str, channel_id: str, owners: set[str], at: datetime) -> Anomaly:

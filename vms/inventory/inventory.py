@@ -30,6 +30,7 @@ from vms.events import (
     DeviceFlaps,
     ServerWasAbsent,
 )
+from vms.frozen import altered
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.version import Edition
 from vms.inventory.governance import Governance
@@ -584,7 +585,7 @@ class Inventory(Governance, Notices, Measurements, Placing):
             changed["user_agent"] = intern(user_agent or known.user_agent)
             changed["edition"] = known.edition if edition is Edition.UNKNOWN else edition
             changed["last_heard_at"] = self._ledger_clock.moment()
-            device = replace(known, **changed)
+            device = altered(known, **changed)
             plan = self._journal.plan(record, device, State.ONLINE_SIGNALLED, Cause.REGISTERED)
             segment = segment_of(binding.host)
             is_home = segment == record.segment or not record.channels

@@ -18,6 +18,7 @@ from vms.events import (
     Event,
     EventBus,
 )
+from vms.frozen import altered
 from vms.inventory.ledger import LedgerClock, channel_state, device_state
 from vms.inventory.model import (
     Cause,
@@ -238,7 +239,7 @@ class Journal:
         step = _transition(subject, record.device.state_since, at_s, state, cause)
         at = _moment(step.at_s)
         plan.transitions.append(step)
-        plan.device = replace(device, state=state, state_since=at)
+        plan.device = altered(device, state=state, state_since=at)
         if state is State.ONLINE_SIGNALLED:
             plan.events.append(DeviceCameOnline(device.device_id, at, cause, record.is_flapping))
         elif state is State.OFFLINE:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType, TypeAlias, TypedDict
 
+from vms.frozen import quickly_made
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import CatalogItem
 from vms.gb28181.version import Edition
@@ -57,6 +58,7 @@ class Cause(StrEnum):
     REMOVED = "removed"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Binding:
     """Where a device is, by its last authenticated REGISTER: requests go to `host`:`port`.
@@ -81,6 +83,7 @@ _NO_FIELDS: "Mapping[str, ProfileValue]" = {}
 _NO_OVERRIDES: Mapping[str, str | float] = {}
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Device:
     """A SIP device on file. `secret` None means the derived or the shared one.
@@ -132,6 +135,7 @@ NEVER_REPORTED: Final = -1
 """In place of a count of absences."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Channel(Effective):
     """A channel on file: what was reported, what was set here, what follows from both.
@@ -295,6 +299,7 @@ class SubjectKind(StrEnum):
     CHANNEL = "channel"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One line of the ledger."""
@@ -303,6 +308,7 @@ class Subject:
     key: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One step of a ledger: the open interval that began at `closes_s` (None: there was none) ends

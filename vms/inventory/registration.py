@@ -9,6 +9,7 @@ from base64 import b32encode
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from vms.frozen import quickly_made
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import Device, Waiting, WaitingVerdict
 
@@ -48,6 +49,7 @@ class RegistrationPolicy:
     require_digest: bool = True
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RegistrationFacts:
     """What a REGISTER says, and what is known of who sends it.

@@ -9,6 +9,7 @@ from vms.events import (
     CatalogChanged,
     DeviceChanged,
 )
+from vms.frozen import altered
 from vms.inventory.catalog import ABSENT_SYNCS, CatalogDiff
 from vms.inventory.changes import fingerprint
 from vms.inventory.journal import removals
@@ -181,24 +182,24 @@ class Reports(Vigilance):
             on_file = known.reported
             if item is not on_file and item != on_file:
                 reported = thrifty_item(item, record.device.device_id)
-                diff.keep(replace(known, reported=reported, absent_syncs=0), known)
+                diff.keep(altered(known, reported=reported, absent_syncs=0), known)
                 continue
             # After a restart nothing on file has a mark; what says the same gets it here.
             on_file.bear(item.mark, item.forgiven)
             if known.absent_syncs:
-                diff.keep(replace(known, absent_syncs=0), known)
+                diff.keep(altered(known, absent_syncs=0), known)
         if not complete:
             return diff
         for channel_id, known in record.channels.items():
             if channel_id in named or known.is_planned:
                 continue
             if not named:
-                off = replace(known.reported, is_on=False)
-                diff.keep(replace(known, reported=off), known)
+                off = altered(known.reported, is_on=False)
+                diff.keep(altered(known, reported=off), known)
             elif known.absent_syncs >= ABSENT_SYNCS:
                 diff.removed.append(known)
             else:
-                diff.keep(replace(known, absent_syncs=known.absent_syncs + 1), known)
+                diff.keep(altered(known, absent_syncs=known.absent_syncs + 1), known)
         return diff
 
     def _fresh_channel(self, device: Device, item: ReportedChannel) -> Channel:

@@ -3,10 +3,10 @@
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from vms.errors import InvalidError
+from vms.frozen import altered
 from vms.inventory.ledger import LedgerClock, is_online
 from vms.inventory.model import Cause, Channel, Device, State, TreeNode
 from vms.inventory.presence import Presence
@@ -110,7 +110,7 @@ class Record:
         if self._seen is not None:
             return self._seen
         noted = self.noted(clock)
-        self._seen = replace(self.device, **noted) if noted else self.device
+        self._seen = altered(self.device, **noted) if noted else self.device
         return self._seen
 
     def noted(self, clock: LedgerClock) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from sys import intern
 
 from sip.message import Flow
+from vms.frozen import quickly_made
 from vms.gb28181.ids import DeviceId
 
 KNOWN_KEPT = 100_000
@@ -68,6 +69,7 @@ _LOOPS = {Cause.CHALLENGED: Cause.CHALLENGE_UNANSWERED, Cause.STALE: Cause.STALE
 _BEFORE_LOOPS = {loop: step for step, loop in _LOOPS.items()}
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """The last REGISTER of a device. `count` of the same cause came in a row since `since`.

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from vms.frozen import quickly_made
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.common import Result
 from vms.gb28181.manscdp.tolerances import Tolerance
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CatalogItem:
     """One Item of a catalogue, cleaned: placeholders, self-parents and nonsense numbers are gone.
