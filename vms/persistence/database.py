@@ -9,15 +9,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Protocol, Self, TypeVar, cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, PoolResetState, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from vms.errors import InvalidError, UnavailableError
@@ -54,6 +54,23 @@ class _DriverConnection(Protocol):
     """What SQLAlchemy hands to a connect listener, as far as it is used here."""
 
     def cursor(self) -> _Cursor: ...
+
+
+class _Driver(Protocol):
+    """What is used of `aiosqlite.Connection`."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+    async def execute(self, sql: str, /) -> object: ...
+
+
+class _Adapted(Protocol):
+    """What SQLAlchemy hands to a reset listener, as far as it is used here."""
+
+    @property
+    def driver_connection(self) -> _Driver: ...
+    def run_async(self, use: Callable[[_Driver], Awaitable[object]], /) -> object: ...
+    def rollback(self) -> None: ...
 
 
 def parse_url(text: str) -> URL:
@@ -301,7 +318,9 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         pool_timeout=CONNECT_LIMIT_S,
         # Transactions are begun below, by us: the driver's own way begins them too late.
         connect_args={"isolation_level": None, "timeout": LOCK_LIMIT_MS / 1000},
+        pool_reset_on_return=None,
     )
+    beginning = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     def set_up(connection: _DriverConnection, _record: object) -> None:
         cursor = connection.cursor()
@@ -313,8 +332,20 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         cursor.close()
 
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        adapted = cast("_Adapted", connection.connection.dbapi_connection)
+        try:
+            adapted.run_async(lambda driver: driver.execute(beginning))
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(beginning, None, error, sqlite3.Error) from error
 
+    def reset(connection: _Adapted, _record: object, state: PoolResetState) -> None:
+        if state.asyncio_safe and connection.driver_connection.in_transaction:
+            connection.rollback()
+
+    # Each call of the driver is a message to its thread and back, which takes longer than what
+    # SQLite does meanwhile. Left to itself SQLAlchemy makes three to begin, and one to roll back
+    # what was committed.
     event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "begin", begin)
+    event.listen(engine.sync_engine, "reset", reset)
     return engine
