@@ -37,6 +37,7 @@ FILES_TO_SPARE = 200
 JOB_LIMIT_S = 300.0
 IDLE_S = 3.0
 WINDOW = 64
+CHANNELS_APART = 100_000
 
 
 class Bench:
@@ -105,6 +106,8 @@ class Bench:
     def catalogue(self, device: Device, channels: int, items_a_message: int, name: str) -> None:
         """One device answers for all its channels."""
         device.channels, device.items_a_message = channels, items_a_message
+        # No two devices have the same: that would be odd, and is looked for and told.
+        device.first_channel = (device.number + 1) * CHANNELS_APART
         messages = -(-channels // items_a_message)
         with self._measured() as span:
             answered = self._fleet.answers["catalogue", 200]

@@ -66,6 +66,8 @@ class Bans:
 
     def note_success(self, host: str, now: float) -> None:
         """That host proved to be a device's: its failures are forgotten, by its network too."""
+        if not self._failing:
+            return
         limit = self._after_failures
         forgiven = self._left(host_of(host), now, limit)
         self._failing.pop(host_of(host), None)

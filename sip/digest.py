@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from sip.errors import ProtocolError
@@ -207,13 +208,19 @@ def response_digest(credentials: DigestInput, method: str, password: str) -> str
     if hashed is None:
         raise ProtocolError("digest algorithm is not spoken here", 401)
     a1 = hashed(_octets(f"{credentials.username}:{credentials.realm}:{password}"))
-    a2 = hashed(_octets(f"{method}:{credentials.uri}"))
+    a2 = _hash_of_request(hashed, method, credentials.uri)
     if credentials.qop is None:
         return hashed(_octets(f"{a1}:{credentials.nonce}:{a2}"))
     if credentials.qop != "auth":
         raise ProtocolError("digest qop is not spoken here", 401)
     middle = f"{credentials.nonce}:{credentials.nc}:{credentials.cnonce}:{credentials.qop}"
     return hashed(_octets(f"{a1}:{middle}:{a2}"))
+
+
+@lru_cache(maxsize=256)
+def _hash_of_request(hashed: Callable[[bytes], str], method: str, uri: str) -> str:
+    """H(A2): all devices register with one URI, and there is no secret in it."""
+    return hashed(_octets(f"{method}:{uri}"))
 
 
 def _octets(text: str) -> bytes:

@@ -36,6 +36,9 @@ READING_S: Final = 0.002
 BUDGET_S: Final = 0.006
 """... and with working them off so long; then others on the event loop get theirs."""
 
+BEGUN_TOGETHER: Final = 16
+"""So many are worked off before it is asked again whether one more may begin."""
+
 PAUSE_S: Final = 0.005
 """While nothing may begin."""
 
@@ -205,7 +208,23 @@ class Lobby:
                 self._held_bytes -= len(unread.data)
             if self._now() - began >= READING_S:
                 break
-        while (queue := self._proving or self._asking) and self._turnstile.may_begin():
+        self._work_off(began)
+        if not len(self):
+            return
+        if self._unread or self._turnstile.may_begin():
+            self._next = self._loop.call_soon(self._work)
+        else:
+            self._next = self._loop.call_later(PAUSE_S, self._work)
+
+    def _work_off(self, began: float) -> None:
+        # Asked for some at a time: nothing that it looks at changes within milliseconds.
+        room = 0
+        while queue := self._proving or self._asking:
+            if not room:
+                if not self._turnstile.may_begin():
+                    return
+                room = BEGUN_TOGETHER
+            room -= 1
             data, flow, since, mark = queue.popleft()
             self._marks.discard(mark)
             self._held_bytes -= len(data)
@@ -215,10 +234,4 @@ class Lobby:
                 self.served += queue is self._asking
                 self._deliver(data, flow)
             if self._now() - began >= BUDGET_S:
-                break
-        if not len(self):
-            return
-        if self._unread or self._turnstile.may_begin():
-            self._next = self._loop.call_soon(self._work)
-        else:
-            self._next = self._loop.call_later(PAUSE_S, self._work)
+                return

@@ -7,6 +7,7 @@ text says nothing usable; whether that matters is the reader's caller's to decid
 import math
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 BEIJING = timezone(timedelta(hours=8))
 """Times on the wire carry no zone and mean this one (9.10)."""
@@ -96,4 +97,10 @@ def write_time(at: datetime) -> str:
 
 def write_date_header(at: datetime) -> str:
     """The Date header of an answered REGISTER (9.10): Beijing time, milliseconds, no zone."""
-    return at.astimezone(BEIJING).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return f"{_second_of(int(at.timestamp()))}.{at.microsecond // 1000:03d}"
+
+
+@lru_cache(maxsize=4)
+def _second_of(epoch_s: int) -> str:
+    """Once for all that are answered within it."""
+    return datetime.fromtimestamp(epoch_s, BEIJING).replace(tzinfo=None).isoformat()
