@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from media.codecs import aac, annexb, g711
-from media.codecs.annexb import Content
 from media.codecs.frame import Frame
 from media.errors import ProtocolError
 from media.hub import Hub
@@ -79,7 +78,7 @@ class Assembler:
             self._head = self._parameter_sets = b""
             self._hub.video = None
         content = annexb.content(codec, data)
-        if Content.PICTURE not in content:
+        if not content.is_picture:
             # Parameter sets, delimiters and SEI that came apart belong to the next picture.
             if len(self._head) + len(data) <= _HEAD_LIMIT_BYTES:
                 self._head += data
@@ -88,9 +87,9 @@ class Assembler:
             data = self._head + data
             self._head = b""
             content = annexb.content(codec, data)
-        is_key = Content.KEY in content
+        is_key = content.is_key
         if is_key:
-            if Content.PARAMETER_SETS not in content:
+            if not content.has_parameter_sets:
                 data = self._parameter_sets + data
             elif not frame.is_damaged:
                 self._learn(codec, data)

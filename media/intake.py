@@ -363,7 +363,9 @@ class Intake:
     def tick(self) -> None:
         """Lets time pass: packets given up, silences told, rates sampled."""
         now = self._now()
-        self._add(self._leaf.tick(now))
+        frames = self._leaf.tick(now)
+        if frames:
+            self._add(frames)
         if now - self._rates[-1][0] >= _RATE_STEP_S:
             self._rates.append((now, self.payload_bytes, self._assembler.pictures))
         if self._latch.ssrc is None:

@@ -21,6 +21,9 @@ class Codec(StrEnum):
     OPUS = "opus"
     G729 = "g729"
 
+    # That of the value, which is kept; an enumeration would work it out from the name each time.
+    __hash__ = str.__hash__
+
     @property
     def is_video(self) -> bool:
         """True for pictures, False for sound."""

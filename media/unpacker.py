@@ -25,7 +25,7 @@ _SOUND = frozenset({*PAYLOAD_TYPES, *UNHEARD_PAYLOAD_TYPES})
 _BARE = 0x80
 """Version 2, no padding, no extension, no contributing sources."""
 
-_MARKER = 0x80
+_NO_MARKER = 0xFF7F
 
 Depacketiser = PsDemuxer | TsDemuxer | ElementaryDepacketiser
 Feed = Callable[[bytes, int, bool, float], Sequence[Frame]]
@@ -34,8 +34,8 @@ Feed = Callable[[bytes, int, bool, float], Sequence[Frame]]
 class Unpacker:
     """`may_disorder`: datagrams; a connection keeps order, and loses nothing but whole packets.
 
-    Most packets are the next ones of the picture under way: for those `take_run` does the least
-    there is, and what else counts them is told of the whole run later (`_settle`).
+    Most packets are just the next ones: for those `take_run` does the least there is, and what else
+    counts them is told of the whole run later (`_settle`).
     """
 
     def __init__(self, *, may_disorder: bool) -> None:
@@ -121,34 +121,41 @@ class Unpacker:
     def take_run(
         self, packets: Sequence[Packet], at: int, now: float
     ) -> tuple[int, Sequence[Frame]]:
-        """The next packets of the picture under way, up to its last."""
+        """The next packets in step; those of one picture are fed at once where it is but bytes."""
         awaited = self._run_next
         if awaited is None:
             return at, ()
         begins, timestamp, ssrc = self._run_begins, self._run_timestamp, self._run_ssrc
+        frames: list[Frame] = []
         payloads: list[Packet] = []
-        marker = False
+        taken = 0
         try:
             for data in packets[at:] if at else packets:
                 first, sequence, its_timestamp, its_ssrc = _head_of(data)
-                if sequence != awaited or its_timestamp != timestamp or its_ssrc != ssrc:
+                if sequence != awaited or its_ssrc != ssrc or first & _NO_MARKER != begins:
                     break
-                if first != begins:
-                    if first != begins | _MARKER:
+                if its_timestamp != timestamp:
+                    if not self._is_one_stream:
                         break
-                    marker = True
+                    if payloads:
+                        frames += self._feed_run(payloads, timestamp, False, now)
+                        payloads = []
+                    self._run_timestamp = timestamp = its_timestamp
+                    self._reception.begin_picture(timestamp, now)
                 payloads.append(data[HEADER_LENGTH:])
                 awaited = (sequence + 1) & 0xFFFF
-                if marker:
-                    break
+                taken += 1
+                if first != begins:
+                    frames += self._feed_run(payloads, timestamp, True, now)
+                    payloads = []
         except struct.error:
             # Too short for a header: another's to refuse.
             pass
-        if not payloads:
-            return at, ()
+        if payloads:
+            frames += self._feed_run(payloads, timestamp, False, now)
         self._run_next = awaited
-        self._run += len(payloads)
-        return at + len(payloads), self._feed_run(payloads, timestamp, marker, now)
+        self._run += taken
+        return at + taken, frames
 
     def tick(self, now: float) -> Sequence[Frame]:
         """Lets time pass: packets awaited too long are given up."""

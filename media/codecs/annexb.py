@@ -1,7 +1,7 @@
 """The byte stream of H.264 and H.265 (annex B of both): NAL units behind start codes."""
 
 from collections.abc import Iterator
-from enum import Flag, auto
+from typing import NamedTuple
 
 from media.codecs import h264, h265
 from media.errors import ProtocolError
@@ -33,21 +33,18 @@ def join(units: list[bytes]) -> bytes:
     return b"".join(part for unit in units for part in (START_CODE, unit))
 
 
-class Content(Flag):
+class Content(NamedTuple):
     """What a piece of byte stream holds, as far as its first slice tells."""
 
-    NOTHING = 0
-    PARAMETER_SETS = auto()
-    PICTURE = auto()
-    KEY = auto()
+    has_parameter_sets: bool = False
+    is_picture: bool = False
+    is_key: bool = False
 
 
-_SETS = Content.PARAMETER_SETS
-# Put together once: `|` of flags costs more than the look at a picture.
+# Put together once: every picture passes here.
+_NO_PICTURE = tuple(Content(has_sets) for has_sets in (False, True))
 _PICTURES = {
-    (has_sets, is_key): (_SETS if has_sets else Content.NOTHING)
-    | Content.PICTURE
-    | (Content.KEY if is_key else Content.NOTHING)
+    (has_sets, is_key): Content(has_sets, is_picture=True, is_key=is_key)
     for has_sets in (False, True)
     for is_key in (False, True)
 }
@@ -70,7 +67,7 @@ def content(codec: Codec, data: bytes) -> Content:
                 return _PICTURES[has_sets, kind == h264.IDR_SLICE]
             has_sets = has_sets or kind in {h264.SPS, h264.PPS}
         at = data.find(_START, at) + 3
-    return _SETS if has_sets else Content.NOTHING
+    return _NO_PICTURE[has_sets]
 
 
 def parameter_sets(codec: Codec, data: bytes) -> bytes:

@@ -512,7 +512,7 @@ class PsDemuxer:
         data = b"".join(video.parts)
         video.parts[:] = [data]
         codec = self._prove_codec(data)
-        if codec is not None and annexb.Content.PICTURE in annexb.content(codec, data):
+        if codec is not None and annexb.content(codec, data).is_picture:
             self._end_video()
 
     def _tolerate(self, name: str) -> None:

@@ -6,9 +6,12 @@ UNBOUNDED = -1
 """The payload's length is not told: it reaches to the next packet."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PesHeader:
-    """`pts` in ticks of 90 kHz or None, the header's own length, and that of its payload."""
+    """`pts` in ticks of 90 kHz or None, the header's own length, and that of its payload.
+
+    Not frozen: there is one for every picture at least.
+    """
 
     pts: int | None
     length: int

@@ -79,7 +79,7 @@ class Reception:
         else:
             self._restart = (packet.sequence + 1) & 0xFFFF
         if packet.timestamp != self._timestamp:
-            self._judge_jitter(packet)
+            self.begin_picture(packet.timestamp, packet.received_s)
 
     @property
     def highest_sequence(self) -> int:
@@ -87,9 +87,20 @@ class Reception:
         return self._highest & 0xFFFF
 
     def advance(self, packets: int) -> None:
-        """So many more came, each the next one, all of the timestamp of the last."""
+        """So many more came, each the next one; of new timestamps among them `begin_picture` was
+        told."""
         self.packets += packets
         self._highest += packets
+
+    def begin_picture(self, timestamp: int, received_s: float) -> None:
+        """The first packet of a timestamp tells of jitter: the others of it follow by design."""
+        self._timestamp = timestamp
+        transit = received_s - timestamp / self._clock_hz
+        last, self._transit = self._transit, transit
+        if last is not None:
+            change = abs(transit - last)
+            if change < _JITTER_LIMIT_S:
+                self._jitter += (change - self._jitter) * _JITTER_GAIN
 
     @property
     def lost(self) -> int:
@@ -135,13 +146,3 @@ class Reception:
         self.packets += 2
         self._first = first
         self._highest = first + 1
-
-    def _judge_jitter(self, packet: RtpPacket) -> None:
-        """By the first packet of each picture: the others of its timestamp follow by design."""
-        self._timestamp = packet.timestamp
-        transit = packet.received_s - packet.timestamp / self._clock_hz
-        last, self._transit = self._transit, transit
-        if last is not None:
-            change = abs(transit - last)
-            if change < _JITTER_LIMIT_S:
-                self._jitter += (change - self._jitter) * _JITTER_GAIN

@@ -1,6 +1,7 @@
 """The sockets RTP comes in by: read on a tick, not woken for every packet.
 
-One look every 10 ms at all sockets of the loop costs a third of a wake-up for each packet.
+One look every 10 ms at all sockets of the loop costs a third of a wake-up for each packet. With
+nothing to see there is none: an idle relay sleeps.
 """
 
 import asyncio
@@ -16,10 +17,16 @@ from media.rtp.framing import Deframer, frame
 from media.rtp.receiving import Address, DatagramReader, OnDatagrams
 
 TICK_S = 0.01
-"""A wake-up costs 50 µs with all that comes with it, many packets' worth: not more than needed."""
+"""A wake-up costs 50 µs and more with all that comes with it, many packets' worth."""
 
-KEEP_TICKS = 5
-"""Chores such as deadlines are due every so many ticks: 50 ms."""
+GATHER_S = 0.005
+"""From the first packet after a pause to the look: what one waits on the average otherwise."""
+
+CHORES_S = 0.05
+"""Chores such as deadlines are due so often."""
+
+DOZE_S = 0.25
+"""The longest between two looks, and between chores, while nothing comes."""
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel for each UDP socket: a key picture arrives in one burst."""
@@ -36,36 +43,44 @@ _BACKLOG = 4
 
 
 class Drain:
-    """All receiving sockets of one event loop, looked at together every `TICK_S`."""
+    """All receiving sockets of one event loop, looked at together every `TICK_S`.
+
+    Where so little comes that most looks would find nothing, the sockets wake it instead, and it
+    looks `GATHER_S` after that, when the rest of a picture's burst is there too.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._poll = select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
         self._chores: list[Callable[[], None]] = []
-        self._round = 0
+        self._chores_done_s = 0.0
         self._handle: asyncio.TimerHandle | None = None
+        self._dozed_s: float | None = None
+        self._is_busy = False
         self._datagrams: dict[int, DatagramReader] = {}
 
     def add(self, sock: socket.socket, on_readable: Callable[[], None]) -> None:
         """`on_readable` is called at a tick when `sock` has something."""
         self._readers[sock.fileno()] = on_readable
         self._poll.register(sock.fileno(), select.EPOLLIN)
-        self._wind()
+        self._begin()
 
     def remove(self, sock: socket.socket) -> None:
         """To be called before `sock` is closed."""
         if self._readers.pop(sock.fileno(), None) is not None:
             self._poll.unregister(sock.fileno())
+            self._end()
 
     def add_chore(self, chore: Callable[[], None]) -> None:
-        """`chore` is called every `KEEP_TICKS` ticks."""
+        """`chore` is called every `CHORES_S`, and at least every `DOZE_S` where nothing comes."""
         self._chores.append(chore)
-        self._wind()
+        self._begin()
 
     def remove_chore(self, chore: Callable[[], None]) -> None:
         """No longer."""
         self._chores.remove(chore)
+        self._end()
 
     def read_datagrams(
         self, sock: socket.socket, handle: OnDatagrams, *, by_sender: bool = False
@@ -76,22 +91,49 @@ class Drain:
             reader = self._datagrams[sock.family] = DatagramReader(sock.family)
         reader.read(sock, handle, by_sender=by_sender)
 
-    def _wind(self) -> None:
+    def _begin(self) -> None:
         if self._handle is None:
             self._handle = self._loop.call_later(TICK_S, self._tick)
 
+    def _end(self) -> None:
+        if self._handle is not None and not self._readers and not self._chores:
+            self._wake_up()
+
+    def _doze(self) -> None:
+        self._dozed_s = self._loop.time()
+        self._loop.add_reader(self._poll.fileno(), self._on_readable)
+        self._handle = self._loop.call_later(DOZE_S, self._tick)
+
+    def _on_readable(self) -> None:
+        dozed_s, now = self._dozed_s, self._loop.time()
+        self._is_busy = dozed_s is not None and now - dozed_s < TICK_S
+        self._wake_up()
+        self._handle = self._loop.call_later(GATHER_S, self._tick)
+
+    def _wake_up(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if self._dozed_s is not None:
+            self._dozed_s = None
+            self._loop.remove_reader(self._poll.fileno())
+
     def _tick(self) -> None:
-        self._handle = None
-        if not self._readers and not self._chores:
-            return
+        self._wake_up()
+        found = self._poll.poll(0)
+        self._is_busy = self._is_busy and bool(found)
         # Wound first: a mistake in one receiver must not stop the others.
-        self._wind()
-        for number, _ in self._poll.poll(0):
+        if self._is_busy:
+            self._begin()
+        else:
+            self._doze()
+        for number, _ in found:
             reader = self._readers.get(number)
             if reader is not None:
                 self._do(reader)
-        self._round += 1
-        if self._round % KEEP_TICKS == 0:
+        now = self._loop.time()
+        if now - self._chores_done_s >= CHORES_S:
+            self._chores_done_s = now
             for chore in tuple(self._chores):
                 self._do(chore)
 

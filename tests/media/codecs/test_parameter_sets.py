@@ -43,14 +43,14 @@ def test_a_set_cut_anywhere_gives_a_format_or_a_protocol_error(codec: Codec, who
 @pytest.mark.parametrize(
     ("codec", "data", "content"),
     [
-        (Codec.H264, KEY, Content.PARAMETER_SETS | Content.PICTURE | Content.KEY),
-        (Codec.H264, IDR, Content.PICTURE | Content.KEY),
-        (Codec.H264, SLICE, Content.PICTURE),
-        (Codec.H264, SPS + PPS, Content.PARAMETER_SETS),
-        (Codec.H265, KEY_265, Content.PARAMETER_SETS | Content.PICTURE | Content.KEY),
-        (Codec.H265, SLICE_265, Content.PICTURE),
-        (Codec.H264, b"no start code", Content.NOTHING),
-        (Codec.H264, b"\x00\x00\x01", Content.NOTHING),
+        (Codec.H264, KEY, Content(has_parameter_sets=True, is_picture=True, is_key=True)),
+        (Codec.H264, IDR, Content(is_picture=True, is_key=True)),
+        (Codec.H264, SLICE, Content(is_picture=True)),
+        (Codec.H264, SPS + PPS, Content(has_parameter_sets=True)),
+        (Codec.H265, KEY_265, Content(has_parameter_sets=True, is_picture=True, is_key=True)),
+        (Codec.H265, SLICE_265, Content(is_picture=True)),
+        (Codec.H264, b"no start code", Content()),
+        (Codec.H264, b"\x00\x00\x01", Content()),
     ],
 )
 def test_what_a_picture_holds(codec: Codec, data: bytes, content: Content) -> None:

@@ -78,8 +78,8 @@ def test_a_key_picture_can_be_shown_by_whoever_joins_there(codec: Codec) -> None
     content = annexb.content(codec, pictures[7].data)
     shape = annexb.video_format(codec, pictures[7].data)
 
-    assert annexb.Content.KEY in content
-    assert annexb.Content.PARAMETER_SETS in content
+    assert content.is_key
+    assert content.has_parameter_sets
     assert shape is not None
     assert (shape.width, shape.height) == (640, 360)
     assert len(decoded(codec, pictures[7:])) == 3
