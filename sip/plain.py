@@ -50,7 +50,7 @@ _PLAIN: Final = re.compile(
     rb"|(User-Agent: [ -~]{0,256})|(Content-Type: [\w.+/\-]{1,64})|Content-Length: ([0-9]{1,5})"
     rb")\r\n)*\r\n"
 )
-_LINES_WITHOUT_OPTIONS: Final = 7
+_LINES_WITH_OPTIONS: Final = 12
 _RPORT: Final = b";rport"
 
 
@@ -97,7 +97,7 @@ class PlainMessages:
         body_at = found.end()
         rports = params.count(_RPORT)
         # As many lines as kinds of lines: no header stands there twice.
-        lines = _LINES_WITHOUT_OPTIONS + sum(option is not None for option in (hops, *options))
+        lines = _LINES_WITH_OPTIONS - options.count(None) - (hops is None)
         if (
             length != b"%d" % (len(data) - body_at)
             or data.count(b"\n", 0, body_at) != lines + 1
