@@ -261,6 +261,10 @@ class Session(BaseModel):
     started_at: datetime | None
     viewers: int
     watching: list[WatcherOut] = Field(description="Who they are.")
+    disconnected: list[str] = Field(
+        description="The last viewers, by `viewer_id`, that an operator ended: they are not to "
+        "come back by themselves."
+    )
     recoveries: int = Field(description="How often a picture that was lost came back.")
     fallback: str = Field(description="Why RTP does not travel by the first choice; or empty.")
     worker: int = Field(description="The media process the stream lives in.")

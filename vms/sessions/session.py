@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from vms.errors import VmsError
     from vms.gb28181.ssrc import Ssrc
     from vms.sessions.calling import Call
+
+
+DISCONNECTED_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class Session:
     `worker` is the process of the media plane it was placed in. `bitrate_bps` and `outgoing_bps`
     are those last measured, of the stream and of all its viewers; so is `is_transcoded`.
 
+    `disconnected` are the last viewers that somebody else ended: what plays for them asks why.
+
     `attempt` counts INVITEs, `call_ids` are theirs, the last of them; `recoveries` how often a
     picture that was lost came back, `restored_s` when it last did, `relapses` how often in a row it
     was lost again within a minute of that. `told` is the address in the last INVITE, `sip_status`
@@ -87,6 +93,7 @@ class Session:
         self.picture: Picture | None = None
         self.trace: list[TraceEntry] = []
         self.viewers: dict[ViewerId, Viewer] = {}
+        self.disconnected: deque[ViewerId] = deque(maxlen=DISCONNECTED_KEPT)
         self.worker = 0
         self.bitrate_bps = 0
         self.outgoing_bps = 0

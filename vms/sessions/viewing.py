@@ -309,6 +309,7 @@ class Viewing:
         viewer = session.viewers.get(ViewerId(viewer_id))
         if viewer is None:
             raise NotFoundError(f"no viewer {viewer_id} of session {session_id}")
+        session.disconnected.append(viewer.viewer_id)
         await self._send_away(viewer)
 
     def _own_viewer(self, viewer_id: str, user_id: str) -> Viewer:

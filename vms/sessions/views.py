@@ -46,7 +46,7 @@ class SessionView:
     `told_address` is where the device was asked to send, `sip_status` the status of a refusal,
     `fallback` why another transport was tried, `ended_by` what ended it (a word of
     `vms.sessions.machine.Input`). `trace` is of all attempts. `recoveries` is how often a picture
-    that was lost came back.
+    that was lost came back, `disconnected` are the last viewers that an operator ended.
     """
 
     session_id: str
@@ -75,6 +75,7 @@ class SessionView:
     recoveries: int = 0
     worker: int = 0
     watching: tuple[ViewerView, ...] = ()
+    disconnected: tuple[str, ...] = ()
 
 
 def session_view(
@@ -109,6 +110,7 @@ def session_view(
         recoveries=session.recoveries,
         worker=session.worker,
         watching=_watching(session, figures, now_s, elsewhere_bps),
+        disconnected=tuple(session.disconnected),
     )
 
 

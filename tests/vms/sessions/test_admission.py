@@ -298,8 +298,11 @@ async def test_viewers_are_shown_with_who_they_are_and_what_they_take(house: Hou
     assert (shown.bitrate_bps, shown.lost_percent, shown.resent) == (3_000_000, 0.5, 4)
     assert (shown.connected_s, shown.share_percent) == (2.5, 100.0)
 
+    assert (await house.viewing.session(session.session_id)).disconnected == ()
     await house.viewing.disconnect(session.session_id, admission.viewer_id)
     assert session.viewers == {}
+    told = (await house.viewing.session(session.session_id)).disconnected
+    assert told == (admission.viewer_id,)
     with pytest.raises(NotFoundError):
         await house.viewing.disconnect(session.session_id, admission.viewer_id)
 

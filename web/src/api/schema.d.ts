@@ -8017,6 +8017,11 @@ export interface components {
              */
             watching: components["schemas"]["WatcherOut"][];
             /**
+             * Disconnected
+             * @description The last viewers, by `viewer_id`, that an operator ended: they are not to come back by themselves.
+             */
+            disconnected: string[];
+            /**
              * Recoveries
              * @description How often a picture that was lost came back.
              */

@@ -8,7 +8,7 @@ const CHANNEL = { deviceId: '1', channelId: '2' }
 
 function sessionIn(state: string, stages: string[] = [], reason = ''): Session {
   const trace = stages.map((stage) => ({ stage, at: '', detail: '' }))
-  return { session_id: 's', state, trace, reason, error: '', figures: null } as unknown as Session
+  return { session_id: 's', state, trace, reason, error: '', figures: null, disconnected: [] } as unknown as Session
 }
 
 /** A world in which the test says what the server answers and when a frame is shown. */
@@ -329,6 +329,24 @@ describe('useLivePlayer', () => {
 
     world.answers = [sessionIn('closed', [], 'ended_by_user')]
     await settle(60_000)
+
+    expect([state.value, failure.value?.cause, world.starts]).toEqual(['failed', 'disconnected', 1])
+  })
+
+  it.each([
+    ['while it seems to play', () => undefined],
+    ['when the connection breaks', () => world.lose(new ConnectionLostError('failed'))],
+  ])('does not come back by itself when an operator disconnected it, %s', async (_when, happen) => {
+    const { start, state, failure } = player()
+    start(CHANNEL)
+    await settle()
+    world.showFrame()
+    await settle(1_500)
+
+    const others = { viewers: [{ viewer_id: 'other' }] }
+    world.answers = [{ ...sessionIn('streaming'), figures: others, disconnected: ['me'] } as unknown as Session]
+    happen()
+    await settle(120_000)
 
     expect([state.value, failure.value?.cause, world.starts]).toEqual(['failed', 'disconnected', 1])
   })

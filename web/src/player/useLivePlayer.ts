@@ -126,18 +126,23 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
     } catch (error) {
       if (!(error instanceof ConnectionLostError) || session.value === null) throw error
       // The process that served it may be gone: the last picture stays until the camera sends again.
-      const wasRecovering = await hasRecovered(session.value.session_id, signal)
+      const wasRecovering = await hasRecovered(session.value.session_id, connection.viewerId, signal)
       throw wasRecovering ? new PlayError('moved') : error
     }
   }
 
   /** Whether the session was being recovered, and is again as it was; throws where it has ended. */
-  async function hasRecovered(sessionId: string, signal: AbortSignal): Promise<boolean> {
+  async function hasRecovered(
+    sessionId: string,
+    viewerId: string | null,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     for (let looks = 0; ; looks += 1) {
       const seen = await world.session(sessionId, signal).catch(() => null)
       if (seen === null) return false
       session.value = seen
       refuseEnded(seen)
+      refuseDisconnected(seen, viewerId)
       if (seen.state !== RECOVERING) return looks > 0
       await bell.wait(LOOK_EVERY_MS, signal)
     }
@@ -162,6 +167,7 @@ export function useLivePlayer(video: Ref<HTMLVideoElement | null>, world: Player
         const seen = await world.session(session.value.session_id, signal).catch(movedIfForgotten)
         session.value = seen
         refuseEnded(seen)
+        refuseDisconnected(seen, connection.viewerId)
         isRecovering = seen.state === RECOVERING
         if (isRecovering) {
           silentLooks = 0 // nothing can come; the server asks the camera again
@@ -312,6 +318,11 @@ function refuseEnded(session: Session): void {
   if (session.state === 'closing' || session.state === 'closed') {
     throw new PlayError('ended', session.error, session)
   }
+}
+
+/** An operator ended this viewer: it does not come back by itself. */
+function refuseDisconnected(session: Session, viewerId: string | null): void {
+  if (viewerId !== null && session.disconnected.includes(viewerId)) throw new PlayError('disconnected')
 }
 
 /** The stream runs, and this viewer is not among those it goes to: it was lost with its process. */
