@@ -28,6 +28,7 @@ from media.outputs.fmp4 import CONTENT_TYPE as MP4_TYPE
 from media.outputs.hls_audience import PLAYLIST_TYPE, HlsAudience
 from media.outputs.live_audience import LiveAudience
 from media.outputs.output import Streams
+from media.tls_door import TlsDoor
 
 TICK_S = 1.0
 BACKLOG = 256
@@ -35,7 +36,6 @@ SEND_BUFFER_BYTES = 128 * 1024
 """Small: what the kernel holds for a slow viewer cannot be taken back."""
 
 ADMISSION_LIMIT_S = 60.0
-HANDSHAKE_LIMIT_S = 10.0
 STOP_LIMIT_S = 2.0
 
 CONNECTIONS_PER_VIEWER = 4
@@ -106,7 +106,7 @@ class HttpOutput:
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending = 0
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | TlsDoor | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._port = 0
 
@@ -144,12 +144,12 @@ class HttpOutput:
         # Connections that are accepted inherit it.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._port = listening.getsockname()[1]
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self, self._now, EVERYWHERE),
-            sock=listening,
-            ssl=self._tls,
-            ssl_handshake_timeout=HANDSHAKE_LIMIT_S if self._tls else None,
-        )
+        if self._tls is None:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._connection, sock=listening
+            )
+        else:
+            self._server = TlsDoor(listening, self._tls, self._connection)
         self._ticker = asyncio.create_task(self._tick())
 
     async def stop(self) -> None:
@@ -173,6 +173,9 @@ class HttpOutput:
         for connection in tuple(self._connections):
             connection.abort("stopped")
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _connection(self) -> Connection:
+        return Connection(self, self._now, EVERYWHERE)
 
     # -- as the handler of connections
 

@@ -28,6 +28,7 @@ from media.rtsp.session import Session
 from media.rtsp.stream import WANTED, RtspStream
 from media.rtsp.urls import base_of, elsewhere, is_live, path_and_token
 from media.rtsp.ways import Address, UdpPair
+from media.tls_door import TlsDoor
 
 TICK_S = 1.0
 BACKLOG = 256
@@ -37,7 +38,6 @@ SEND_BUFFER_BYTES = 128 * 1024
 
 ADMISSION_LIMIT_S = 60.0
 DESCRIBE_LIMIT_S = 15.0
-HANDSHAKE_LIMIT_S = 10.0
 STOP_LIMIT_S = 2.0
 
 CONNECTIONS_PER_VIEWER = 2
@@ -87,7 +87,7 @@ class RtspOutput:
         self._viewer_limit = viewer_limit
         self._wall_ahead_s = wall() - now()
         self._port = 0
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | TlsDoor | None = None
         self._udp: UdpPair | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -139,12 +139,12 @@ class RtspOutput:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
         self._port = listening.getsockname()[1]
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self, self._now),
-            sock=listening,
-            ssl=self._tls,
-            ssl_handshake_timeout=HANDSHAKE_LIMIT_S if self._tls else None,
-        )
+        if self._tls is None:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._connection, sock=listening
+            )
+        else:
+            self._server = TlsDoor(listening, self._tls, self._connection)
         if self._tls is None:
             self._udp = UdpPair(self._host, self._on_control)
         self._ticker = asyncio.create_task(self._tick())
@@ -172,6 +172,9 @@ class RtspOutput:
             connection.abort("stopped")
         if self._udp is not None:
             self._udp.close()
+
+    def _connection(self) -> Connection:
+        return Connection(self, self._now)
 
     # -- as the handler of connections
 
