@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from media.door import MediaError
+from media.hub import GROUP_LIMIT_BYTES, GROUP_LIMIT_UNITS
 from media.transcoding.messages import LIMIT_BYTES, Flag, Kind, Message, unit_message
 from media.transcoding.process import Process
 from media.unit import AccessUnit, Codec
@@ -26,9 +27,11 @@ RESTART_FORGOTTEN_S = 60.0
 class Job:
     """One transcode; lent by the pool. `deliver` gets what is made, on the event loop.
 
-    When `QUEUE_UNITS` wait, pictures are dropped up to the next key picture, sound one by one:
-    `dropped` counts both, `damaged` what did not decode, `restarts` the processes it lost.
-    `on_key_wanted` is called when it has to begin again and a key picture is what it waits for.
+    Of the pictures that come while its process starts only the last is shown, so that viewers need
+    not watch the past; the others are decoded for it. When `QUEUE_UNITS` wait, pictures are dropped
+    up to the next key picture, sound one by one: `dropped` counts both, `damaged` what did not
+    decode, `restarts` the processes it lost. `on_key_wanted` is called when a key picture is what
+    it waits for: it has to begin again, or too many came while it started.
     """
 
     def __init__(
@@ -48,6 +51,9 @@ class Job:
         self._on_key_wanted = on_key_wanted
         self._process: Process | None = None
         self._number = 0
+        self._early: list[AccessUnit] = []
+        """The last key picture and those since, while the process starts."""
+        self._early_bytes = 0
         self._waiting: deque[bool] = deque()
         self._shown_waiting = 0
         self._awaits_key = False
@@ -77,9 +83,13 @@ class Job:
         if self._closed:
             return
         process = self._process
+        if process is not None and not process.is_ready and unit.codec.is_video:
+            self._keep(unit)
+            return
         if process is None or len(unit.data) > LIMIT_BYTES or not self._has_room(unit, is_shown):
             self.dropped += 1
             self._awaits_key = unit.codec.is_video
+            self._early.clear()
             return
         flags = Flag.SHOWN if is_shown else Flag.NONE
         if is_shown and self._key_wanted:
@@ -98,6 +108,7 @@ class Job:
         if self._closed:
             return
         self._closed = True
+        self._early.clear()
         # Who gets what is made holds the job: neither shall wait for the garbage collector.
         self._deliver, self._on_key_wanted = _forget, _nothing
         if self._timer is not None:
@@ -105,6 +116,12 @@ class Job:
             self._timer = None
         self._pool.give_back(self, self._process, self._number)
         self._process = None
+
+    def ready(self) -> None:
+        """`media.transcoding.process.Client.ready`."""
+        early, self._early = self._early, []
+        for unit in early:
+            self.feed(unit, is_shown=unit is early[-1])
 
     def receive(self, message: Message) -> None:
         """`media.transcoding.process.Client.receive`."""
@@ -130,6 +147,20 @@ class Job:
             self.begin()
         if is_suspect:
             self._delay_s = min(2 * self._delay_s or 1.0, RESTART_LIMIT_S)
+
+    def _keep(self, unit: AccessUnit) -> None:
+        if unit.is_key:
+            self._early.clear()
+            self._early_bytes = 0
+        elif not self._early:
+            self.dropped += 1
+            return
+        self._early.append(unit)
+        self._early_bytes += len(unit.data)
+        if len(self._early) > GROUP_LIMIT_UNITS or self._early_bytes > GROUP_LIMIT_BYTES:
+            self.dropped += len(self._early)
+            self._early.clear()
+            self._on_key_wanted()
 
     def _has_room(self, unit: AccessUnit, is_shown: bool) -> bool:
         is_full = is_shown and self._shown_waiting >= QUEUE_UNITS

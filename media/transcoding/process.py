@@ -20,6 +20,10 @@ STDIN, STDOUT = 0, 1
 class Client(Protocol):
     """Who has a job done: `media.transcoding.pool.Job`."""
 
+    def ready(self) -> None:
+        """The process has started."""
+        ...
+
     def receive(self, message: Message) -> None:
         """A unit that was made."""
         ...
@@ -146,6 +150,8 @@ class Process(asyncio.SubprocessProtocol):
         client = self.jobs.get(message.job)
         if message.kind is Kind.READY:
             self.is_ready = True
+            for starter in tuple(self.jobs.values()):
+                starter.ready()
             return
         if message.kind is Kind.UNIT:
             if client is not None:

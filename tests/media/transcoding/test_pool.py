@@ -8,12 +8,13 @@ import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from media.transcoding.pool import QUEUE_UNITS, TranscoderPool
 from media.unit import AccessUnit, Codec
 from tests.support.tools import ROOT
-from tests.support.units import tone_units
+from tests.support.units import tone_units, video_units
 from tests.support.waiting import until
 
 
@@ -62,6 +63,43 @@ async def test_who_cannot_keep_up_loses_units_and_not_memory(pool: TranscoderPoo
         job.feed(unit)
 
     assert job.dropped == 100 - QUEUE_UNITS
+
+
+async def test_of_the_pictures_that_come_while_a_process_starts_only_the_last_is_shown(
+    pool: TranscoderPool,
+) -> None:
+    made: list[AccessUnit] = []
+    pictures = video_units(Codec.H265, QUEUE_UNITS + 13, group=40)
+    job = pool.open_pictures(Codec.H265, 720, made.append, lambda: None)
+
+    for unit in pictures:
+        job.feed(unit)
+
+    await until(lambda: bool(made))
+    assert [(unit.pts, unit.is_key) for unit in made] == [(pictures[-1].pts, True)]
+    assert job.dropped == 0
+    job.close()
+
+
+async def test_what_is_kept_for_a_process_that_starts_is_bounded(
+    pool: TranscoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.transcoding.pool.GROUP_LIMIT_UNITS", 3)
+    asked: list[str] = []
+    made: list[AccessUnit] = []
+    pictures = video_units(Codec.H265, 7, group=5)
+    job = pool.open_pictures(Codec.H265, 720, made.append, lambda: asked.append("key"))
+
+    for unit in pictures[:5]:
+        job.feed(unit)
+
+    # The fourth was one too many, the fifth builds on what was given up.
+    assert (job.dropped, asked) == (5, ["key"])
+    for unit in pictures[5:]:
+        job.feed(unit)
+    await until(lambda: bool(made))
+    assert [unit.pts for unit in made] == [pictures[6].pts]
+    job.close()
 
 
 ABANDON = """
