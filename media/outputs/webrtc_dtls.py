@@ -14,7 +14,12 @@ from typing import Any, cast
 
 import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsTransport
-from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
+from aiortc.rtcdtlstransport import (
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    SRTPProtectionProfile,
+)
+from OpenSSL import SSL
 from pylibsrtp import _binding
 
 HANDSHAKE_LIMIT_S = 15.0
@@ -28,11 +33,28 @@ class SecurityError(Exception):
     """The handshake failed, or bytes that came did not prove themselves."""
 
 
+class _SharingCertificate(RTCCertificate):
+    """Its viewers share one context of OpenSSL.
+
+    aiortc makes one for each, and pyOpenSSL's callback in it lies in a cycle of references: 4 KiB
+    a viewer that wait for the garbage collector.
+    """
+
+    _context: SSL.Context | None = None
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        if self._context is None:
+            self._context = super()._create_ssl_context(srtp_profiles)
+            # No viewer comes back to its old session: each offer brings a handshake of its own.
+            self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        return self._context
+
+
 class Certificate:
     """Our certificate for DTLS, made new now and then; browsers know it by its fingerprint."""
 
     def __init__(self) -> None:
-        self.rtc_certificate = RTCCertificate.generateCertificate()
+        self.rtc_certificate = _SharingCertificate.generateCertificate()
         self.fingerprint = next(
             print_.value
             for print_ in self.rtc_certificate.getFingerprints()

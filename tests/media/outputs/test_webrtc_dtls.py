@@ -45,7 +45,13 @@ class ClientTransport:
 class Peers:
     """Our side and an aiortc client, joined by function calls."""
 
-    def __init__(self, *, right_fingerprint: bool = True, gcm: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        right_fingerprint: bool = True,
+        gcm: bool = True,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.closed = 0
         self.control: list[bytes] = []
         transport = ClientTransport()
@@ -54,7 +60,7 @@ class Peers:
         self.client._set_role("client")
         if not gcm:
             self.client._srtp_profiles = [SRTP_AES128_CM_SHA1_80]
-        self._certificate = Certificate()
+        self._certificate = certificate or Certificate()
         prints = [(one.algorithm, one.value) for one in theirs.getFingerprints()]
         if not right_fingerprint:
             prints = [("sha-256", ":".join(["00"] * 32))]
@@ -163,6 +169,11 @@ def test_the_private_parts_of_aiortc_are_where_we_touch_them() -> None:
     assert touched == {"_set_role", "_ssl", "_rx_srtp", "_tx_srtp"}
     for name in touched:
         assert hasattr(transport, name), name
+    assert list(inspect.signature(RTCCertificate._create_ssl_context).parameters) == [
+        "self",
+        "srtp_profiles",
+    ]
+    assert "._create_ssl_context(" in inspect.getsource(RTCDtlsTransport.start)
     assert inspect.iscoroutinefunction(transport.start)
     assert transport.state == "new"
     source = inspect.getsource(RTCDtlsTransport)
@@ -178,6 +189,23 @@ def test_the_private_parts_of_pylibsrtp_are_where_we_touch_them() -> None:
     assert binding.lib.srtp_err_status_ok == 0
     assert callable(binding.lib.srtp_protect)
     assert binding.ffi.new("int *") is not None
+
+
+async def test_viewers_share_what_openssl_makes_of_a_certificate_and_no_keys() -> None:
+    certificate = Certificate()
+    one, other = Peers(certificate=certificate), Peers(certificate=certificate)
+    await one.connect()
+    await other.connect()
+    ours, theirs = one.server._dtls._ssl, other.server._dtls._ssl
+    assert ours is not None
+    assert theirs is not None
+
+    assert ours.get_context() is theirs.get_context()
+    assert ours.master_key() != theirs.master_key()
+    with pytest.raises(pylibsrtp.Error):
+        other.client._rx_srtp.unprotect(one.server.protect(RTP))
+    await one.close()
+    await other.close()
 
 
 async def test_what_a_closed_link_had_of_openssl_is_gone_without_the_garbage_collector() -> None:
