@@ -343,8 +343,10 @@ def rtp_stream(data: bytes) -> None:
     now = 0.0
     while at + 1 < len(data):
         end = at + 1 + data[at]
+        packet = memoryview(data)[at + 1 : end]
         with contextlib.suppress(MediaError):
-            for frame in leaf.take(data[at + 1 : end], now):
+            taken, frames = leaf.take_run((packet,), 0, now)
+            for frame in frames if taken else leaf.take(bytes(packet), now):
                 assembler.add(frame)
         at = end
         now += 0.05

@@ -55,6 +55,24 @@ def taken(leaf: PacketLeaf, arrived: Sequence[bytes], step_s: float = 0.001) -> 
     return [*frames, *leaf.flush()]
 
 
+def taken_by_runs(leaf: PacketLeaf, arrived: Sequence[bytes], burst: int) -> list[Frame]:
+    """The same, `burst` packets at a time in memory that is used again, all at one moment."""
+    frames: list[Frame] = []
+    for start in range(0, len(arrived), burst):
+        memory = [bytearray(packet) for packet in arrived[start : start + burst]]
+        run = [memoryview(packet) for packet in memory]
+        at = 0
+        while at < len(run):
+            at, complete = leaf.take_run(run, at, 0.0)
+            frames += complete
+            if at < len(run):
+                frames += leaf.take(bytes(run[at]), 0.0)
+                at += 1
+        for packet in memory:
+            packet[:] = b"\xff" * len(packet)
+    return [*frames, *leaf.flush()]
+
+
 def data_of(frames: Sequence[Frame]) -> list[bytes]:
     return [frame.data for frame in frames]
 
@@ -73,6 +91,75 @@ def test_pictures_come_out_as_they_were_put_in(make: Make, may_disorder: bool) -
     assert (leaf.container, leaf.payload_type) == (Container.PS, 96)
     assert (leaf.packets, leaf.lost, leaf.reordered, leaf.duplicates) == (len(sent), 0, 0, 0)
     assert leaf.payload_bytes == sum(len(packet) - 12 for packet in sent)
+
+
+def in_disorder(sent: Sequence[bytes]) -> list[bytes]:
+    """Some lost, some late, some twice."""
+    dice = random.Random(7)  # noqa: S311  a run that can be repeated
+    arrived = [packet for packet in sent if dice.random() >= 0.03]
+    for place in range(11, len(arrived) - 6, 23):
+        arrived.insert(place + 5, arrived.pop(place))
+    return [packet for packet in arrived for _ in range(2 if dice.random() < 0.05 else 1)]
+
+
+@pytest.mark.parametrize("payload_type", [96, 33], ids=["PS", "TS"])
+@pytest.mark.parametrize("may_disorder", [True, False])
+@pytest.mark.parametrize("burst", [1, 7, 64])
+def test_runs_give_what_their_packets_give_one_by_one(
+    make: Make, burst: int, may_disorder: bool, payload_type: int
+) -> None:
+    sent = packets(60, first=65_300, payload_type=96)
+    if payload_type == 33:
+        tables = ASSOCIATION + program_map((0x24, VIDEO_PID))
+        pictures = (pes_packets(VIDEO_PID, pes(0xE0, KEY_265, n * 3600)) for n in range(60))
+        sent = list(
+            packetise(
+                b"".join(tables + b"".join(picture) for picture in pictures),
+                payload_type=33,
+                sequence=65_530,
+                timestamp=0,
+                ssrc=SSRC,
+                payload_limit=188,
+            )
+        )
+    arrived = in_disorder(sent) if may_disorder else sent
+    one_by_one, by_runs = make(may_disorder), make(may_disorder)
+
+    expected = taken(one_by_one, arrived, step_s=0.0)
+
+    assert taken_by_runs(by_runs, arrived, burst) == expected
+    assert len(expected) > 25
+    for leaf in (one_by_one, by_runs):
+        assert leaf.packets == len(arrived)
+    assert (by_runs.payload_bytes, by_runs.lost, by_runs.reordered, by_runs.duplicates) == (
+        one_by_one.payload_bytes,
+        one_by_one.lost,
+        one_by_one.reordered,
+        one_by_one.duplicates,
+    )
+    assert (by_runs.tolerated, by_runs.jitter_ms) == (one_by_one.tolerated, one_by_one.jitter_ms)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        build(b"\xd5" * 20, payload_type=96, marker=False, sequence=1, timestamp=0, ssrc=SSRC + 1),
+        b"\x80\x60\x00\x01",
+        b"",
+        bytes(65_507),
+    ],
+    ids=["another sender's", "a head cut short", "nothing", "the largest datagram"],
+)
+def test_a_run_stops_where_a_closer_look_is_needed(make: Make, odd: bytes) -> None:
+    leaf = make(True)
+    sent = packets(1, size=20)
+    leaf.take(sent[0], 0.0)
+
+    at, _ = leaf.take_run([odd, sent[1]], 0, 0.0)
+
+    assert at == 0
+    assert leaf.packets == 1
+    assert data_of(taken_by_runs(leaf, sent[1:], 64)) == [KEY]
 
 
 def test_a_frame_bears_the_time_of_its_last_packet(make: Make) -> None:
