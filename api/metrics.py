@@ -90,7 +90,13 @@ class MetricsSummary(BaseModel):
     )
     waiting: int = Field(description="Rows of the waiting room.")
     sessions: int = Field(description="Live sessions that run.")
+    sessions_limit: int | None = Field(description="Of this node; null: as many as come.")
     viewers: int
+    viewers_limit: int | None = Field(description="Of this node; null: as many as come.")
+    outgoing_bps: int = Field(description="What this node sends to all viewers, as last measured.")
+    outgoing_limit_bps: int | None = Field(
+        description="Nobody is let in beyond it; null: there is none."
+    )
 
 
 class HeatCell(SecondsByState):
@@ -163,7 +169,7 @@ async def get_summary(server: TheServer, caller: Reader) -> MetricsSummary:
     """From memory; cheap."""
     _ = caller
     summary = server.inventory.summary()
-    sessions = await server.viewing.sessions()
+    load, limits = server.viewing.load(), server.viewing.limits
     return MetricsSummary(
         devices=summary.devices_on_file,
         devices_by_state=dict(summary.devices),
@@ -172,8 +178,12 @@ async def get_summary(server: TheServer, caller: Reader) -> MetricsSummary:
         channels_online=summary.channels_online,
         instant_online_rate=summary.instant_online_rate,
         waiting=summary.waiting,
-        sessions=len(sessions),
-        viewers=sum(session.viewers for session in sessions),
+        sessions=load.streams,
+        sessions_limit=limits.streams,
+        viewers=load.viewers,
+        viewers_limit=limits.viewers,
+        outgoing_bps=load.outgoing_bps,
+        outgoing_limit_bps=limits.outgoing_bps,
     )
 
 

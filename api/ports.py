@@ -17,7 +17,7 @@ from vms.inventory.inventory import Inventory
 from vms.inventory.subscriptions import SubscriptionKind
 from vms.metrics.collector import VmsCollector
 from vms.reports.service import Reports
-from vms.sessions.admission import Watcher
+from vms.sessions.admission import NodeLimits, NodeLoad, Watcher
 from vms.sessions.ladder import Player, Rung
 from vms.sessions.tokens import MediaTokens
 from vms.sessions.views import SessionView
@@ -164,6 +164,9 @@ class WebRtcAnswer(Protocol):
 class Viewing(Protocol):
     """`vms.sessions.viewing.Viewing`."""
 
+    @property
+    def limits(self) -> NodeLimits: ...
+    def load(self) -> NodeLoad: ...
     async def live(
         self,
         device_id: str,

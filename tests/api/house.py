@@ -51,7 +51,7 @@ from vms.persistence.account_store import SqlAccountStore
 from vms.persistence.database import Database
 from vms.persistence.outage_store import SqlOutageStore
 from vms.reports.service import Reports
-from vms.sessions.admission import Watcher
+from vms.sessions.admission import NodeLimits, NodeLoad, Watcher
 from vms.sessions.ladder import Offer, Player, Rung, ladder
 from vms.sessions.session import TraceEntry
 from vms.sessions.tokens import MediaTokens
@@ -128,6 +128,7 @@ class Viewing:
         self.offers: list[str] = []
         self.http_port = 8091
         self.restarts = 0
+        self.limits = NodeLimits(viewers=50, outgoing_bps=100_000_000)
 
     async def live(
         self,
@@ -200,6 +201,9 @@ class Viewing:
     def ports(self, session_id: str) -> WorkerPorts | None:
         self._running[session_id]
         return WorkerPorts(1, webrtc=8190, http=self.http_port, rtsp=8555)
+
+    def load(self) -> NodeLoad:
+        return NodeLoad(len(self.viewers), len(self._running), 2_000_000 * len(self.viewers))
 
     async def leave(self, viewer_id: str, user_id: str) -> None:
         if viewer_id not in self.viewers or self.viewers[viewer_id][0] != user_id:

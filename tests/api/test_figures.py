@@ -30,6 +30,8 @@ async def test_the_summary_counts_everything_now(viewer: httpx.AsyncClient) -> N
     assert sum(summary["channels_by_state"].values()) == summary["channels"]
     assert summary["instant_online_rate"] == 0.5
     assert (summary["waiting"], summary["sessions"], summary["viewers"]) == (0, 1, 1)
+    assert (summary["sessions_limit"], summary["viewers_limit"]) == (None, 50)
+    assert (summary["outgoing_bps"], summary["outgoing_limit_bps"]) == (2_000_000, 100_000_000)
 
 
 async def test_online_rates_come_with_the_seconds_they_are_made_of(

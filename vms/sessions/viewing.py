@@ -216,7 +216,7 @@ class Viewing:
     def _let_in(
         self, session: Session, form: Form, watcher: Watcher, source: str, credential: str
     ) -> Viewer:
-        check_viewer(self.limits, self._load(), session)
+        check_viewer(self.limits, self.load(), session)
         viewer = Viewer(
             ViewerId(self._unguessable()),
             watcher.user_id,
@@ -236,7 +236,8 @@ class Viewing:
         if viewer.viewer_id not in session.viewers:
             raise MediaError(MediaError.NOT_ADMITTED, "this viewer was ended before it began")
 
-    def _load(self) -> NodeLoad:
+    def load(self) -> NodeLoad:
+        """How much this node has taken on."""
         sessions = self._broker.sessions()
         return NodeLoad(
             viewers=self._broker.viewer_count,
@@ -431,7 +432,7 @@ class Viewing:
             raise DeviceOfflineError(f"{device_id} is offline", device_id=device_id)
         key = (DeviceId(device_id), ChannelId(channel_id), stream)
         if not self._broker.is_running(*key):
-            check_stream(self.limits, self._load())
+            check_stream(self.limits, self.load())
         return self._broker.join(*key, wanted)
 
     async def _await_picture(self, session: Session) -> StreamId:

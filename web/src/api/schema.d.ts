@@ -5859,8 +5859,28 @@ export interface components {
              * @description Live sessions that run.
              */
             sessions: number;
+            /**
+             * Sessions Limit
+             * @description Of this node; null: as many as come.
+             */
+            sessions_limit: number | null;
             /** Viewers */
             viewers: number;
+            /**
+             * Viewers Limit
+             * @description Of this node; null: as many as come.
+             */
+            viewers_limit: number | null;
+            /**
+             * Outgoing Bps
+             * @description What this node sends to all viewers, as last measured.
+             */
+            outgoing_bps: number;
+            /**
+             * Outgoing Limit Bps
+             * @description Nobody is let in beyond it; null: there is none.
+             */
+            outgoing_limit_bps: number | null;
         };
         /**
          * NamedAudioStream

@@ -2,6 +2,13 @@ import type { Schemas, Session } from '@/api/client'
 
 export type Watcher = Schemas['WatcherOut']
 
+/** What this node takes on at most; null: as much as comes. */
+export interface Limits {
+  streams: number | null
+  viewers: number | null
+  outgoingBps: number | null
+}
+
 /** What all streams of this node are together. */
 export interface Totals {
   streams: number

@@ -3,12 +3,14 @@ import { computed, type Ref } from 'vue'
 import { api, take, type Session } from '@/api/client'
 import type { EventName } from '@/api/events'
 import { useFreshness } from '@/devices/queries'
+import type { Limits } from '@/streams/model'
 
 const NEWS: readonly EventName[] = ['session_changed', 'resync']
 const EVERY_MS = 3_000
 const GATHER_MS = 1_000
 const PER_PAGE = 1_000
 const NAME_KEPT_MS = 600_000
+const LIMITS_KEPT_MS = 60_000
 
 async function readAll(signal: AbortSignal): Promise<Session[]> {
   const all: Session[] = []
@@ -36,6 +38,22 @@ export function useStreams() {
   })
   const streams = computed(() => query.data.value ?? [])
   return { ...query, streams }
+}
+
+/** How much this node takes on: settings, which a restart may change. */
+export function useLimits() {
+  return useQuery({
+    queryKey: ['node-limits'],
+    staleTime: LIMITS_KEPT_MS,
+    queryFn: async ({ signal }): Promise<Limits> => {
+      const summary = await take(api.GET('/api/v1/metrics/summary', { signal }))
+      return {
+        streams: summary.sessions_limit,
+        viewers: summary.viewers_limit,
+        outgoingBps: summary.outgoing_limit_bps,
+      }
+    },
+  })
 }
 
 /** One stream, running or over. */

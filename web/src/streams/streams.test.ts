@@ -105,6 +105,9 @@ describe('the page of streams', () => {
         return Promise.resolve(new Response(null, { status: 204 }))
       }
       if (path === '/sessions') return Promise.resolve(Response.json({ items: [stream], next_cursor: null }))
+      if (path === '/metrics/summary') {
+        return Promise.resolve(Response.json({ sessions_limit: null, viewers_limit: 50, outgoing_limit_bps: 100_000_000 }))
+      }
       if (path === '/sessions/s1') return Promise.resolve(Response.json(stream))
       if (path.endsWith(CHANNEL)) return Promise.resolve(Response.json({ name: 'North gate' }))
       return Promise.resolve(Response.json({ time_zone: 'Asia/Shanghai' }))
@@ -148,6 +151,9 @@ describe('the page of streams', () => {
       expect(page.textContent).toContain(words)
     }
     expect(page.querySelector('[data-testid="streams-outgoing"]')?.textContent).toContain('4.00 Mbit/s')
+    expect(page.querySelector('[data-testid="streams-outgoing"] .limit')?.textContent).toBe('of at most 100.00 Mbit/s (4 %)')
+    expect(page.querySelector('[data-testid="streams-viewers"] .limit')?.textContent).toBe('of at most 50')
+    expect(page.querySelector('[data-testid="streams-count"] .limit')).toBeNull()
     await click(`stream-${CHANNEL}`)
     await flushPromises()
     expect(page.querySelector('[data-testid="stream"]')).not.toBeNull()
