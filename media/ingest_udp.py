@@ -48,6 +48,7 @@ class OwnPort:
         self.port, self._pair = bind(ports, host, lambda port: UdpPair(host, port))
         self._ports = ports
         self._intake = intake
+        self._overflowed = 0
         _say_if_small(intake, self._pair.receive_buffer_bytes)
         self._drain = drain_of_running_loop()
         self._drain.add(self._pair.rtp, self._read_rtp)
@@ -68,6 +69,9 @@ class OwnPort:
         report = self._intake.report()
         if report is not None:
             self._pair.send_rtcp(*report)
+            self._overflowed = _say_if_overflowed(
+                self._intake, self._pair.overflowed, self._overflowed
+            )
 
     def expect(self, remote: tuple[str | None, int | None], let_go: Address | None) -> None:
         """Datagrams are judged one by one."""
@@ -119,6 +123,11 @@ class SharedPort:
     def receive_buffer_bytes(self) -> int:
         """What the kernel granted, for all streams together."""
         return self._pair.receive_buffer_bytes
+
+    @property
+    def overflowed(self) -> int:
+        """Datagrams of all streams together that the kernel had no room for."""
+        return self._pair.overflowed
 
     @property
     def is_empty(self) -> bool:
@@ -281,6 +290,7 @@ class SharedPlace:
         self._shared = shared
         self._give_up: Callable[[], object] = lambda: shares.pop(host)
         self._intake = intake
+        self._overflowed = shared.overflowed
         _say_if_small(intake, shared.receive_buffer_bytes)
         shared.join(intake)
 
@@ -299,6 +309,9 @@ class SharedPlace:
         report = self._intake.report()
         if report is not None:
             self._shared.send_rtcp(*report)
+            self._overflowed = _say_if_overflowed(
+                self._intake, self._shared.overflowed, self._overflowed
+            )
 
     def expect(self, remote: tuple[str | None, int | None], let_go: Address | None) -> None:
         """Another SSRC or host is awaited."""
@@ -324,6 +337,16 @@ def _say_if_small(intake: Intake, granted_bytes: int) -> None:
     """
     if granted_bytes < 2 * RECEIVE_BUFFER_BYTES:
         intake.tolerate("small-receive-buffer")
+
+
+def _say_if_overflowed(intake: Intake, overflowed: int, before: int) -> int:
+    """What is lost then was lost here and not on the way: too little time, or too small a buffer.
+
+    On a shared port they are the port's: nobody knows whose they were.
+    """
+    if overflowed > before:
+        intake.tolerate("receive-buffer-overflowed", overflowed - before)
+    return overflowed
 
 
 def _key_of(intake: Intake) -> _Key | None:

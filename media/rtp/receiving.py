@@ -6,6 +6,7 @@ sender's address as text, a buffer for each datagram, a word to whoever takes it
 
 import ctypes
 import errno
+import mmap
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -54,13 +55,14 @@ class DatagramReader:
     def __init__(self, family: int) -> None:
         self._name_bytes = size = _NAME_BYTES[socket.AddressFamily(family)]
         self._addresses: dict[bytes, Address] = {}
-        data = ctypes.create_string_buffer(BATCH * _SLOT_BYTES)
+        data = mmap.mmap(-1, BATCH * _SLOT_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        data_at = ctypes.addressof(ctypes.c_char.from_buffer(data))
         names = ctypes.create_string_buffer(BATCH * size)
         vectors = ctypes.create_string_buffer(BATCH * _IOVEC.size)
         heads = ctypes.create_string_buffer(BATCH * _MMSGHDR.size)
         for number, slot in enumerate(_SLOTS):
             vector = number * _IOVEC.size
-            _IOVEC.pack_into(vectors, vector, ctypes.addressof(data) + slot, _LARGEST_BYTES)
+            _IOVEC.pack_into(vectors, vector, data_at + slot, _LARGEST_BYTES)
             name_at = ctypes.addressof(names) + number * size
             vector_at = ctypes.addressof(vectors) + vector
             _MMSGHDR.pack_into(
@@ -68,7 +70,7 @@ class DatagramReader:
             )
         self._vectors = vectors
         self._heads_at = ctypes.addressof(heads)
-        self._data = memoryview(data).cast("B")
+        self._data = memoryview(data)
         self._names = memoryview(names).cast("B")
         self._sizes = memoryview(heads).cast("B").cast("I")[_SIZE_AT::_WORDS]
 

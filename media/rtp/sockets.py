@@ -9,6 +9,7 @@ import contextlib
 import errno
 import select
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
@@ -22,7 +23,7 @@ TICK_S = 0.01
 GATHER_S = 0.005
 """From the first packet after a pause to the look: what one waits on the average otherwise."""
 
-CHORES_S = 0.05
+CHORES_S = 0.1
 """Chores such as deadlines are due so often."""
 
 DOZE_S = 0.25
@@ -33,6 +34,10 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 
 SHARED_RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024
 """Asked for a socket of many streams, by force where we may: a tenth of a second of a hundred."""
+
+_SO_MEMINFO = 55
+_DROPS = struct.Struct("=32xI")
+"""Linux's account of a socket's memory, and the ninth word of it: datagrams that had no room."""
 
 _SO_RCVBUFFORCE = 33
 """Linux's option for those who administer the network; the limit of the others is `rmem_max`."""
@@ -181,6 +186,13 @@ class UdpPair:
     def receive_buffer_bytes(self) -> int:
         """What the kernel granted; Linux counts its own overhead in."""
         return self.rtp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    @property
+    def overflowed(self) -> int:
+        """RTP datagrams the kernel dropped because nobody had read those before them in time."""
+        drops: int
+        (drops,) = _DROPS.unpack(self.rtp.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _DROPS.size))
+        return drops
 
     def send_rtcp(self, packet: bytes, to: Address) -> None:
         """Best effort: a report that cannot go is the next one's business."""
