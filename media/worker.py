@@ -56,6 +56,8 @@ PLAN_LIMIT_BYTES = 65_536
 
 _PR_SET_NO_NEW_PRIVS = 38
 _GARBAGE_THRESHOLDS = (20_000, 10, 10)
+"""Looked for seldom, for it costs: streams and viewers that end lie in no cycle of references, so
+that none of them waits for it."""
 
 
 class Worker:

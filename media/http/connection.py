@@ -116,6 +116,8 @@ class Connection(asyncio.Protocol):
         _ = exc
         self._state = _State.CLOSING
         self.is_over = True
+        if self._websocket is not None:
+            self._websocket.end()
         self._handler.lost(self, self._reason)
 
     # -- for the handler

@@ -47,11 +47,14 @@ def _head(first: int, size: int) -> bytes:
 
 def handshake(request: Request) -> bytes:
     """The answer that opens the connection (4.2.2). `BadRequestError` when it is not asked so."""
+    protocol = ServerProtocol(logger=_log)
     try:
         headers = Headers(list(request.headers.items()))
-        response = ServerProtocol(logger=_log).accept(HandshakeRequest(request.target, headers))
+        response = protocol.accept(HandshakeRequest(request.target, headers))
     except InvalidHandshake as error:
         raise BadRequestError(400, "bad-handshake") from error
+    finally:
+        protocol.parser.close()
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         raise BadRequestError(response.status_code, "bad-handshake")
     return response.serialize()
@@ -82,6 +85,10 @@ class WebSocket:
         if self._protocol.state is OPEN:
             self._protocol.send_close(code, reason[:_CLOSE_REASON_BYTES])
         return self._to_send()
+
+    def end(self) -> None:
+        """The connection is gone. Its parser and what it parses for hold each other until this."""
+        self._protocol.parser.close()
 
     def _to_send(self) -> bytes:
         return b"".join(self._protocol.data_to_send())

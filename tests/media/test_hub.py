@@ -246,6 +246,19 @@ def test_a_reader_of_a_closed_hub_is_closed_and_nothing_is_published_any_more() 
     assert hub.key_picture is None
 
 
+def test_a_closed_hub_keeps_no_picture_beyond_what_waits_for_its_readers() -> None:
+    hub = hub_at()
+    reader = hub.subscribe(8)
+    hub.publish(picture(0, key=True))
+    hub.publish(picture(1))
+
+    hub.close()
+
+    assert (hub.key_picture, hub.group) == (None, [])
+    assert [unit.is_key for unit in reader.take()] == [True, False]
+    assert hub.subscribe(8, with_group=True).take() == []
+
+
 def test_the_age_of_the_key_picture_is_known() -> None:
     seconds = [10.0]
     hub = Hub(lambda: seconds[0])

@@ -50,6 +50,9 @@ PORTS = (46_000, 46_099)
 SSRC = 4_321
 PATH = "/live/34020000001320000001/34020000001310000001"
 
+OURS = ("media.", "websockets.")
+"""Modules; the viewers here have their own of aiortc's and OpenSSL's."""
+
 Ending = Callable[[], Awaitable[None]]
 """How a viewer goes by itself."""
 
@@ -204,7 +207,7 @@ async def running() -> AsyncGenerator[Bench]:
 
 @contextmanager
 def no_garbage() -> Generator[None]:
-    """Nothing of `media` may be in a cycle of references when the block ends."""
+    """Nothing of ours, or made for us, may be in a cycle of references when the block ends."""
     gc.collect()
     gc.disable()
     try:
@@ -212,7 +215,7 @@ def no_garbage() -> Generator[None]:
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
         kinds = [cast("type[object]", type(found)) for found in gc.garbage]
-        ours = Counter(kind.__qualname__ for kind in kinds if kind.__module__.startswith("media."))
+        ours = Counter(kind.__qualname__ for kind in kinds if kind.__module__.startswith(OURS))
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
@@ -223,6 +226,12 @@ def no_garbage() -> Generator[None]:
 def parts_of(bench: Bench, stream_id: StreamId) -> list[weakref.ref[object]]:
     stream = bench.relay._streams[stream_id]
     return [weakref.ref(part) for part in (stream.hub, stream.receiver, stream.variants)]
+
+
+def http_connections(bench: Bench) -> int:
+    output = bench.relay._http
+    assert output is not None
+    return len(output._connections)
 
 
 async def until_gone(parts: list[weakref.ref[object]]) -> None:
@@ -263,6 +272,7 @@ async def test_a_stream_whose_viewers_are_sent_away_is_gone_without_the_garbage_
 
             await until_gone(parts)
             await leave()
+            await until(lambda: not http_connections(bench))
 
 
 @pytest.mark.parametrize("form", list(VIEWERS))
@@ -280,6 +290,7 @@ async def test_a_viewer_that_left_a_running_stream_is_gone_without_the_garbage_c
 
             await until(lambda: bench.told(ViewerLeft) == 1)
             await until(lambda: len(gc.get_referrers(variants)) == before)
+            await until(lambda: not http_connections(bench))
 
 
 async def test_pictures_that_were_made_and_who_made_them_are_gone_with_their_viewer() -> None:
