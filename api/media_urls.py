@@ -48,6 +48,7 @@ def media_urls(
         return f"{base}{path}{ending}?token={lend(form)}"
 
     rtsp = ports.rtsp if ports else 0
+    scheme = "rtsps" if ports and ports.is_rtsp_tls else "rtsp"
     whep = request.url_for("whep_start", device_id=channel[0], channel_id=channel[1])
     return MediaUrls(
         whep=str(whep.include_query_params(stream=view.stream, token=lend("whep"))),
@@ -55,5 +56,5 @@ def media_urls(
         flv=url("flv", ".flv"),
         ws_flv=url("ws_flv", ".ws.flv", is_websocket=True),
         hls=url("hls", "/index.m3u8"),
-        rtsp=f"rtsp://{place}:{rtsp}{path}?token={lend('rtsp')}" if rtsp else None,
+        rtsp=f"{scheme}://{place}:{rtsp}{path}?token={lend('rtsp')}" if rtsp else None,
     )

@@ -269,6 +269,7 @@ class RtspSettings(_Section):
     """`[rtsp]`: RTSP for integrators."""
 
     port: Port = 8554
+    tls: bool = False
 
 
 class DatabaseSettings(_Section):
@@ -333,6 +334,8 @@ class Settings(_Section):
         http = self.http
         if http.tls is Tls.FILES and (http.certificate is None or http.key is None):
             raise ValueError("http.tls: files needs http.certificate and http.key")
+        if self.rtsp.tls and http.effective_tls is Tls.OFF:
+            raise ValueError("rtsp.tls: needs the certificate that http.tls gives")
         ports = self.media.rtp_port_range
         if ports.pairs < self.media_workers:
             raise ValueError(f"media.rtp_port_range: {ports} is too small for so many workers")

@@ -65,6 +65,7 @@ class WorkerPorts:
     http: int
     rtsp: int
     is_tls: bool = False
+    is_rtsp_tls: bool = False
     public_url: str = ""
     """Where a proxy passes its HTTP port on, no slash at the end; empty: viewers come straight."""
 

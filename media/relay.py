@@ -178,6 +178,7 @@ class Relay:
             http=0 if http is None else http.port,
             rtsp=0 if rtsp is None else rtsp.port,
             is_tls=place is not None and place.is_tls,
+            is_rtsp_tls=self._plan.rtsp is not None and self._plan.rtsp.is_tls,
             public_url=self._plan.public_url and f"{self._plan.public_url}/{self._plan.worker}",
         )
 

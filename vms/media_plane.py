@@ -110,7 +110,7 @@ def plan_of(settings: Settings, tls: tuple[Path, Path] | None) -> RelayPlan:
         ),
         media_host=settings.media_host,
         http=Place(settings.http.host, settings.media.http_port, *files),
-        rtsp=Place(settings.http.host, settings.rtsp.port),
+        rtsp=Place(settings.http.host, settings.rtsp.port, *(files if settings.rtsp.tls else ())),
         public_url=settings.media.public_url or "",
         trusted_proxies=settings.http.trusted_proxies,
         limits=RelayLimits(transcodes=max(1, transcodes)),

@@ -28,6 +28,9 @@ from media.variants import Wanted
 GOING_AWAY = 1001
 NORMAL = 1000
 
+_NOBODYS_WISH = frozenset({"stream_closed", "stopped", "no_transcoder"})
+"""Why viewers are ended whom nobody sends away: they may ask again."""
+
 
 class _Key(NamedTuple):
     stream_id: StreamId
@@ -107,7 +110,7 @@ class LiveAudience:
         """End one viewer; one that is not here changes nothing."""
         seat = self._forget(viewer_id, reason)
         if seat is not None:
-            code = GOING_AWAY if reason in {"stream_closed", "stopped"} else NORMAL
+            code = GOING_AWAY if reason in _NOBODYS_WISH else NORMAL
             seat.connection.close(reason, code, reason)
 
     def leave_all(self, stream_id: StreamId, reason: str) -> None:

@@ -127,6 +127,7 @@ class Viewing:
         self.viewers: dict[str, tuple[str, str]] = {}
         self.offers: list[str] = []
         self.http_port = 8091
+        self.is_rtsp_tls = False
         self.restarts = 0
         self.limits = NodeLimits(viewers=50, outgoing_bps=100_000_000)
 
@@ -200,7 +201,9 @@ class Viewing:
 
     def ports(self, session_id: str) -> WorkerPorts | None:
         self._running[session_id]
-        return WorkerPorts(1, webrtc=8190, http=self.http_port, rtsp=8555)
+        return WorkerPorts(
+            1, webrtc=8190, http=self.http_port, rtsp=8555, is_rtsp_tls=self.is_rtsp_tls
+        )
 
     def load(self) -> NodeLoad:
         return NodeLoad(len(self.viewers), len(self._running), 2_000_000 * len(self.viewers))

@@ -61,6 +61,16 @@ async def test_who_waits_gets_the_picture_or_the_cause(viewer: httpx.AsyncClient
     assert (await viewer.post(f"{CHANNEL}/live?transport=carrier-pigeon")).status_code == 422
 
 
+async def test_where_rtsp_goes_by_tls_its_url_says_so(
+    viewer: httpx.AsyncClient, house: House
+) -> None:
+    house.viewing.is_rtsp_tls = True
+
+    urls = (await viewer.post(f"{CHANNEL}/live")).json()["urls"]
+
+    assert urls["rtsp"].startswith(f"rtsps://vms.test:8555/live/{GATE}/{CAMERA}?token=")
+
+
 async def test_who_says_what_they_play_is_told_the_best_form_and_why(
     viewer: httpx.AsyncClient, house: House
 ) -> None:

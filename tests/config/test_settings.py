@@ -79,6 +79,7 @@ def test_a_later_layer_wins_and_each_value_tells_its_origin(tmp_path: Path) -> N
         ('[database]\nurl = "mysql://x"\n', 2, "database.url"),
         ('[sip.advertised_addresses]\n"10.0.0.0/33" = "10.0.0.1"\n', 1, "sip.advertised_addresses"),
         ('[http]\ntls = "files"\n', 2, "http.tls"),
+        ("[rtsp]\ntls = true\n", 2, "rtsp.tls"),
         ('[http]\ntrusted_proxies = ["proxy.example.org"]\n', 2, "http.trusted_proxies"),
         ('[http]\ntrusted_proxies = ["10.0.0.1/24"]\n', 2, "http.trusted_proxies"),
         ('[http]\ntrusted_proxies = ["10.0.0.1", "::/0"]\n', 2, "http.trusted_proxies"),

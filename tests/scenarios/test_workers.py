@@ -90,13 +90,20 @@ async def test_pictures_live_in_a_worker_and_come_back_when_it_is_killed(tmp_pat
 
 
 async def test_media_urls_are_served_with_the_certificate_of_the_page(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, media__workers="1", http__tls="self-signed")
+    tls = {"http__tls": "self-signed", "rtsp__tls": "true"}
+    settings = settings_for(tmp_path, media__workers="1", **tls)
     async with running(settings, tmp_path) as up:
         ports = up.server.relay.ports(0)
         trusted = ssl.create_default_context(cafile=str(tmp_path / "tls" / "authority.pem"))
 
         async with httpx.AsyncClient(verify=trusted) as client:
             answer = await client.get(f"https://127.0.0.1:{ports.http}/live/x/y.flv?token=wrong")
+        reader, writer = await asyncio.open_connection("127.0.0.1", ports.rtsp, ssl=trusted)
+        writer.write(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        by_rtsps = await reader.readline()
+        writer.close()
 
+    assert by_rtsps == b"RTSP/1.0 200 OK\r\n"
     assert ports.is_tls
+    assert ports.is_rtsp_tls
     assert answer.status_code == 403

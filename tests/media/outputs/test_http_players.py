@@ -104,6 +104,16 @@ async def test_sound_that_is_not_aac_is_made_so() -> None:
     assert seen.loudest_hz == pytest.approx(TONE_HZ, abs=40)
 
 
+async def test_who_turns_out_to_need_converting_and_finds_no_place_is_told_to_ask_again() -> None:
+    async with open_site() as site, connect(site) as client:
+        site.pool.open_pictures(Codec.H265, 720, lambda _: None, lambda: None)
+        await client.handshake(f"{site.target('.mp4')}&video=h264")
+        site.show(video_units(Codec.H265, 1)[0])
+        close = await client.message()
+
+    assert close == (0x88, (1001).to_bytes(2) + b"no_transcoder")
+
+
 PLAYER = """
 async url => {
   const video = document.body.appendChild(document.createElement('video'));

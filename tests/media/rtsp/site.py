@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ class Site:
     """The output, its hub, and what the owner of the worker is told."""
 
     clock: Callable[[], float] = time.monotonic
+    tls: ssl.SSLContext | None = None
     hub: Hub = field(default_factory=lambda: Hub(time.monotonic))
     events: list[MediaEvent] = field(default_factory=list[MediaEvent])
     admissions: dict[str, Admission | MediaError] = field(
@@ -47,7 +49,7 @@ class Site:
         self.output = RtspOutput(
             host="127.0.0.1",
             port=0,
-            tls=None,
+            tls=self.tls,
             streams=self,
             admit=self.admit,
             now=self.clock,
@@ -76,7 +78,8 @@ class Site:
 
     def url(self, path: str = f"{PATH}?token={GOOD}") -> str:
         """Of the stream."""
-        return f"rtsp://127.0.0.1:{self.output.port}{path}"
+        scheme = "rtsp" if self.tls is None else "rtsps"
+        return f"{scheme}://127.0.0.1:{self.output.port}{path}"
 
     @property
     def joined(self) -> list[ViewerJoined]:
@@ -103,9 +106,11 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(clock: Callable[[], float] = time.monotonic) -> AsyncGenerator[Site]:
+async def open_site(
+    clock: Callable[[], float] = time.monotonic, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Site]:
     """Started, and stopped at the end."""
-    site = Site(clock)
+    site = Site(clock, tls)
     await site.output.start()
     try:
         yield site
