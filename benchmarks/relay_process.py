@@ -41,6 +41,7 @@ async def serve() -> None:
             "lost": found.lost,
             "damaged": found.damaged_units,
             "foreign": found.foreign,
+            "tolerated": [f"{name} {times}" for name, times in found.tolerated],
             "key_pictures": found.key_pictures,
             "viewers": [viewer.viewer_id for viewer in found.viewers],
             "sent": [viewer.packets_sent for viewer in found.viewers],
