@@ -270,7 +270,7 @@ class Conversation(RuleBasedStateMachine):
             peer.send(raw)
             repeated = await peer.answer_to(raw)
             if answer.status == 200 and device_id in self._bound:  # strangers get nothing twice
-                assert repeated.status == 200, "a repetition is answered otherwise"
+                assert repeated.status == 200, f"a repetition is answered {repeated.start}"
         return answer
 
     async def _register(self, device_id: str, fate: str, *, knows: bool, expires: int) -> None:
