@@ -14,8 +14,8 @@ Everything else goes the general way.
 Why it equals the general way: what is handed on is what `sip.message.Request` would say, and the
 answer has the same bytes but for the To tag, a keyed hash of the datagram instead of a random
 number. A copy of what is being worked on is dropped; a copy of what was answered gets the same
-answer where its sender is trusted by then, and is new where he is not, as with a transaction
-(`Agent.respond`, timer J).
+answer where its sender is trusted by then or was let in by it (who unregisters is a stranger
+afterwards), and is new where he is not, as with a transaction (`Agent.respond`, timer J).
 """
 
 import re
@@ -50,6 +50,7 @@ _PLAIN: Final = re.compile(
 )
 _LINES_ALWAYS: Final = 7  # and the empty one; Contact, Max-Forwards and Content-Length are counted
 _RPORT: Final = b";rport"
+_ACCEPTED: Final = b"SIP/2.0 200 "
 _TAG_BYTES: Final = len(";tag=0123456789abcdef")
 
 Header = tuple[str, str]
@@ -240,7 +241,7 @@ class PlainRegisters:
         if register.mark not in self._under_way:
             return
         self._under_way.discard(register.mark)
-        if self._is_trusted(register.flow):
+        if answer.startswith(_ACCEPTED) or self._is_trusted(register.flow):
             self._recent[register.mark] = answer
         self._send(answer, register.flow, register.received_bytes)
 

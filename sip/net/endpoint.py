@@ -407,7 +407,9 @@ class Endpoint:
         is_trusted = self._is_trusted(flow)
         if response.is_final and key.method == "INVITE":
             self._unanswered_invites.pop(key, None)
-        effects = self._agent.respond(key, response, now, may_repeat=is_trusted)
+        # Who is let in has proved who he is; by unregistering he becomes a stranger all the same.
+        is_let_in = key.method == "REGISTER" and response.status == 200
+        effects = self._agent.respond(key, response, now, may_repeat=is_trusted or is_let_in)
         self._perform(effects, is_trusted=is_trusted, request_bytes=request_bytes)
         self._arm(now)
 

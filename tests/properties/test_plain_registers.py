@@ -242,6 +242,17 @@ def test_a_stranger_that_repeats_itself_is_heard_anew() -> None:
     assert len(town.taken) == 2
 
 
+def test_a_stranger_that_was_let_in_gets_the_same_answer_again() -> None:
+    town = Town(trusts=False)
+    for _ in range(2):
+        assert town.registers.takes(ASKED, FLOW, 0.0)
+        town.taken[-1].respond(200, None, SAID)
+
+    assert len(town.taken) == 1
+    assert len(town.sent) == 2
+    assert town.sent[0] == town.sent[1]
+
+
 def test_an_answer_is_forgotten_as_a_transaction_is() -> None:
     town = Town()
     for now in (0.0, 2 * LIMIT_S + 1):

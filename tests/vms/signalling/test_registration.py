@@ -448,3 +448,20 @@ async def test_nothing_is_acknowledged_while_the_database_is_locked(tmp_path: Pa
 
         assert (await camera.register()).status == 200
         assert is_online(server)
+
+
+@pytest.mark.parametrize("headers", [(), [("Supported", "path")]], ids=["usual", "unusual"])
+async def test_the_copy_of_an_unregister_gets_the_same_answer_though_it_is_a_strangers_by_then(
+    tmp_path: Path, headers: list[tuple[str, str]]
+) -> None:
+    # given a device that is the only one on its host, and its 200 to Expires 0 was lost
+    async with stage(tmp_path) as server, registered(server) as peer:
+        authorization = peer.authorization(await peer.challenge())
+        raw = peer.register_request(authorization, expires=0, headers=headers)
+        assert (await peer.ask(raw)).status == 200
+
+        # when it asks again, with the same bytes
+        repeated = await peer.ask(raw)
+
+        # then it is not challenged: to RFC 3261 it is the same request
+        assert repeated.status == 200
