@@ -7,8 +7,9 @@ SAMPLE_RATE_HZ = 8000
 PAYLOAD_TYPES = {0: Codec.PCMU, 8: Codec.PCMA, 18: Codec.G729}
 """The static RTP payload types of sound at this rate (RFC 3551, 6)."""
 
-UNHEARD_PAYLOAD_TYPES = {4: "G.723.1", 9: "G.722.1"}
-"""Sound that nobody here understands; GB/T 28181-2022, annex C.2, gives G.722.1 the number 9."""
+UNHEARD_PAYLOAD_TYPES = {4: "G.723.1", 9: "G.722.1", 20: "SVAC audio", 102: "AAC by RFC 3640"}
+"""Sound in packets of its own that nobody here understands, by the numbers of GB/T 28181-2022,
+annex C.2."""
 
 
 def audio_format(codec: Codec) -> AudioFormat:

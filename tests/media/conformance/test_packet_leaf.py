@@ -318,12 +318,17 @@ def test_sound_in_packets_of_its_own_bears_its_own_clock(
 
 
 @pytest.mark.parametrize("sequence", [1, 40_000], ids=["in step", "a sequence of its own"])
-def test_sound_nobody_understands_is_named_and_harms_no_picture(make: Make, sequence: int) -> None:
+@pytest.mark.parametrize(
+    ("payload_type", "name"), [(9, "G.722.1"), (20, "SVAC audio"), (102, "AAC by RFC 3640")]
+)
+def test_sound_nobody_understands_is_named_and_harms_no_picture(
+    make: Make, sequence: int, payload_type: int, name: str
+) -> None:
     leaf = make(True)
     sent = packets(2, size=5000)
     sound = build(
         b"\x00\x00\x01\xe0" * 10,
-        payload_type=9,
+        payload_type=payload_type,
         marker=False,
         sequence=sequence,
         timestamp=160,
@@ -332,7 +337,7 @@ def test_sound_nobody_understands_is_named_and_harms_no_picture(make: Make, sequ
     second = sent[1][:2] + (sequence + 1 if sequence == 1 else 1).to_bytes(2) + sent[1][4:]
 
     assert data_of(taken(leaf, [sent[0], sound, second])) == [KEY, SLICE]
-    assert leaf.unsupported == ("G.722.1",)
+    assert leaf.unsupported == (name,)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80\x60", b"\x00" * 40, b"\xbf" + bytes(11)])
