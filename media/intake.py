@@ -438,7 +438,7 @@ class Intake:
         except ProtocolError:
             self.malformed += 1
             return
-        if frames:
+        if frames or ContainerParsed not in self._told:
             self._add(frames)
 
     def _take_sound(self, packet: RtpPacket) -> None:

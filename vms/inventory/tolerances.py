@@ -215,6 +215,11 @@ HABITS: Final[Mapping[str, Habit]] = {
             "本机接收缓冲过小（非设备问题）",
             "Our own receive buffer is smaller than asked for; not the device's doing",
         ),
+        (
+            "media_receive_buffer_overflowed",
+            "本机接收缓冲溢出，丢包发生在本机（非设备问题）",
+            "Datagrams our own kernel had no room for: lost here, not by the device",
+        ),
         ("media_bad_aggregate", "RTP 聚合包有误", "An RTP packet of several units that do not fit"),
     ),
     **_habits(
