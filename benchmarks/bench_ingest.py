@@ -16,6 +16,7 @@ from benchmarks.support import Child, Table, check_equal, measured, resident_byt
 from media.door import Transport
 
 RELAY = "benchmarks.relay_process"
+BARE = "benchmarks.bare_receiver"
 CAMERAS = "benchmarks.cameras"
 FIRST_SSRC = 1_000
 START_S = 4.0
@@ -88,6 +89,26 @@ def measure(cameras: Child, transport: Transport, count: int, seconds: float, ta
         )
 
 
+def measure_least(cameras: Child, count: int, seconds: float, table: Table) -> None:
+    """The row to hold the others against: what Python needs at the least on this machine."""
+    with Child(BARE) as bare:
+        ports = [bare.greeting.number("port")] * count
+        ssrcs = [FIRST_SSRC + number for number in range(count)]
+        cameras.ask("start", transport=Transport.UDP_SHARED, ports=ports, ssrcs=ssrcs)
+        time.sleep(START_S)
+        with measured([bare.pid], [cameras.pid]) as span:
+            time.sleep(seconds)
+        stopped = cameras.ask("stop")
+        time.sleep(SETTLE_S)
+        check_equal("packets", bare.ask("figures").number("packets"), sum(stopped.numbers("sent")))
+        table.row(
+            "the least, one socket",
+            f"{span.server_ms_per_s() / count:.2f} ms/s",
+            span.generator_share,
+            f"{count} streams cut up and thrown away, nothing judged",
+        )
+
+
 def bench(options: argparse.Namespace) -> None:
     """Every number of streams over every transport."""
     film_s = int(options.seconds + START_S) + FILM_TO_SPARE_S
@@ -97,6 +118,8 @@ def bench(options: argparse.Namespace) -> None:
             f"Ingest: 1080p25 H.264 in PS, {rate.number('kbit_per_s') / 1000:.2f} Mbit/s, "
             f"{rate.number('packets_per_s')} packets/s a stream"
         )
+        for count in options.streams:
+            measure_least(cameras, count, options.seconds, table)
         for transport in Transport:
             for count in options.streams:
                 measure(cameras, transport, count, options.seconds, table)
