@@ -89,9 +89,10 @@ async def playing(
     try:
         address = await relay.open(Transport.UDP, 1, "127.0.0.1")
         hub = relay.hub(address.stream_id)
-        camera = asyncio.create_task(publish_in_real_time(hub, units, time.monotonic))
-        try:
-            async with open_page() as page, AsyncExitStack() as stack:
+        async with open_page() as page, AsyncExitStack() as stack:
+            # Not before: of a film whose only key picture is long past too much would be missing.
+            camera = asyncio.create_task(publish_in_real_time(hub, units, time.monotonic))
+            try:
                 scene = Scene(relay, address.stream_id, page)
                 scene.events = events
                 scene.has_tcp = has_tcp
@@ -101,9 +102,9 @@ async def playing(
                     scene.network = await stack.enter_async_context(network)
                 await add_player(page, scene.whep, scene.patch)
                 yield scene
-        finally:
-            camera.cancel()
-            await asyncio.wait([camera])
+            finally:
+                camera.cancel()
+                await asyncio.wait([camera])
     finally:
         await relay.stop()
     assert relay.stream_count == relay.viewer_count == relay.transcoder_count == 0
