@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from benchmarks.output_process import HOST
-from benchmarks.support import Answer, obey, run_child
+from benchmarks.support import Answer, run_audience
 
 STREAM_LIMIT_BYTES = 2**20
 FOLDER = "/live/34020000001320000001/34020000001310000001/"
@@ -114,14 +114,5 @@ class Audience:
             player.close()
 
 
-async def work() -> None:
-    """Obey."""
-    audience = Audience()
-    try:
-        await obey({}, {"join": audience.join, "figures": audience.figures})
-    finally:
-        await audience.close()
-
-
 if __name__ == "__main__":
-    run_child(work())
+    run_audience(Audience)

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Mapping
 
-from benchmarks.support import Answer, obey, run_child
+from benchmarks.support import Answer, run_audience
 
 HOST = "127.0.0.1"
 DRAIN_S = 0.002
@@ -72,14 +72,5 @@ class Audience:
                     continue
 
 
-async def work() -> None:
-    """Obey."""
-    audience = Audience()
-    try:
-        await obey({}, {"join": audience.join, "figures": audience.figures})
-    finally:
-        await audience.close()
-
-
 if __name__ == "__main__":
-    run_child(work())
+    run_audience(Audience)

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Mapping
 
-from benchmarks.support import Answer, obey, run_child
+from benchmarks.support import Answer, run_audience
 
 HOST = "127.0.0.1"
 PATH = "/live/34020000001320000001/34020000001310000001"
@@ -144,14 +144,5 @@ class Audience:
                 viewer.drain()
 
 
-async def work() -> None:
-    """Obey."""
-    audience = Audience()
-    try:
-        await obey({}, {"join": audience.join, "figures": audience.figures})
-    finally:
-        await audience.close()
-
-
 if __name__ == "__main__":
-    run_child(work())
+    run_audience(Audience)

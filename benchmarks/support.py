@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self, cast
+from typing import Protocol, Self, cast
 
 from vms.console import run
 from vms.logs import set_up_logs
@@ -239,6 +239,35 @@ def run_child(work: Coroutine[None, None, None]) -> None:
     """As `vms serve` runs: its loop, its collector of garbage, its logs."""
     set_up_logs("warning")
     run(work)
+
+
+class Audience(Protocol):
+    """All viewers of a child that brings some."""
+
+    async def join(self, asked: Answer) -> Mapping[str, object]:
+        """One more viewer, by what `asked` names; what is told of its beginning."""
+        ...
+
+    async def figures(self, asked: Answer, /) -> Mapping[str, object]:
+        """What each got."""
+        ...
+
+    async def close(self) -> None:
+        """All go."""
+        ...
+
+
+def run_audience(gathered: Callable[[], Audience]) -> None:
+    """A child that lets viewers `join` and tells their `figures`; `gathered` on its event loop."""
+
+    async def work() -> None:
+        audience = gathered()
+        try:
+            await obey({}, {"join": audience.join, "figures": audience.figures})
+        finally:
+            await audience.close()
+
+    run_child(work())
 
 
 def run_benchmark(work: Callable[[], None]) -> None:
