@@ -115,9 +115,9 @@ async def test_no_date_is_sent_to_devices_whose_clock_somebody_else_sets(tmp_pat
         assert "Date" not in answer
 
 
-def test_a_few_do_not_wait_and_the_rest_of_a_storm_goes_one_by_one() -> None:
-    pace = Pace(per_s=4, at_once=2)
+def test_a_few_do_not_wait_and_the_rest_of_a_storm_goes_in_groups() -> None:
+    pace = Pace(per_s=4, at_once=2, together_s=0.5)
 
-    assert [pace.wait_s(100.0) for _ in range(5)] == [0.0, 0.0, 0.25, 0.5, 0.75]
-    assert pace.wait_s(100.5) == 0.5
-    assert [pace.wait_s(200.0) for _ in range(3)] == [0.0, 0.0, 0.25]
+    assert [pace.wait_s(100.0) for _ in range(7)] == [0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 1.5]
+    assert pace.wait_s(101.25) == 0.25
+    assert [pace.wait_s(200.0) for _ in range(4)] == [0.0, 0.0, 0.5, 0.5]
