@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from tests.support.report_stores import InMemoryReportStore
 from vms.errors import ConflictError, UnavailableError
@@ -120,7 +120,9 @@ class InMemoryDeviceStore(InMemoryReportStore):
             known = self._devices.get(one.key)
             if known is not None:
                 self._devices[one.key] = replace(
-                    known, last_keepalive_at=one.keepalive_at, last_heard_at=one.heard_at
+                    known,
+                    last_keepalive_at=_later(known.last_keepalive_at, one.keepalive_us),
+                    last_heard_at=_later(known.last_heard_at, one.heard_us),
                 )
 
     async def remove_device(
@@ -307,6 +309,13 @@ def _in_utc(device: Device) -> Device:
     }
     # What only lives in memory is not stored.
     return replace(device, **times, faulty=(), is_flapping=False)
+
+
+def _later(known: datetime | None, noted_us: int | None) -> datetime | None:
+    if noted_us is None:
+        return known
+    noted = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=noted_us)
+    return noted if known is None else max(known, noted)
 
 
 def _take_step(rows: list[Interval], step: Transition) -> None:

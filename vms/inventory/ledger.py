@@ -38,6 +38,7 @@ class LedgerClock:
         if not_before_s is not None:
             wall = max(wall, datetime.fromtimestamp(not_before_s, UTC))
         self._anchor = wall
+        self._anchor_us = round(wall.timestamp() * 1_000_000)
         self._drift_s = self._measure_drift_s()
 
     def moment(self, monotonic_s: float | None = None) -> datetime:
@@ -45,6 +46,10 @@ class LedgerClock:
         if monotonic_s is None:
             monotonic_s = self._clock.monotonic()
         return self._anchor + timedelta(seconds=monotonic_s - self._started_at)
+
+    def moment_us(self, monotonic_s: float) -> int:
+        """The same in microseconds since 1970: for those that are made by the thousand."""
+        return self._anchor_us + round((monotonic_s - self._started_at) * 1_000_000)
 
     def now_s(self) -> int:
         """The whole ledger second that is running."""

@@ -49,11 +49,14 @@ class Stored:
 
 
 class LastHeard(NamedTuple):
-    """When a device was last heard, and its last keepalive."""
+    """When a device was last heard, and its last keepalive: microseconds since 1970, UTC.
+
+    None where no keepalive came since we began to listen: what is stored of it stays.
+    """
 
     key: DeviceKey
-    keepalive_at: datetime | None
-    heard_at: datetime
+    keepalive_us: int | None
+    heard_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,10 @@ class DeviceStore(ReportStore, PlacementStore, GroupStore, Protocol):
         ...
 
     async def note_heard(self, heard: Sequence[LastHeard]) -> None:
-        """Write when many were last heard, and nothing else; may lag by seconds (N3)."""
+        """Write when many were last heard, and nothing else; may lag by seconds (N3).
+
+        Of a time noted here and one saved with the device the later counts.
+        """
         ...
 
     async def remove_device(

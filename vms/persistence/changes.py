@@ -25,6 +25,7 @@ from vms.persistence.tables import (
     notices,
     positions,
     runs,
+    signs_of_life,
     tree_nodes,
     waiting,
 )
@@ -40,7 +41,6 @@ class Operation(Enum):
     SAVE_DEVICE = (0, 0)
     TOUCH_DEVICE = (0, 1)
     REMOVE_DEVICE = (0, 2)
-    HEARD_DEVICE = (0, 3)
     SAVE_CHANNEL = (1, 0)
     REMOVE_CHANNEL = (1, 1)
     SAVE_WAITING = (2, 0)
@@ -53,6 +53,7 @@ class Operation(Enum):
     LATEST_POSITION = (7, 0)
     FORGET_TREE = (8, 0)
     SAVE_TREE_NODE = (8, 1)
+    SIGNS_OF_LIFE = (9, 0)
 
     @property
     def family(self) -> int:
@@ -82,8 +83,8 @@ MANY = frozenset(
     {
         Operation.SAVE_DEVICE,
         Operation.TOUCH_DEVICE,
-        Operation.HEARD_DEVICE,
         Operation.SAVE_CHANNEL,
+        Operation.SIGNS_OF_LIFE,
     }
 )
 """Those whose rows come by the thousand, and name every parameter of their statement."""
@@ -132,7 +133,6 @@ class ChangeWriter:
                 "clock_offset_s",
                 *NO_BINDING,
             ),
-            Operation.HEARD_DEVICE: _update_devices("last_keepalive_at", "last_heard_at"),
             Operation.REMOVE_DEVICE: _hide(devices),
             Operation.SAVE_CHANNEL: self._upsert(channels, "key"),
             Operation.REMOVE_CHANNEL: _hide(channels),
@@ -153,6 +153,7 @@ class ChangeWriter:
                 tree_nodes.c.device_key == bindparam("b_device_key")
             ),
             Operation.SAVE_TREE_NODE: self._upsert(tree_nodes, "device_key", "node_id"),
+            Operation.SIGNS_OF_LIFE: self._upsert(signs_of_life, "number"),
         }
         self._once = {once: self._insert_once(once) for once in Once}
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Select, false, func, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vms.gb28181.ids import DeviceId
 from vms.inventory.model import (
@@ -43,7 +44,16 @@ from vms.persistence.rows import (
     row_of_waiting,
     waiting_of,
 )
-from vms.persistence.tables import alarms, channels, devices, runs, tree_nodes, waiting
+from vms.persistence.signs_of_life import SignsOfLife
+from vms.persistence.tables import (
+    alarms,
+    channels,
+    devices,
+    runs,
+    signs_of_life,
+    tree_nodes,
+    waiting,
+)
 
 
 class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
@@ -58,6 +68,7 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._run_id = uuid4().hex
+        self._signs: SignsOfLife | None = None
 
     async def load_all(self) -> Stored:
         """At start-up."""
@@ -74,6 +85,7 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
                 .join_from(tree_nodes, devices, tree_nodes.c.device_key == devices.c.key)
                 .where(devices.c.removed == false())
             )
+            signs = self._signs = await _signs_of_life(connection)
             open_intervals = await presence_log.open_intervals(connection)
             open_placements = await placement_log.open_placements(connection)
             last_life_s = await connection.scalar(select(func.max(runs.c.last_life_s)))
@@ -82,7 +94,7 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
             ledger_device = await presence_log.highest_key(connection, SubjectKind.DEVICE)
             ledger_channel = await presence_log.highest_key(connection, SubjectKind.CHANNEL)
             return Stored(
-                devices=tuple(device_of(row) for row in device_rows),
+                devices=tuple(signs.laid_over(device_of(row)) for row in device_rows),
                 channels=tuple(channel_of(row) for row in channel_rows),
                 waiting=tuple(waiting_of(row) for row in waiting_rows),
                 open_intervals=tuple(open_intervals),
@@ -115,13 +127,16 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
             await self._write(Change([(Operation.TOUCH_DEVICE, rows)]))
 
     async def note_heard(self, heard: Sequence[LastHeard]) -> None:
-        """Write when many were last heard; for those of which nothing else changed."""
-        rows: list[Row] = [
-            {"b_key": one.key, "last_keepalive_at": one.keepalive_at, "last_heard_at": one.heard_at}
-            for one in heard
-        ]
+        """Write when many were last heard; for those of which nothing else changed.
+
+        Of a time noted here and one saved with the device the later counts.
+        """
+        if self._signs is None:
+            async with self._database.reading() as connection:
+                self._signs = await _signs_of_life(connection)
+        rows = self._signs.note(heard)
         if rows:
-            await self._write(Change([(Operation.HEARD_DEVICE, rows)]))
+            await self._write(Change([(Operation.SIGNS_OF_LIFE, rows)]))
 
     async def remove_device(
         self,
@@ -254,6 +269,11 @@ class SqlDeviceStore(SqlReportStore, SqlPlacementStore, SqlGroupStore):
 
     async def _write(self, change: Change) -> None:
         await self._database.write(change)
+
+
+async def _signs_of_life(connection: AsyncConnection) -> SignsOfLife:
+    rows = await connection.execute(select(signs_of_life.c.number, signs_of_life.c.times))
+    return SignsOfLife((row.number, row.times) for row in rows)
 
 
 def _evictions(rows: Sequence[Waiting]) -> list[Row]:

@@ -73,6 +73,14 @@ devices = Table(
     ),
 )
 
+signs_of_life = Table(
+    "signs_of_life",
+    metadata,
+    # Of devices whose key divided by a constant is this.
+    Column("number", SERIAL, primary_key=True, autoincrement=False),
+    Column("times", LargeBinary, nullable=False),
+)
+
 channels = Table(
     "channels",
     metadata,

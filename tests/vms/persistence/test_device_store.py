@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -30,7 +30,7 @@ from vms.inventory.model import (
     SubjectKind,
     Transition,
 )
-from vms.inventory.store import ClockStep, DeviceStore
+from vms.inventory.store import ClockStep, DeviceStore, LastHeard
 
 
 async def test_an_empty_store_holds_nothing_and_gives_keys_from_one(store: DeviceStore) -> None:
@@ -90,6 +90,58 @@ async def test_a_touch_writes_liveness_and_leaves_the_rest(store: DeviceStore) -
     await store.touch_devices([replace(touched, name="not liveness"), bare_device(2)])
 
     assert (await store.load_all()).devices == (touched, bare_device(2))
+
+
+def _us(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+async def test_what_was_heard_of_many_is_noted_of_each_and_leaves_the_rest(
+    store: DeviceStore,
+) -> None:
+    """Keys on both sides of where a row of a database may end."""
+    keys = (1, 2, 119, 120, 121, 240)
+    for key in keys:
+        await store.save_device(bare_device(key))
+    later = NOW + timedelta(minutes=1, microseconds=7)
+
+    await store.note_heard([LastHeard(DeviceKey(key), _us(NOW), _us(NOW)) for key in keys])
+    await store.note_heard([LastHeard(DeviceKey(120), _us(later), _us(later))])
+
+    assert {each.key: each.last_heard_at for each in (await store.load_all()).devices} == {
+        key: later if key == 120 else NOW for key in keys
+    }
+    assert (await store.load_all()).devices[3] == replace(
+        bare_device(120), last_keepalive_at=later, last_heard_at=later
+    )
+
+
+async def test_of_what_was_noted_and_what_was_saved_the_later_counts(store: DeviceStore) -> None:
+    earlier, later = NOW, NOW + timedelta(minutes=1)
+    await store.save_device(replace(bare_device(1), last_keepalive_at=later, last_heard_at=later))
+    await store.save_device(replace(bare_device(2), last_keepalive_at=later, last_heard_at=earlier))
+
+    await store.note_heard(
+        [
+            LastHeard(DeviceKey(1), _us(earlier), _us(earlier)),
+            LastHeard(DeviceKey(2), _us(earlier), _us(later)),
+        ]
+    )
+
+    for loaded in (await store.load_all()).devices:
+        assert (loaded.last_keepalive_at, loaded.last_heard_at) == (later, later)
+
+
+async def test_whoever_sent_no_keepalive_keeps_the_last_one(store: DeviceStore) -> None:
+    later = NOW + timedelta(minutes=1)
+    await store.save_device(bare_device(1))
+    await store.save_device(replace(bare_device(2), last_keepalive_at=NOW))
+    await store.note_heard([LastHeard(DeviceKey(1), _us(NOW), _us(NOW))])
+
+    await store.note_heard([LastHeard(DeviceKey(key), None, _us(later)) for key in (1, 2)])
+
+    for loaded in (await store.load_all()).devices:
+        assert (loaded.last_keepalive_at, loaded.last_heard_at) == (NOW, later)
 
 
 async def test_touching_nobody_is_no_change(store: DeviceStore) -> None:
