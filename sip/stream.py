@@ -92,6 +92,22 @@ class StreamFramer:
             self._forget()
         return frames
 
+    @property
+    def is_whole_as_declared(self) -> bool:
+        """The message has all its declared bytes, and is held because its body does not look so."""
+        return self._need is not None and len(self._buffer) >= self._need
+
+    def take_as_declared(self) -> list[bytes]:
+        """Nothing follows: the declared length was right, whatever the body looks like. That
+        message, and what comes to light behind it."""
+        if self._need is None or not self.is_whole_as_declared:
+            return []
+        frame = bytes(self._buffer[: self._need])
+        del self._buffer[: self._need]
+        self._junk_bytes = 0
+        self._forget()
+        return [frame, *self.feed(b"")]
+
     def _find_head(self) -> bool:
         buffer = self._buffer
         if not self._scanned and not self._find_start():

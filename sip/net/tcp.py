@@ -18,6 +18,9 @@ _PROBES: Final = 3
 FRAMES_PER_WAKE: Final = 64
 """Messages of one connection that are handled before others get their turn."""
 
+PATIENCE_S: Final = 0.5
+"""How long more is awaited of a body that is as long as declared and does not close its root."""
+
 
 class ConnectionOwner(Protocol):
     """What a connection tells its endpoint."""
@@ -39,6 +42,7 @@ class TcpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
+        self._patience: asyncio.TimerHandle | None = None
         self.is_outgoing = is_outgoing
         self.flow: Flow | None = None
         self.heard_at = owner.now()
@@ -62,16 +66,41 @@ class TcpConnection(asyncio.Protocol):
         flow = self.flow
         if flow is None:
             return
-        owner = self._owner
         framer = self._framer
-        framer.limit_bytes = owner.stream_limit_bytes(flow)
-        now = owner.now()
+        framer.limit_bytes = self._owner.stream_limit_bytes(flow)
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         try:
             frames = framer.feed(data)
         except ProtocolError as error:
-            self.abort()
-            owner.stream_broken(error, flow)
+            self._broken(error, flow)
             return
+        if framer.pending_bytes and framer.is_whole_as_declared:
+            self._patience = self._loop.call_later(PATIENCE_S, self._patience_over)
+        self._handle(frames, flow)
+
+    def _patience_over(self) -> None:
+        """Nothing followed: what is there was all, and its sender waits for an answer."""
+        self._patience = None
+        flow = self.flow
+        if flow is None or self._transport is None:
+            return
+        try:
+            frames = self._framer.take_as_declared()
+        except ProtocolError as error:
+            self._broken(error, flow)
+            return
+        self._handle(frames, flow)
+
+    def _broken(self, error: ProtocolError, flow: Flow) -> None:
+        self.abort()
+        self._owner.stream_broken(error, flow)
+
+    def _handle(self, frames: list[bytes], flow: Flow) -> None:
+        owner = self._owner
+        framer = self._framer
+        now = owner.now()
         if frames:
             self.heard_at = now
             self.partial_since = None
@@ -108,6 +137,8 @@ class TcpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The event loop's call."""
         self._transport = None
+        if self._patience is not None:
+            self._patience.cancel()
         if self.flow is not None:
             self._owner.connection_closed(self)
 

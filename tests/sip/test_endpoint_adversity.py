@@ -262,6 +262,20 @@ async def test_a_slow_peer_is_cut_off_and_others_are_served_meanwhile() -> None:
         assert (await client.request(message(client), flow)).status == 200
 
 
+async def test_a_body_over_tcp_that_never_closes_its_root_is_answered_though_nothing_follows() -> (
+    None
+):
+    async with opened(is_trusted=lambda _: True) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        asked = raw(1).replace(b"/UDP", b"/TCP")
+        writer.write(asked.replace(b"Length: 0", b"Length: 18") + b"<Notify><SN>1</SN>")
+
+        line = await asyncio.wait_for(reader.readline(), timeout=5)
+        writer.close()
+
+        assert line == b"SIP/2.0 200 OK\r\n"
+
+
 async def test_a_silent_stranger_is_cut_off_and_a_silent_device_is_not() -> None:
     trusted: set[Flow] = set()
 

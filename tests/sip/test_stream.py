@@ -95,6 +95,20 @@ def test_a_body_that_never_closes_its_root_is_taken_as_declared() -> None:
     assert StreamFramer().feed(broken + NEXT) == [broken, NEXT]
 
 
+@pytest.mark.parametrize("end", [b"</Notify >", b"</notify>", b""])
+def test_a_body_that_closes_its_root_oddly_is_whole_when_nothing_follows(end: bytes) -> None:
+    odd = notify(b"<Notify><SN>1</SN>" + end)
+    framer = StreamFramer()
+
+    assert framer.feed(odd[:-1]) == []
+    assert (framer.is_whole_as_declared, framer.take_as_declared()) == (False, [])
+    assert framer.feed(odd[-1:]) == []
+    assert framer.is_whole_as_declared
+    assert framer.take_as_declared() == [odd]
+    assert framer.pending_bytes == 0
+    assert framer.feed(NEXT) == [NEXT]
+
+
 def test_the_tail_of_a_miscounted_body_glued_to_the_next_message_is_dropped() -> None:
     assert StreamFramer().feed(notify(b"ab>", 2) + NEXT) == [notify(b"ab"), NEXT]
 
