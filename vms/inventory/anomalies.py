@@ -176,6 +176,10 @@ class Anomalies:
     def __len__(self) -> int:
         return self._count
 
+    def is_owned(self, channel_id: str) -> bool:
+        """Whether any device has a channel of that ID."""
+        return channel_id in self._owners
+
     def of_device(self, device_id: str) -> Iterable[Anomaly]:
         """Those of a device and of its channels, in no order."""
         return [

@@ -88,6 +88,10 @@ class InventoryReads(Vigilance):
         """Whether a device on file has it."""
         return self.find_channel(device_id, channel_id) is not None
 
+    def is_taken(self, identifier: str) -> bool:
+        """Whether any device or channel on file bears it."""
+        return identifier in self._roster.records or self._anomalies.is_owned(identifier)
+
     def channels(self, query: ChannelQuery) -> Page[Channel]:
         """Channels in order of device and channel ID."""
 

@@ -149,6 +149,11 @@ HABITS: Final[Mapping[str, Habit]] = {
         ("id_length", "编码位数不对", "An ID of a wrong length"),
         ("id_type", "编码类型位（11-13）无效", "The type digits (11 to 13) are in no range"),
         ("foreign_position", "上报了不属于它的位置", "A position of something that is not its own"),
+        (
+            "unlisted_alarm_source",
+            "报警来源不在目录中",
+            "An alarm of an input that its catalogue does not name",
+        ),
     ),
     **_habits(
         "T12",

@@ -28,6 +28,9 @@ TWINS_KEPT = 20_000
 CONFIRMATIONS_AT_ONCE = 2_000
 """Responses that wait for their 200; devices live without the ones beyond."""
 
+SILENCED_KEPT = 4_096
+"""Sources of one device that wait for a ResetAlarm: not all need be on file."""
+
 _Likeness: TypeAlias = tuple[object, ...]
 
 
@@ -93,7 +96,9 @@ class AlarmKeeper:
         for each, alarm in alarms:
             self._offsets.at_least(device_id, alarm.occurred_at, self._clock.wall())
             if alarm.method == BY_DEVICE:
-                self._silenced.setdefault(device_id, set()).add(alarm.device_id)
+                silenced = self._silenced.setdefault(device_id, set())
+                if len(silenced) < SILENCED_KEPT:
+                    silenced.add(alarm.device_id)
             if not each.is_notify:
                 self._confirm(device_id, alarm)
 
@@ -128,10 +133,16 @@ class AlarmKeeper:
                 latitude=alarm.latitude,
             )
             for _, alarm in originals
-            if alarm.method == BY_GPS and alarm.longitude is not None and alarm.latitude is not None
+            if alarm.method == BY_GPS
+            and alarm.longitude is not None
+            and alarm.latitude is not None
+            and (alarm.device_id == device_id or self._has(device_id, alarm))
         ]
         if positions:
             await self._inventory.record_positions(device_id, positions)
+
+    def _has(self, device_id: DeviceId, alarm: AlarmNotify) -> bool:
+        return self._inventory.has_channel(device_id, alarm.device_id)
 
     def _reported(self, told: Told, alarm: AlarmNotify) -> ReportedAlarm:
         request = told.incoming.request

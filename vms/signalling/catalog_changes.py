@@ -34,6 +34,23 @@ LATE_LIMIT = 10_000
 """Changes of one device kept for the end of a running query; more are left to another query."""
 
 
+_TOLD = (
+    "manufacturer",
+    "model",
+    "owner",
+    "civil_code",
+    "address",
+    "parent_ids",
+    "business_group_id",
+    "parental",
+    "secrecy",
+    "ptz_type",
+    "longitude",
+    "latitude",
+)
+"""What an item tells beside its name and its status."""
+
+
 @dataclass(slots=True)
 class _Changed:
     """What a row of changes comes to: the last word on each channel."""
@@ -133,10 +150,13 @@ class CatalogKeeper:
         match change.event:
             case CatalogEvent.ADD | CatalogEvent.UPDATE:
                 changed.absent.discard(channel_id)
+                if not item.name:
+                    item = self._filled(device_id, changed, item)
                 found = channels_of(device_id, [item])
                 changed.items |= {each.channel_id: each for each in found}
                 is_placed = bool(found) and self._knows_all(device_id, changed, item.parent_ids)
-                changed.is_puzzling |= change.event is CatalogEvent.ADD and not is_placed
+                is_clear = is_placed if change.event is CatalogEvent.ADD else bool(item.name)
+                changed.is_puzzling |= not is_clear
             case CatalogEvent.DELETE:
                 changed.items.pop(channel_id, None)
                 changed.absent.add(channel_id)
@@ -153,6 +173,18 @@ class CatalogKeeper:
                     is_on=change.event is CatalogEvent.ON,
                     status_text="" if is_plain else change.event.value,
                 )
+
+    def _filled(
+        self, device_id: DeviceId, changed: _Changed, item: ReportedChannel
+    ) -> ReportedChannel:
+        """A change that lacks the Name, which a whole item has, leaves alone what it does not
+        tell: some devices send no more than the new Status."""
+        known = self._known(device_id, changed, item.channel_id)
+        if known is None:
+            return item
+        told = {name: value for name in _TOLD if (value := getattr(item, name))}
+        extra = {**known.extra, **item.extra}
+        return replace(known, is_on=item.is_on, status_text=item.status_text, extra=extra, **told)
 
     def _known(
         self, device_id: DeviceId, changed: _Changed, channel_id: str

@@ -21,9 +21,9 @@ from sip.net.endpoint import IncomingRequest
 from vms.clock import Clock
 from vms.errors import ExhaustedError, UnavailableError, VmsError
 from vms.gb28181.errors import ProtocolError
-from vms.gb28181.ids import DeviceId
+from vms.gb28181.ids import DeviceId, Kind, kind_of
 from vms.gb28181.manscdp.codec import decode
-from vms.gb28181.manscdp.messages import Message
+from vms.gb28181.manscdp.messages import AlarmNotify, Message
 from vms.inventory.inventory import Inventory
 from vms.signalling.buckets import Buckets
 from vms.signalling.registrar import RETRY_AFTER_S
@@ -48,6 +48,10 @@ WORKERS = 64
 
 BATCH = 64
 """Of one device, stored together."""
+
+ALARM_KINDS = frozenset({Kind.ALARM_INPUT, Kind.ALARM_OUTPUT})
+CENTRE_DIGITS = 10
+"""Of an alarm centre, which the schema of every edition allows as the source of an alarm."""
 
 
 @dataclass(eq=False, slots=True)
@@ -136,6 +140,7 @@ class Notices:
         device_id = told.device_id
         wait_s = self._buckets.spend(device_id, self._clock.monotonic())
         if wait_s:
+            self._inventory.count_tolerance(device_id, "told_too_fast")
             self._come_back(told, "device_over_limit", ceil(wait_s))
             return
         line = self._lines.get(device_id)
@@ -242,8 +247,7 @@ class Notices:
             self.refused["unwanted"] += 1
             _answer(told, 481)
             return False
-        source_id = message.device_id
-        if source_id is not None and not self.is_part_of(told.device_id, source_id):
+        if not self._is_its_own(told.device_id, message):
             self.refused["foreign_body_id"] += 1
             log.info("notification refused", source=str(told.incoming.flow.remote))
             _answer(told, 403)
@@ -266,6 +270,20 @@ class Notices:
         for tolerance in decoded.tolerances:
             self._inventory.count_tolerance(told.device_id, tolerance.value)
         told.message = decoded.message
+        return True
+
+    def _is_its_own(self, device_id: DeviceId, message: Message) -> bool:
+        """Whether a device may tell this. An alarm also comes of inputs and centres that no
+        catalogue names (A.2.5.3), as long as they are nobody else's."""
+        source_id = message.device_id
+        if source_id is None or self.is_part_of(device_id, source_id):
+            return True
+        is_unlisted = isinstance(message, AlarmNotify) and (
+            kind_of(source_id) in ALARM_KINDS or len(source_id) == CENTRE_DIGITS
+        )
+        if not is_unlisted or self._inventory.is_taken(source_id):
+            return False
+        self._inventory.count_tolerance(device_id, "unlisted_alarm_source")
         return True
 
     def is_part_of(self, device_id: DeviceId, source_id: str) -> bool:

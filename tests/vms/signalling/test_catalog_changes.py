@@ -176,3 +176,29 @@ async def test_a_query_of_a_device_that_is_gone_is_forgotten(tmp_path: Path) -> 
 
         await until(lambda: not server.notifications.catalog.puzzles)
         assert server.inventory.find_device(DeviceId(DEVICE)) is None
+
+
+@pytest.mark.parametrize("event", ["<Event>UPDATE</Event>", ""])
+async def test_a_change_that_tells_no_more_than_a_status_leaves_the_rest_alone(
+    tmp_path: Path, event: str
+) -> None:
+    async with stage(tmp_path) as server, registered(server) as peer:
+        await has_channels(peer, CHANNEL)
+        before = server.inventory.channel(DEVICE, CHANNEL).reported
+
+        told = change("", more="<Status>OFF</Status><Longitude>118.5</Longitude>")
+        assert (await peer.notify(told.replace("<Event></Event>", event))).status == 200
+
+        reported = server.inventory.channel(DEVICE, CHANNEL).reported
+        assert states(server)[CHANNEL] is State.OFFLINE
+        assert (reported.name, reported.manufacturer) == ("Camera 01", "Acme")
+        assert (reported.civil_code, reported.parent_ids) == ("340200", (DEVICE,))
+        assert (reported.longitude, reported.extra) == (118.5, before.extra)
+        assert not server.notifications.catalog.puzzles
+
+
+async def test_a_nameless_change_of_what_is_not_known_is_looked_into(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, registered(server) as peer:
+        assert (await peer.notify(change("UPDATE", more="<Status>ON</Status>"))).status == 200
+
+        assert server.notifications.catalog.puzzles == (DEVICE,)

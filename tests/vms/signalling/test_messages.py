@@ -20,6 +20,8 @@ from tests.vms.signalling.stage import (
     registered,
     stage,
 )
+from vms.gb28181.ids import ChannelId
+from vms.gb28181.manscdp.messages import CatalogItem
 from vms.inventory.model import State
 from vms.inventory.queries import ChannelQuery
 from vms.server import Server
@@ -221,6 +223,32 @@ async def test_nobody_raises_alarms_for_channels_of_others(tmp_path: Path) -> No
         await camera.tell(catalogue(1, 1, CHANNEL))
         await until(lambda: channels(server) == [CHANNEL])
         assert (await camera.tell(alarm(CHANNEL))).status == 200
+
+
+@pytest.mark.parametrize("source", ["34020000001340000001", "34020000001350000001", "3402000000"])
+async def test_an_alarm_of_an_input_or_a_centre_that_no_catalogue_names_is_stored(
+    tmp_path: Path, source: str
+) -> None:
+    async with stage(tmp_path) as server, registered(server) as camera:
+        assert (await camera.tell(alarm(source))).status == 200
+
+        [stored] = await server.inventory.alarms(DEVICE)
+        assert stored.source_id == source
+        assert server.inventory.device(DEVICE).tolerances["unlisted_alarm_source"] == 1
+        confirmed = await camera.asked("MESSAGE", "Alarm")
+        assert confirmed.element("DeviceID") == source
+
+
+async def test_nobody_raises_alarms_for_the_alarm_inputs_of_others(tmp_path: Path) -> None:
+    alarm_input = ChannelId("34020000001340000001")
+    async with stage(tmp_path) as server, registered(server) as camera:
+        async with registered(server, OTHER_DEVICE, host=OTHER_HOST):
+            listed = [CatalogItem(alarm_input)]
+            await server.inventory.replace_channels(OTHER_DEVICE, listed, complete=True)
+
+            assert (await camera.tell(alarm(alarm_input))).status == 403
+
+        assert await server.inventory.alarms(DEVICE) == []
 
 
 async def test_an_alarm_that_cannot_be_stored_is_to_be_told_again(tmp_path: Path) -> None:
