@@ -49,7 +49,7 @@ _VALUES = (
         re.IGNORECASE,
     ),
     re.compile(rb"://[^\s:@/<>]{0,256}+:([^\s@/<>]{0,256}+)@"),
-    re.compile(rb"\bsips?:[^\s:@<>;,\"]{1,256}+:([^\s@<>;,\"]{1,256}+)@", re.IGNORECASE),
+    re.compile(rb"\bsips?:[^\s:@<>\"]{1,256}+:([^\s@<>\"]{1,256}+)@", re.IGNORECASE),
     # Where devices upload pictures to us: the token follows.
     re.compile(rb"/upload/snapshots/([\w-]{1,256})", re.IGNORECASE),
     # Keys of media in SDP (RFC 4566, 5.12; RFC 4568).

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sip.message import Address, Flow
 from vms.clock import Clock
@@ -30,10 +30,15 @@ LONGEST_MESSAGE_BYTES = 256 * 1024
 WATCH_LIMIT_S = 3600.0
 MAX_WATCHED = 32
 
+MOST_REMEMBERED = KEPT_MESSAGES + STRANGER_MESSAGES
+"""Call-IDs and addresses of a device that somebody follows; the ones longest unseen give way."""
+
 _BOOKKEEPING_BYTES = 200
 """What an entry costs beside its bytes, about."""
 
 _LONGEST_KEEPALIVE_BYTES = 4096
+
+T = TypeVar("T")
 
 
 class Wire(NamedTuple):
@@ -217,8 +222,8 @@ class DeviceFilter:
         self._device_id = device_id
         self._needle = device_id.encode()
         self._has_channel = channel_ids
-        self._remotes = set(remotes)
-        self._call_ids: set[str] = set()
+        self._remotes = dict.fromkeys(remotes)
+        self._call_ids: dict[str, None] = {}
 
     def __call__(self, wire: Wire) -> bool:
         remote = wire.flow.remote
@@ -227,13 +232,20 @@ class DeviceFilter:
             return False
         head = head_of(wire.data)
         if is_named and self._device_id in head.users:
-            self._remotes.add(remote)
+            _remember(self._remotes, remote)
         elif remote not in self._remotes or not (
             head.call_id in self._call_ids or any(map(self._has_channel, head.users))
         ):
             return False
-        self._call_ids.add(head.call_id)
+        _remember(self._call_ids, head.call_id)
         return True
+
+
+def _remember(known: dict[T, None], one: T) -> None:
+    known.pop(one, None)
+    known[one] = None
+    if len(known) > MOST_REMEMBERED:
+        del known[next(iter(known))]
 
 
 class CallFilter:
@@ -280,8 +292,9 @@ def head_of(data: bytes) -> Head:
 
 def shown(wire: Wire, at: datetime, local: Callable[[str], Address]) -> ShownMessage:
     """As people see it. `local` is our own address towards a host."""
-    head = head_of(wire.data)
-    text = read_text(masked(wire.data), set())
+    clean = masked(wire.data)
+    head = head_of(clean)
+    text = read_text(clean, set())
     command = _COMMAND.search(text)
     summary = "".join(c if c.isprintable() else "\ufffd" for c in head.start[:120])
     if summary.startswith("SIP/") and head.method:

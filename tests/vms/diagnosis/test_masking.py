@@ -58,6 +58,8 @@ def test_a_register_shows_who_asks_and_not_how_it_is_proven() -> None:
         b"<FileURL>http://user:canary0f9a1c@192.0.2.1/fw.bin?a=canary0f9a1c</FileURL>",
         b"<Any>http://192.0.2.1/x?token=canary0f9a1c&amp;y=1</Any>",
         b"INVITE sip:someone:canary0f9a1c@192.0.2.1 SIP/2.0\r\n\r\n",
+        b"INVITE sip:someone:a,canary0f9a1c@192.0.2.1 SIP/2.0\r\n\r\n",
+        b"X\r\nContact: <sip:someone;day=tuesday:canary0f9a1c@192.0.2.1>\r\n\r\n",
         b"X\r\nAuthorization: Digest\r response=canary0f9a1c\r\n\r\n",
         b"X\r\nAuthorization: Digest a=b\rresponse=canary0f9a1c\r\n\r\n",
         b"X\r\n\0Authorization: Digest response=canary0f9a1c\r\n\r\n",
@@ -87,6 +89,7 @@ def test_no_spelling_lets_a_secret_through(message: bytes) -> None:
         b"<Notify><CmdType>Keepalive</CmdType><SN>1</SN><Status>OK</Status></Notify>",
         b"<Password></Password>",
         b"<UploadURL/><Interval>1</Interval><Secrecy>0</Secrecy>",
+        b"X\r\nVia: SIP/2.0/UDP a\r\nRoute: <sip:a:5060;lr>, <sip:b@c:5060;lr>\r\n\r\n",
         b"v=0\r\ns=Play\r\nc=IN IP4 192.0.2.7\r\nm=video 30000 RTP/AVP 96\r\ny=0200000001\r\n",
     ],
 )

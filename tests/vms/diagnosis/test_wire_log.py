@@ -183,6 +183,25 @@ def test_a_device_sees_its_own_messages_and_those_of_its_channels() -> None:
     assert own == [1, 3, 5]
 
 
+def test_who_is_followed_for_ever_takes_no_more_memory_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_log, "MOST_REMEMBERED", 3)
+    kept = DeviceFilter(CAMERA, {CHANNEL}.__contains__, [ROAD.remote])
+
+    def is_kept(data: bytes, port: int) -> bool:
+        flow = ROAD._replace(remote=Address("192.0.2.7", port))
+        return kept(Wire(1, 0.0, False, flow, data, len(data)))
+
+    for number in range(10):
+        assert is_kept(request("REGISTER", call_id=f"call-{number}"), 6000 + number)
+
+    answered = b"SIP/2.0 200 OK\r\nCall-ID: %b\r\nCSeq: 1 REGISTER\r\n\r\n"
+    assert is_kept(answered % b"call-9", 6009)
+    assert not is_kept(answered % b"call-1", 6009)
+    assert not is_kept(answered % b"call-9", 6001)
+
+
 def test_a_device_in_another_s_body_is_not_its_sender() -> None:
     log = log_of()
     catalog = f"<Response><Item><DeviceID>{CAMERA}</DeviceID></Item></Response>"
@@ -249,6 +268,7 @@ def test_a_message_is_shown_without_its_secrets() -> None:
         (answer(), "SIP/2.0 200 OK (MESSAGE)"),
         (b"\x16\x03\x01\xff no SIP", "\ufffd\ufffd\ufffd\ufffd no SIP"),
         (b"", ""),
+        (b"INVITE sip:a:canary@b SIP/2.0\r\n\r\n", "INVITE sip:a:******@b SIP/2.0"),
     ],
 )
 def test_each_message_has_a_line_that_says_what_it_is(data: bytes, summary: str) -> None:
