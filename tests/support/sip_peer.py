@@ -155,18 +155,18 @@ class SipPeer:
         finally:
             await peer.close()
 
-    async def reopen(self) -> None:
-        """Another socket, so another port: as after a NAT forgot the first."""
+    async def reopen(self, port: int = 0) -> None:
+        """Another socket, so another port (or this one): as after a NAT forgot the first."""
         await self.close()
         loop = asyncio.get_running_loop()
         if self.transport == "UDP":
             self._datagrams, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self._arrived), local_addr=(self.host, 0)
+                lambda: _Datagrams(self._arrived), local_addr=(self.host, port)
             )
             self.port = int(self._datagrams.get_extra_info("sockname")[1])
         else:
             self._stream, _ = await loop.create_connection(
-                lambda: _Stream(self._arrived), *self.server, local_addr=(self.host, 0)
+                lambda: _Stream(self._arrived), *self.server, local_addr=(self.host, port)
             )
             self.port = int(self._stream.get_extra_info("sockname")[1])
 

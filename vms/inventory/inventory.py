@@ -456,6 +456,11 @@ class Inventory(Governance, Notices, Measurements, Placing):
         self._note_sign_of_life(record, is_keepalive=is_keepalive)
         return True
 
+    @property
+    def binding_move(self) -> BindingMove:
+        """Whether anything but a REGISTER moves a device."""
+        return self._policy.binding_move
+
     def heard(self, device_id: str, host: str, port: int) -> Heard:
         """Any other request of a device."""
         return self._hear(device_id, host, port, is_keepalive=False)

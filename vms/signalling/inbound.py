@@ -24,14 +24,14 @@ from vms.gb28181.manscdp.messages import (
 )
 from vms.inventory.catalog import channels_of
 from vms.inventory.inventory import Inventory
-from vms.inventory.policy import Heard
+from vms.inventory.policy import BindingMove, Heard
 from vms.signalling.buckets import Buckets
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.flows import Flows
 from vms.signalling.notices import Told
 from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
-from vms.signalling.quick_catalogue import QuickCatalogue
+from vms.signalling.quick_answers import QuickAnswers
 from vms.signalling.quick_keepalive import QuickKeepalive
 from vms.signalling.registrar import OUR_VERSION, Registrar
 from vms.signalling.registration_asked import (
@@ -101,7 +101,7 @@ class Inbound:
         self._foreign = Buckets(1 / FOREIGN_EVERY_S, 1)
         self._notices.otherwise = self._not_kept
         self._quick = QuickKeepalive(inventory, flows)
-        self._quick_catalogue = QuickCatalogue(inventory, flows, pending)
+        self._quick_answers = QuickAnswers(inventory, flows, pending)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self.refused = self._notices.refused
@@ -139,7 +139,7 @@ class Inbound:
             return False
         if not self._faults.is_waiting_for(user) and self._quick.take(user, body, flow):
             return True
-        return self._quick_catalogue.take(user, body, flow)
+        return self._quick_answers.take(user, body, flow)
 
     @property
     def under_way(self) -> int:
@@ -329,7 +329,11 @@ class Inbound:
         self, incoming: IncomingRequest, device_id: DeviceId, message: Message | None
     ) -> bool:
         """A sign of life from where the device is bound; answers the request where it is not."""
-        remote = incoming.flow.remote
+        flow, remote = incoming.flow, incoming.flow.remote
+        kept = self._connection_kept(device_id, flow)
+        if kept is not None and self._inventory.binding_move is BindingMove.SAME_IP:
+            # Some devices keep a connection and tell by datagrams.
+            remote = kept.remote if kept.remote.host == remote.host else remote
         if isinstance(message, Keepalive):
             if message.device_id != device_id:
                 self._refuse(incoming, "foreign_body_id")
@@ -340,9 +344,17 @@ class Inbound:
         if heard is not Heard.KNOWN:
             self._refuse_sender(incoming, device_id, heard)
             return False
-        if incoming.flow != self._flows.of(device_id):
-            self._moved(device_id, incoming.flow)
+        if kept is None and flow != self._flows.of(device_id):
+            self._moved(device_id, flow)
         return True
+
+    def _connection_kept(self, device_id: DeviceId, flow: Flow) -> Flow | None:
+        """The connection that the device keeps though this came as a datagram: anybody can send one
+        in its name, from its very address, so none is a reason to look for it elsewhere."""
+        road = self._flows.of(device_id)
+        if road is None or not road.connection or flow.connection:
+            return None
+        return None if self._inventory.binding_move is BindingMove.ANY else road
 
     def _is_heard(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
         """The same for a request whose body is yet to be read."""

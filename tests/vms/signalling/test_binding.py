@@ -83,6 +83,27 @@ async def test_a_device_that_goes_over_to_tcp_is_reached_over_tcp(tmp_path: Path
         assert asked["Via"].startswith("SIP/2.0/TCP")
 
 
+@pytest.mark.parametrize("move", ["strict", "same-ip"])
+async def test_a_datagram_that_may_be_forged_takes_no_device_off_its_connection(
+    tmp_path: Path, move: str
+) -> None:
+    async with (
+        stage(tmp_path, sip__binding_move=move) as server,
+        registered(server, transport="TCP") as peer,
+        device(server) as thief,
+    ):
+        before = bound_to(server)
+        is_heard = move == "same-ip"
+        assert (await thief.tell(keepalive())).status == (200 if is_heard else 403)
+        assert bound_to(server) == before
+        await thief.reopen(peer.port)
+        assert (await thief.tell(keepalive())).status == 200
+        assert bound_to(server) == before
+
+        await server.link.query_catalog(DEVICE)
+        assert (await peer.asked("MESSAGE", "Catalog"))["Via"].startswith("SIP/2.0/TCP")
+
+
 async def test_who_speaks_as_a_device_from_elsewhere_is_told_once_a_minute(
     tmp_path: Path,
 ) -> None:
