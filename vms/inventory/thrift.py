@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from sys import intern
 
+from vms.gb28181.manscdp.catalog import SharedFields
 from vms.inventory.model import Device, ReportedChannel
 
 LONGEST_SHARED = 8
@@ -20,12 +21,20 @@ NO_OVERRIDES: Mapping[str, str | float] = {}
 
 
 def thrifty_item(item: ReportedChannel, device_id: str) -> ReportedChannel:
-    """The same report with shared words; a parent that is the device itself is its own ID."""
+    """The same report with shared words; a parent that is the device itself is its own ID.
+
+    One that was read with shared words is given back itself.
+    """
+    parent_ids = item.parent_ids
+    is_at_home = len(parent_ids) == 1 and parent_ids[0] == device_id
+    if isinstance(item.extra, SharedFields) and (is_at_home or device_id not in parent_ids):
+        if is_at_home:
+            item.hang_below(_home(device_id))
+        return item
     extra = {
         intern(name): intern(text) if len(text) <= LONGEST_SHARED else text
         for name, text in item.extra.items()
     }
-    parent_ids = item.parent_ids
     # Not `replace`, which takes three times as long, and by position, which names would double:
     # catalogues are all of this.
     shared = ReportedChannel(
@@ -36,7 +45,9 @@ def thrifty_item(item: ReportedChannel, device_id: str) -> ReportedChannel:
         _shared(item.owner),
         _shared(item.civil_code),
         item.address,
-        tuple([device_id if each == device_id else each for each in parent_ids]),
+        _home(device_id)
+        if is_at_home
+        else tuple([device_id if each == device_id else each for each in parent_ids]),
         _shared(item.business_group_id),
         item.parental,
         item.secrecy,
@@ -49,6 +60,12 @@ def thrifty_item(item: ReportedChannel, device_id: str) -> ReportedChannel:
     )
     shared.bear(item.mark, item.forgiven)
     return shared
+
+
+@lru_cache(maxsize=64)
+def _home(device_id: str) -> tuple[str, ...]:
+    """What all channels of a recorder name as their parent, once for all of them."""
+    return (device_id,)
 
 
 def thrifty_device(device: Device) -> Device:

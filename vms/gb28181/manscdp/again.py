@@ -1,10 +1,10 @@
-"""Parts of a catalogue that say what they said before: known by their text, not read again.
+"""Parts of a catalogue whose items are known, or are like others that are: not parsed.
 
 Most catalogues are asked for to learn that nothing changed. An item that was read from a list of
 the usual shape bears the mark of its text, the hash by which Python tells strings apart: 64 bits
 under a key that is another one in each process; and what the text had to be forgiven, which is
-counted each time it comes. Where all items of a part bear the marks of those on file, they are
-those on file, and nothing is looked at but the lines around them. A part with anything else in it
+counted each time it comes. An item that bears the mark of the one on file is the one on file. One
+that is new, or says something new, is cast in its mould (`moulds`). A part with anything else in it
 is left to `document`.
 """
 
@@ -13,13 +13,14 @@ from collections.abc import Callable
 
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.catalog import CatalogItem, CatalogResponse
+from vms.gb28181.manscdp.moulds import cast_item
 from vms.gb28181.manscdp.text import read_text
 from vms.gb28181.manscdp.tolerances import Tolerance, note_odd_id
+from vms.gb28181.manscdp.usual import BLANKS
 
 Known = Callable[[str], CatalogItem | None]
 """An item that is on file, by its channel ID."""
 
-BLANKS = " \t\r\n"
 LONGEST_BODY_BYTES = 256 * 1024
 
 _GAP = r"[ \t\r\n]*+"
@@ -32,14 +33,9 @@ _END = re.compile(rf"{_GAP}</DeviceList>{_GAP}</Response>{_GAP}\Z")
 _ITEM = re.compile(rf"<Item>{_GAP}<DeviceID>([0-9]{{1,20}})</DeviceID>")
 
 
-def mark_of(item: str) -> int:
-    """Of the text of an item, from `<Item>` up to `</Item>`; blanks before it do not count."""
-    return hash(item.lstrip(BLANKS))
-
-
 def read_again(body: bytes, known: Known, notes: set[Tolerance]) -> CatalogResponse | None:
-    """The part where all its items are `known`, with what it had to be forgiven in `notes`; None,
-    and no notes, for any other."""
+    """The part, of items that are `known` or of a usual shape, with what it had to be forgiven in
+    `notes`; None, and no notes, for any other."""
     if len(body) > LONGEST_BODY_BYTES:
         return None
     own: set[Tolerance] = set()
@@ -54,9 +50,14 @@ def read_again(body: bytes, known: Known, notes: set[Tolerance]) -> CatalogRespo
     for each in told:
         said = each.lstrip(BLANKS)
         named = _ITEM.match(said)
-        item = None if named is None else known(named[1])
-        if item is None or item.mark != hash(said):
+        if named is None:
             return None
+        item = known(named[1])
+        mark = hash(said)
+        if item is None or item.mark != mark:
+            item = cast_item(said, mark)
+            if item is None:
+                return None
         own |= item.forgiven
         items.append(item)
     device_id = DeviceId(found[2])

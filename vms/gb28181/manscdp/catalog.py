@@ -10,6 +10,12 @@ from vms.gb28181.manscdp.common import Result
 from vms.gb28181.manscdp.tolerances import Tolerance
 
 
+class SharedFields(dict[str, str]):
+    """The `extra` of an item whose words others have, too: the same objects. Nobody changes it."""
+
+    __slots__ = ()
+
+
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class CatalogItem:
@@ -47,6 +53,10 @@ class CatalogItem:
         """Remember the text it was read from. No part of what it says: it stays what it was."""
         object.__setattr__(self, "mark", mark)
         object.__setattr__(self, "forgiven", forgiven)
+
+    def hang_below(self, parent_ids: tuple[str, ...]) -> None:
+        """Equal parents take the place of its own: all channels of a recorder have one tuple."""
+        object.__setattr__(self, "parent_ids", parent_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from vms.gb28181.manscdp.node import (
     salvage_tree,
     unescaped,
 )
+from vms.gb28181.manscdp.tags import INFO_BLOCKS, KNOWN_TAGS, LEAF_TAGS, ROOTS
 from vms.gb28181.manscdp.text import read_text
 from vms.gb28181.manscdp.tolerances import Tolerance
 from vms.gb28181.manscdp.usual import read_usual
@@ -30,33 +31,7 @@ MAX_MARKUP = 1_000_000
 """Tags a body may hold; a catalogue of 10,000 channels has some 500,000."""
 LONGEST_TAG = 64
 
-ROOTS = frozenset({"Control", "Query", "Notify", "Response"})
-_INFO_BLOCKS = frozenset({"Info", "ExtraInfo"})
-_KNOWN_TAGS = (
-    ROOTS
-    | _INFO_BLOCKS
-    | frozenset(
-        re.findall(
-            r"\w+",
-            """
-        CmdType SN DeviceID Item Status SumNum DeviceList Result Name Manufacturer Model
-        Owner CivilCode Block Address Parental ParentID SafetyWay RegisterWay CertNum
-        Certifiable ErrCode EndTime SecurityLevelCode Secrecy IPAddress Port Password
-        Longitude Latitude BusinessGroupID PTZType Event DeviceName Firmware Channel Online
-        Reason Encode Record DeviceTime Alarmstatus DutyStatus AlarmPriority AlarmMethod
-        AlarmTime AlarmDescription AlarmType AlarmTypeParam EventType NotifyType IFameCmd
-        IFrameCmd SourceID TargetID PositionType RoomType UseType SupplyLightType DirectionType
-        Resolution DownloadSpeed SVCSpaceSupportMode SVCTimeSupportMode
-        PhotoelectricImagingType CapturePositionType StreamNumberList SSVCRatioSupportList
-        MobileDeviceType HorizontalFieldAngle VerticalFieldAngle MaxViewDistance GrassrootsCode
-        PointType PointCommonName MAC FunctionType EncodeType InstallTime ManagementUnit
-        ContactInfo RecordSaveDays IndustrialClassification
-        """,
-        )
-    )
-)
-_LEAF_TAGS = _KNOWN_TAGS - ROOTS - _INFO_BLOCKS - {"Item", "DeviceList"}
-_TAG_OF_LOWER = {tag.lower(): tag for tag in _KNOWN_TAGS}
+_TAG_OF_LOWER = {tag.lower(): tag for tag in KNOWN_TAGS}
 
 _DECLARATION = re.compile(r"\s*<\?xml[^<>]*\?>")
 _REFUSED_MARKUP = re.compile(r"<!(?!--|\[CDATA\[)")
@@ -116,7 +91,7 @@ def read_document(body: bytes) -> Document:
     if declaration:
         text = text[declaration.end() :]
 
-    usual = read_usual(text, _LEAF_TAGS)
+    usual = read_usual(text, LEAF_TAGS)
     if usual is not None:
         document.root, document.leaves, document.items, document.marks = usual
         document.text = text
@@ -201,7 +176,7 @@ def _read_tree(root: ET.Element, document: Document) -> None:
         name = _named(child.tag, notes)
         if name == "Item":
             document.items.append(_read_item(child, notes))
-        elif name in _INFO_BLOCKS:
+        elif name in INFO_BLOCKS:
             document.info.extend(_leaves_below(child, notes))
         elif len(child) == 0:
             _keep(document.leaves, child, notes)
@@ -238,7 +213,7 @@ def _keep(leaves: dict[str, str], leaf: ET.Element, notes: set[Tolerance]) -> No
     text = leaf.text
     if text and (text := text.strip()):
         tag = leaf.tag
-        leaves.setdefault(tag if tag in _KNOWN_TAGS else _named(tag, notes), text[:LONGEST_TEXT])
+        leaves.setdefault(tag if tag in KNOWN_TAGS else _named(tag, notes), text[:LONGEST_TEXT])
 
 
 def _salvage(text: str, document: Document) -> None:

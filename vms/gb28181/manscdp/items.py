@@ -118,16 +118,16 @@ def read_item(leaves: Mapping[str, str], notes: set[Tolerance]) -> CatalogItem:
         told("Name", ""),
         told("Manufacturer", ""),
         told("Model", ""),
-        _unless_placeholder(told("Owner", ""), notes),
+        unless_placeholder(told("Owner", ""), notes),
         _read_civil_code(told("CivilCode", ""), notes),
-        _unless_placeholder(told("Address", ""), notes),
-        _read_parents(told("ParentID", ""), channel_id, notes),
+        unless_placeholder(told("Address", ""), notes),
+        read_parents(told("ParentID", ""), channel_id, notes),
         told("BusinessGroupID", ""),
         _read_flag(told("Parental", ""), notes),
         _read_flag(told("Secrecy", ""), notes),
         _read_number(told("PTZType", ""), notes),
-        _read_degrees(told("Longitude", ""), 180, notes),
-        _read_degrees(told("Latitude", ""), 90, notes),
+        read_degrees(told("Longitude", ""), 180, notes),
+        read_degrees(told("Latitude", ""), 90, notes),
         is_on,
         status_text,
         _unmodelled(leaves),
@@ -151,7 +151,8 @@ def _read_status(text: str, notes: set[Tolerance]) -> tuple[bool, str]:
     return read_switch(text) is not False, text
 
 
-def _unless_placeholder(text: str, notes: set[Tolerance]) -> str:
+def unless_placeholder(text: str, notes: set[Tolerance]) -> str:
+    """A text; nothing where it is the name that the standard's samples print for one."""
     if text in _PLACEHOLDERS:
         notes.add(Tolerance.PLACEHOLDER)
         return ""
@@ -159,14 +160,14 @@ def _unless_placeholder(text: str, notes: set[Tolerance]) -> str:
 
 
 def _read_civil_code(text: str, notes: set[Tolerance]) -> str:
-    text = _unless_placeholder(text, notes)
+    text = unless_placeholder(text, notes)
     if text and not _CIVIL_CODE.match(text):
         notes.add(Tolerance.CIVIL_CODE)
         return ""
     return text
 
 
-def _read_parents(text: str, channel_id: str, notes: set[Tolerance]) -> tuple[str, ...]:
+def read_parents(text: str, channel_id: str, notes: set[Tolerance]) -> tuple[str, ...]:
     """The parents named, each once: devices hang in several trees, written `a/b` (4.5.2)."""
     if not text:
         return ()
@@ -196,10 +197,13 @@ def _read_number(text: str, notes: set[Tolerance]) -> int | None:
     return number
 
 
-def _read_degrees(text: str, limit: float, notes: set[Tolerance]) -> float | None:
+def read_degrees(text: str, limit: float, notes: set[Tolerance]) -> float | None:
+    """A coordinate within ±`limit`."""
+    if not text:
+        return None
     # Cameras without a position leave it empty: captures/manscdp/empty-longitude.xml
     degrees = read_coordinate(text, limit)
-    if text and degrees is None:
+    if degrees is None:
         notes.add(Tolerance.NUMBER)
     return degrees
 

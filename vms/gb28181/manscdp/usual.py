@@ -10,19 +10,20 @@ import re
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from vms.gb28181.manscdp.again import mark_of
+BLANKS = " \t\r\n"
+# LONGEST_TEXT of `node` is the end here too: what is longer has to be cut.
+USUAL_TEXT = r"[^<&\]\x00-\x1f\ud800-\udfff\ufffe\uffff]{0,1024}+"
 
 _GAP = r"[ \t\r\n]*+"
-# LONGEST_TEXT of `node` is the end here too: what is longer has to be cut.
-_LEAVES = (
-    r"(?:<(?!Item>)([A-Za-z]++)>[^<&\]\x00-\x1f\ud800-\udfff\ufffe\uffff]{0,1024}+"
-    rf"</\%d>{_GAP})*+"
-)
+_LEAVES = rf"(?:<(?!Item>)([A-Za-z]++)>{USUAL_TEXT}</\%d>{_GAP})*+"
 _USUAL = re.compile(
     rf"{_GAP}<(Response|Notify)>{_GAP}({_LEAVES % 3})"
     rf'<DeviceList(?: Num="[0-9]{{1,9}}")?+>{_GAP}((?:<Item>{_GAP}{_LEAVES % 5}'
     rf"(?:<Info>{_GAP}{_LEAVES % 6}</Info>{_GAP})?+</Item>{_GAP})*+)</DeviceList>{_GAP}"
     rf"</\1>{_GAP}\Z"
+)
+_USUAL_ITEM = re.compile(
+    rf"<Item>{_GAP}{_LEAVES % 1}(?:<Info>{_GAP}{_LEAVES % 2}</Info>{_GAP})?+\Z"
 )
 _LEAF = re.compile(r"<([A-Za-z]++)>([^<\r\n]*+)</")
 
@@ -58,6 +59,17 @@ def read_usual(text: str, tags: AbstractSet[str]) -> Usual | None:
         items.append(read)
         marks.append(mark_of(item))
     return Usual(found[1], leaves, items, marks)
+
+
+def mark_of(item: str) -> int:
+    """Of the text of an item, from `<Item>` up to `</Item>`; blanks before it do not count."""
+    return hash(item.lstrip(BLANKS))
+
+
+def read_usual_item(text: str, tags: AbstractSet[str]) -> Leaves | None:
+    """The leaves of one item, from `<Item>` up to `</Item>`; None where `read_usual` would refuse
+    a list because of it."""
+    return _read_leaves(text, tags) if _USUAL_ITEM.match(text) else None
 
 
 def _read_leaves(text: str, tags: AbstractSet[str]) -> Leaves | None:
