@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,27 @@ STARTING_PERIOD_S = 0.02
 
 
 class _Http(uvicorn.Server):
-    """uvicorn without its signal handlers: they end the process before all is given back."""
+    """uvicorn without its signal handlers, which end the process before all is given back, and
+    without its look ten times a second whether it is to end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._end = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # which sets the Date of answers, each second
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._end.wait()
+
+    def end(self) -> None:
+        """No further connections; those that are open get `GRACE_S`."""
+        self.should_exit = True
+        self._end.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +90,7 @@ async def running(settings: Settings, folder: Path) -> AsyncGenerator[Running]:
             host = LOOPBACK if http.host in ANYWHERE else http.host
             yield Running(server, f"{scheme}://{host}:{port}")
         finally:
-            web.should_exit = True
+            web.end()
             await serving
 
 

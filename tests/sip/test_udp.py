@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import pytest
 
 from sip.message import Address
-from sip.net.udp import BUSY_WAKES, DATAGRAMS_PER_WAKE, UdpTransport
+from sip.net.udp import BUSY_WAKES, DATAGRAMS_PER_WAKE, HASTE_TICK_S, UdpTransport
 from tests.support.waiting import LIMIT_S, until
 
 
@@ -21,6 +21,19 @@ class Ear:
     def __call__(self, data: bytes, _source: Address) -> bool:
         self.heard.append(data)
         return False
+
+
+def noting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that the event loop is asked for from now on, in seconds."""
+    loop, pauses = asyncio.get_running_loop(), list[float]()
+    later = loop.call_later
+
+    def noted(delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        pauses.append(delay)
+        return later(delay, callback)
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    return pauses
 
 
 @contextmanager
@@ -90,3 +103,32 @@ async def test_a_busy_socket_that_is_closed_hears_nothing_more() -> None:
 
         assert not transport.is_busy
         assert len(ear.heard) == sent
+
+
+async def test_while_somebody_waits_for_a_picture_a_busy_socket_is_looked_at_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ear = Ear()
+    with line(ear) as (transport, mouth):
+        transport.hurry()
+        await chatter(transport, mouth, ear)
+        pauses = noting(monkeypatch)
+        async with asyncio.timeout(LIMIT_S):
+            while not pauses:  # noqa: ASYNC110  a timer of ours would be noted as well
+                await asyncio.sleep(0)
+
+    assert pauses == [HASTE_TICK_S]
+
+
+async def test_whoever_begins_to_wait_does_not_wait_for_the_next_look_at_a_busy_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ear = Ear()
+    with line(ear) as (transport, mouth):
+        await chatter(transport, mouth, ear)
+        pauses = noting(monkeypatch)
+
+        transport.hurry()
+        transport.hurry()
+
+    assert pauses == [HASTE_TICK_S]

@@ -24,6 +24,7 @@ from sys import intern
 
 import structlog
 
+from vms.clock import next_beat
 from vms.errors import UnavailableError, VmsError
 from vms.events import (
     DeviceAdded,
@@ -217,7 +218,7 @@ class Inventory(Governance, Notices, Measurements, Placing):
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_S)
+            await next_beat(WATCH_S)
             now = self._clock.monotonic()
             if now - self._watched_at > STALL_S:
                 self.was_absent(self._watched_at)

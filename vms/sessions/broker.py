@@ -23,7 +23,7 @@ from media.door import (
     ViewerJoined,
     ViewerLeft,
 )
-from vms.clock import Clock
+from vms.clock import Clock, next_beat
 from vms.errors import DeviceOfflineError, ExhaustedError, NoMediaError, NotFoundError, VmsError
 from vms.events import DeviceWentOffline, EventBus
 from vms.gb28181.ids import ChannelId, DeviceId
@@ -295,7 +295,7 @@ class SessionBroker:
 
     async def _end_idle(self) -> None:
         while True:
-            await asyncio.sleep(1.0)
+            await next_beat(1.0)
             now = self._clock.monotonic()
             for session in list(self._running.values()):
                 # Before its first picture a session has limits of its own, and a cause to tell.

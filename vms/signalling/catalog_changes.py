@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from vms.clock import Clock
+from vms.clock import Clock, next_beat
 from vms.errors import NotFoundError, VmsError
 from vms.gb28181.ids import ChannelId, DeviceId
 from vms.gb28181.manscdp.messages import CatalogChange, CatalogEvent, CatalogNotify
@@ -94,7 +94,7 @@ class CatalogKeeper:
         """Until cancelled."""
         try:
             while True:
-                await asyncio.sleep(LOOK_S)
+                await next_beat(LOOK_S)
                 now = self._clock.monotonic()
                 while self._due and len(self._tasks) < QUERIES_AT_ONCE:
                     device_id, due = next(iter(self._due.items()))

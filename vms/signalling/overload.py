@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from vms.clock import Clock
+from vms.clock import Clock, next_beat
 
 if TYPE_CHECKING:
     from sip.net.lobby import Lobby
@@ -153,9 +153,8 @@ class Overload:
         now, served = asyncio.get_running_loop().time, 0
         while True:
             asleep_at = now()
-            await asyncio.sleep(LOOK_S)
+            self._lag_s = await next_beat(LOOK_S)
             passed_s = now() - asleep_at
-            self._lag_s = max(0.0, passed_s - LOOK_S)
             if self.lobby is not None:
                 self.note_served(self.lobby.served - served, passed_s)
                 served = self.lobby.served

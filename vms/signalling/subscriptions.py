@@ -16,7 +16,7 @@ import structlog
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.net.endpoint import IncomingRequest
 from sip.net.subscriptions import Subscription
-from vms.clock import Clock
+from vms.clock import Clock, next_beat
 from vms.errors import NotFoundError, RejectedError, VmsError
 from vms.events import (
     DeviceCameOnline,
@@ -293,7 +293,7 @@ class Subscriptions:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_S)
+            await next_beat(WATCH_S)
             with self._surviving("what is due"):
                 self._begin_what_is_due()
 
