@@ -301,20 +301,28 @@ class Agent:
     # Requests of ours
 
     def send(
-        self, request: Request, flow: Flow, sent_by: str, now: float
+        self,
+        request: Request,
+        flow: Flow,
+        sent_by: str,
+        now: float,
+        *,
+        limit_s: float = LIMIT_S,
     ) -> tuple[ClientKey, Sequence[Effect]]:
         """Start a client transaction; `sent_by` is our `host:port` as the peer may see it.
 
-        The request itself stays as it is, so that it can be sent again with credentials.
+        The request itself stays as it is, so that it can be sent again with credentials. Any but
+        INVITE is given up after `limit_s`.
         """
         branch = _COOKIE + self._token()
         key = ClientKey(branch, request.method)
-        sent = _with_via(request, flow, sent_by, branch)
         transaction: ClientTransactionOfAnyKind
         if request.method == "INVITE":
+            sent = _with_via(request, flow, sent_by, branch)
             transaction = InviteClientTransaction(key, sent, flow, now)
         else:
-            transaction = NonInviteClientTransaction(key, sent, flow, now)
+            data = request.to_bytes(_via_of(flow, sent_by, branch))
+            transaction = NonInviteClientTransaction(key, data, flow, now, limit_s)
         return key, self._start(transaction)
 
     def _start(self, transaction: ClientTransactionOfAnyKind) -> Sequence[Effect]:
@@ -348,7 +356,7 @@ class Agent:
             return _NOTHING
         request = transaction.cancel(now)
         key = ClientKey(transaction.key.branch, "CANCEL")
-        cancel = NonInviteClientTransaction(key, request, transaction.flow, now)
+        cancel = NonInviteClientTransaction(key, request.to_bytes(), transaction.flow, now)
         self._schedule(transaction)
         return self._start(cancel)
 
@@ -358,9 +366,7 @@ class Agent:
         if transaction is None:
             return self._acknowledge_again(response) if key.method == "INVITE" else _NOTHING
         if isinstance(transaction, NonInviteClientTransaction):
-            effects = transaction.receive(response, now)
-            self._settle_client(transaction)
-            return effects
+            return self._answered(transaction, response, now)
         invite = transaction.request
         dialog: Dialog | None = None
         if response.is_success:
@@ -378,6 +384,20 @@ class Agent:
             return (*effects, *due)
         self._dialogs.setdefault(dialog.call_id, []).append(dialog)
         return (self._acknowledge(dialog, invite), Answered(key, response, dialog))
+
+    def receive_plain(self, key: ClientKey, response: Response, now: float) -> Sequence[Effect]:
+        """As `receive`, of a response that was read in short (`sip.plain_response`)."""
+        transaction = self._clients.get(key)
+        if isinstance(transaction, NonInviteClientTransaction):
+            return self._answered(transaction, response, now)
+        return _NOTHING
+
+    def _answered(
+        self, transaction: NonInviteClientTransaction, response: Response, now: float
+    ) -> Sequence[Effect]:
+        effects = transaction.receive(response, now)
+        self._settle_client(transaction)
+        return effects
 
     def _reinvited(
         self, transaction: InviteClientTransaction, dialog: Dialog, response: Response, now: float
@@ -497,5 +517,9 @@ class Agent:
 def _with_via(request: Request, flow: Flow, sent_by: str, branch: str) -> Request:
     headers = request.headers.copy()
     headers.remove("Via")
-    headers.add_first("Via", f"SIP/2.0/{flow.transport} {sent_by};rport;branch={branch}")
+    headers.add_first("Via", _via_of(flow, sent_by, branch))
     return Request(request.literal_method, request.uri, headers, request.body)
+
+
+def _via_of(flow: Flow, sent_by: str, branch: str) -> str:
+    return f"SIP/2.0/{flow.transport} {sent_by};rport;branch={branch}"

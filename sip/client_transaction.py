@@ -23,30 +23,33 @@ class ClientState(Enum):
 
 
 class ClientTransaction:
-    """What both kinds share: the request, its repeats, its end."""
+    """What both kinds share: the request as it goes out, its repeats, its end."""
 
     __slots__ = (
         "_give_up_at",
         "_interval_s",
+        "_limit_s",
         "_resend_at",
         "data",
         "flow",
         "key",
-        "request",
         "scheduled_at",
         "state",
     )
 
-    def __init__(self, key: ClientKey, request: Request, flow: Flow, now: float) -> None:
+    def __init__(
+        self, key: ClientKey, data: bytes, flow: Flow, now: float, limit_s: float = LIMIT_S
+    ) -> None:
+        """Given up after `limit_s`, however long its repeats might go on."""
         self.key = key
-        self.request = request
         self.flow = flow
-        self.data = request.to_bytes()
+        self.data = data
         self.state = ClientState.CALLING
         self.scheduled_at: float | None = None  # the agent's note about its own heap
         self._interval_s = T1
         self._resend_at = None if flow.is_reliable else now + T1
-        self._give_up_at = now + LIMIT_S
+        self._limit_s = min(limit_s, LIMIT_S)
+        self._give_up_at = now + self._limit_s
 
     @property
     def deadline(self) -> float | None:
@@ -78,7 +81,7 @@ class ClientTransaction:
     def _time_out(self) -> Sequence[Effect]:
         was_waiting = self._is_waiting()
         self.state = ClientState.TERMINATED
-        return (TimedOut(self.key),) if was_waiting else _NOTHING
+        return (TimedOut(self.key, self.flow, self._limit_s),) if was_waiting else _NOTHING
 
     def _resend(self, now: float, longest_s: float) -> Sequence[Effect]:
         self._interval_s = min(2 * self._interval_s, longest_s)
@@ -118,10 +121,11 @@ class InviteClientTransaction(ClientTransaction):
     which no CANCEL may be sent (9.1).
     """
 
-    __slots__ = ("_ack", "_is_cancel_sent", "_is_cancel_wanted")
+    __slots__ = ("_ack", "_is_cancel_sent", "_is_cancel_wanted", "request")
 
     def __init__(self, key: ClientKey, request: Request, flow: Flow, now: float) -> None:
-        super().__init__(key, request, flow, now)
+        super().__init__(key, request.to_bytes(), flow, now)
+        self.request = request
         self._ack: bytes | None = None
         self._is_cancel_wanted = False
         self._is_cancel_sent = False

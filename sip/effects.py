@@ -67,9 +67,11 @@ class Answered:
 
 @dataclass(slots=True)
 class TimedOut:
-    """No answer came to a request of ours."""
+    """No answer came to a request of ours within `limit_s`."""
 
     key: ClientKey
+    flow: "Flow"
+    limit_s: float
 
 
 @dataclass(slots=True)

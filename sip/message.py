@@ -198,12 +198,13 @@ class Message(ABC):
     def start_line(self) -> str:
         """The first line as it goes out."""
 
-    def to_bytes(self) -> bytes:
-        """The message as it goes out; Content-Length always says the truth."""
+    def to_bytes(self, via: str | None = None) -> bytes:
+        """The message as it goes out; Content-Length always says the truth. With `via`, that is
+        its only Via, and the first of its headers."""
         body = self.body
-        lines = [self.start_line]
+        lines = [self.start_line] if via is None else [self.start_line, f"Via: {via}"]
         for key, name, value in self.headers.keyed_items():
-            if key != "content-length":
+            if key != "content-length" and (via is None or key != "via"):
                 lines.append(f"{name}: {value}")
         lines.append(f"Content-Length: {len(body)}\r\n\r\n")
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body

@@ -47,7 +47,7 @@ def parse_message(data: bytes) -> Request | Response:
     if len(lines) > MAX_FIELDS:
         raise ProtocolError("too many header lines")
     message = _start_line(lines[0])
-    fields = _fields(lines)
+    fields = fields_of(lines)
     message.headers = Headers.of_parsed(fields)
     if body:
         message.body = _without_padding(message.headers, body)
@@ -85,7 +85,8 @@ def _start_line(line: str) -> Request | Response:
     return Request(words[0], f"{words[1]} {uri}" if uri else words[1], Headers())
 
 
-def _fields(lines: list[str]) -> list[tuple[str, str, str]]:
+def fields_of(lines: list[str]) -> list[tuple[str, str, str]]:
+    """The header fields below a start line, as `Headers.of_parsed` takes them; ProtocolError."""
     fields: list[tuple[str, str, str]] = []
     for line in lines[1:]:
         name, colon, value = line.partition(":")

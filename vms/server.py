@@ -18,6 +18,7 @@ from media.door import Form, MediaEvent, RelayDoor
 from sip.bans import Ban
 from sip.digest import Nonces
 from sip.net.endpoint import Endpoint, PeerPolicy
+from sip.tokens import Tokens
 from vms.accounts.service import Accounts
 from vms.accounts.watchers import Watchers
 from vms.bookkeeping import open_books
@@ -263,7 +264,7 @@ class Server:
             on_request=entrance.handle,
             is_trusted=flows.is_known,
             now=self.clock.monotonic,
-            token=lambda: secrets.token_hex(8),
+            token=Tokens(),
             user_agent=f"gb28181-vms/{product_version()}",
             advertised=book.seen_from,
             policy=PeerPolicy(

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Final, Literal
 
 from sip.agent import Agent
@@ -51,6 +52,7 @@ from sip.net.udp import UdpTransport
 from sip.parser import parse_message
 from sip.plain import PlainMessages
 from sip.plain_register import PlainRegister, PlainRegisters
+from sip.plain_response import PlainResponse, read_plain_response
 from sip.timers import LIMIT_S
 
 __all__ = [
@@ -334,23 +336,29 @@ class Endpoint:
         back: it is not repeated. The same request may be sent again with changed headers: Via and
         branch are added to a copy.
         """
-        flow = await self._ready(flow)
+        return await self._begun(request, await self._ready(flow), limit_s)
+
+    def begin(
+        self, request: Request, flow: Flow, *, limit_s: float | None = None
+    ) -> asyncio.Future[Response]:
+        """As `request`, for whoever does not wait for the answer here: it comes to the future.
+        Cancelling that takes the request back."""
+        if not self._is_closed and (flow.transport == "UDP" or self._connections.is_open(flow)):
+            return self._begun(request, flow, limit_s)
+        return self._loop.create_task(self.request(request, flow, limit_s=limit_s))
+
+    def _begun(
+        self, request: Request, flow: Flow, limit_s: float | None
+    ) -> asyncio.Future[Response]:
         future: asyncio.Future[Response] = self._loop.create_future()
-        key = self._send(request, flow, future)
-        try:
-            if limit_s is None:
-                return await future
-            async with asyncio.timeout(limit_s):
-                return await future
-        except TimeoutError:
-            raise TransactionTimeoutError(
-                f"no answer from {flow.remote} to {request.method} in {limit_s} s"
-            ) from None
-        except asyncio.CancelledError:
+        key = self._send(request, flow, future, LIMIT_S if limit_s is None else limit_s)
+        future.add_done_callback(partial(self._over, key))
+        return future
+
+    def _over(self, key: ClientKey, future: asyncio.Future[Response]) -> None:
+        self._waiting.pop(key, None)
+        if future.cancelled():
             self._agent.abandon(key)
-            raise
-        finally:
-            self._waiting.pop(key, None)
 
     def invite(self, request: Request, flow: Flow) -> PendingInvite:
         """Send an INVITE; what comes of it, the returned object tells."""
@@ -387,11 +395,15 @@ class Endpoint:
         return flow if flow.transport == "UDP" else await self._connections.ready(flow)
 
     def _send(
-        self, request: Request, flow: Flow, waiting: "asyncio.Future[Response] | PendingInvite"
+        self,
+        request: Request,
+        flow: Flow,
+        waiting: "asyncio.Future[Response] | PendingInvite",
+        limit_s: float = LIMIT_S,
     ) -> ClientKey:
         now = self._now()
         sent_by = str(self._local.towards(flow.remote.host))
-        key, effects = self._agent.send(request, flow, sent_by, now)
+        key, effects = self._agent.send(request, flow, sent_by, now, limit_s=limit_s)
         self._waiting[key] = waiting
         if isinstance(waiting, PendingInvite):
             waiting.sent_as(key)
@@ -526,6 +538,9 @@ class Endpoint:
             message = parse_message(data)
         except ProtocolError as error:
             self._unreadable(data, flow, error, is_trusted)
+        if data.startswith(b"SIP/2.0 ") and (plain := read_plain_response(data)) is not None:
+            self._response_received(data, flow, plain, now)
+            return
             return
         stats.received += 1
         if self.on_wire is not None:
@@ -666,8 +681,9 @@ class Endpoint:
         match effect:
             case Answered(key, response, dialog):
                 self._answered(key, response, dialog)
-            case TimedOut(key):
-                self._failed(key, TransactionTimeoutError(f"no answer to {key.method}"))
+            case TimedOut(key, flow, limit_s):
+                error = f"no answer from {flow.remote} to {key.method} in {limit_s} s"
+                self._failed(key, TransactionTimeoutError(error))
             case Broken(key):
                 self._failed(
                     key, TransportError(f"connection lost before the answer to {key.method}")

@@ -137,8 +137,17 @@ class DeviceQueries:
 
     async def catalog_fetched(self, device_id: DeviceId) -> CatalogJob:
         """Ask for the whole and wait for the end."""
-        job = self._start(device_id, WHOLE)
-        await asyncio.wait([self._running[device_id, WHOLE][1]])
+        return await self.catalog_ended(self.begin_catalog(device_id))
+
+    def begin_catalog(self, device_id: DeviceId) -> CatalogJob:
+        """Ask for the whole; the question goes out when whoever asked lets others have a turn."""
+        return self._start(device_id, WHOLE)
+
+    async def catalog_ended(self, job: CatalogJob) -> CatalogJob:
+        """Wait for the end of one that was begun."""
+        running = self._running.get((job.device_id, job.scope))
+        if running is not None and running[0] == job.job_id:
+            await asyncio.wait([running[1]])
         return self._jobs.of(job.job_id)
 
     def sync_of(self, device_id: DeviceId) -> asyncio.Task[None] | None:
@@ -232,11 +241,8 @@ class DeviceQueries:
         """Waits for a part, and takes along all that came with it: waking up costs more."""
         now = self._clock.monotonic()
         deadline = assembly.deadline if assembly.deadline is not None else now
-        parts = expectation.parts
-        try:
-            async with asyncio.timeout(max(0.0, deadline - now)):
-                part = await parts.get()
-        except TimeoutError:
+        part = await expectation.next(deadline - now)
+        if part is None:
             return assembly.tick(max(deadline, self._clock.monotonic()))
         now = self._clock.monotonic()
         while True:
@@ -244,9 +250,9 @@ class DeviceQueries:
                 outcome = assembly.add(part, now)
                 if outcome is not None:
                     return outcome
-            if parts.empty():
+            if not expectation.parts:
                 return None
-            part = parts.get_nowait()
+            part = expectation.parts.popleft()
 
     def _progress(self, job_id: str, assembly: CatalogAssembly, *, is_last: bool) -> None:
         job = replace(

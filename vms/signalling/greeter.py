@@ -12,7 +12,7 @@ from vms.events import DeviceCameOnline, DeviceRemoved, EventBus
 from vms.gb28181.ids import DeviceId
 from vms.inventory.inventory import Inventory
 from vms.signalling.commands_controls import ControlCommands
-from vms.signalling.device_queries import DeviceQueries
+from vms.signalling.device_queries import CatalogJob, DeviceQueries
 
 log = structlog.get_logger(__name__)
 
@@ -134,10 +134,10 @@ class Greeter:
     async def _greet(self, device_id: DeviceId) -> None:
         """Both questions at once: some devices never answer one of them. Then, what who it is
         decides, and what can be left out in a storm."""
-        async with asyncio.TaskGroup() as group:
-            asking = group.create_task(self._ask_who_it_is(device_id))
-            group.create_task(self._ask_what_it_has(device_id))
-        if not asking.result():
+        job = self._queries.begin_catalog(device_id)
+        has_answered = await self._ask_who_it_is(device_id)
+        await self._see_what_it_has(job)
+        if not has_answered:
             return
         await self._set_guard(device_id)
         if self._waiting.qsize() < CROWD:
@@ -167,10 +167,11 @@ class Greeter:
             return False
         return True
 
-    async def _ask_what_it_has(self, device_id: DeviceId) -> None:
+    async def _see_what_it_has(self, job: CatalogJob) -> None:
+        device_id = job.device_id
         try:
-            job = await self._queries.catalog_fetched(device_id)
-        except VmsError as error:  # removed in the meantime
+            job = await self._queries.catalog_ended(job)
+        except VmsError as error:  # so many others since that it is forgotten
             log.info("no catalogue", device_id=device_id, error=str(error))
             return
         if job.error:

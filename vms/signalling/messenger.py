@@ -5,10 +5,11 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sip.errors import TransactionTimeoutError, TransportError
-from sip.message import Flow
+from sip.message import Flow, Request, Response
 from vms.errors import DeviceOfflineError, NoAnswerError, RejectedError
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.codec import encode
@@ -101,7 +102,18 @@ class Messenger:
     ) -> None:
         """A MESSAGE, and its 200. Cancelled while waiting, it is not repeated."""
         flow = self.flow(device_id)
-        request = self._endpoint.new_request(
+        request = self._message(device_id, flow, message)
+        try:
+            response = await self._endpoint.request(
+                request, flow, limit_s=MESSAGE_LIMIT_S if limit_s is None else limit_s
+            )
+        except (TransactionTimeoutError, TransportError) as error:
+            raise _silence(device_id, error) from error
+        if not response.is_success:
+            raise _refusal(device_id, response)
+
+    def _message(self, device_id: DeviceId, flow: Flow, message: Message) -> Request:
+        return self._endpoint.new_request(
             "MESSAGE",
             self.uri(device_id, flow),
             from_=self.own_address,
@@ -109,20 +121,6 @@ class Messenger:
             body=self.body(device_id, message),
             content_type=MANSCDP,
         )
-        try:
-            response = await self._endpoint.request(
-                request, flow, limit_s=MESSAGE_LIMIT_S if limit_s is None else limit_s
-            )
-        except (TransactionTimeoutError, TransportError) as error:
-            raise NoAnswerError(
-                f"no answer from {device_id} to a MESSAGE: {error}", device_id=device_id
-            ) from error
-        if not response.is_success:
-            raise RejectedError(
-                f"{device_id} answered {response.status} {readable(response.reason)} to a MESSAGE",
-                response.status,
-                device_id=device_id,
-            )
 
     @asynccontextmanager
     async def asking(
@@ -136,24 +134,15 @@ class Messenger:
 
         They may come before the 200, and instead of it. A refusal is among the parts: see `part`.
         """
-        self.flow(device_id)
+        flow = self.flow(device_id)
         with self.pending.expect(device_id, cmd_type, target) as expectation:
-            telling = asyncio.get_running_loop().create_task(
-                self._tell_of(expectation, message(expectation.sn))
-            )
+            request = self._message(device_id, flow, message(expectation.sn))
+            telling = self._endpoint.begin(request, flow, limit_s=MESSAGE_LIMIT_S)
+            telling.add_done_callback(partial(_told, expectation))
             try:
                 yield expectation
             finally:
                 telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
-
-    async def _tell_of(self, expectation: Expectation, message: Message) -> None:
-        try:
-            await self.tell(expectation.device_id, message)
-        except Exception as error:  # noqa: BLE001 - whoever reads the parts gets it raised
-            expectation.put(Undelivered(error))
-        else:
-            expectation.put(Delivered())
 
     async def ask(
         self,
@@ -183,6 +172,37 @@ class Messenger:
                     deadline = loop.time() + limit_s
 
 
+def _told(expectation: Expectation, telling: asyncio.Future[Response]) -> None:
+    """Our MESSAGE has its answer, or never will: whoever reads the parts hears of it."""
+    if telling.cancelled():
+        return
+    error = telling.exception()
+    if error is None:
+        response = telling.result()
+        if response.is_success:
+            expectation.put(Delivered())
+            return
+        failure: Exception = _refusal(expectation.device_id, response)
+    elif isinstance(error, (TransactionTimeoutError, TransportError)):
+        failure = _silence(expectation.device_id, error)
+        failure.__cause__ = error
+    else:
+        failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
+    expectation.put(Undelivered(failure))
+
+
+def _silence(device_id: DeviceId, error: Exception) -> NoAnswerError:
+    return NoAnswerError(f"no answer from {device_id} to a MESSAGE: {error}", device_id=device_id)
+
+
+def _refusal(device_id: DeviceId, response: Response) -> RejectedError:
+    return RejectedError(
+        f"{device_id} answered {response.status} {readable(response.reason)} to a MESSAGE",
+        response.status,
+        device_id=device_id,
+    )
+
+
 def in_utf_8(body: bytes) -> bytes:
     """A body of ours in UTF-8, and labelled so: for the few devices that read nothing else."""
     text = body.decode("gb18030")
@@ -192,11 +212,7 @@ def in_utf_8(body: bytes) -> bytes:
 async def part(expectation: Expectation, wait_s: float) -> Message | Delivered | Unreadable | None:
     """The next news of a query, None after `wait_s` of silence. Raises what kept our MESSAGE from
     being taken."""
-    try:
-        async with asyncio.timeout(wait_s):
-            news = await expectation.parts.get()
-    except TimeoutError:
-        return None
+    news = await expectation.next(wait_s)
     if isinstance(news, Undelivered):
         raise news.error
     return news

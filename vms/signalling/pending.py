@@ -1,7 +1,7 @@
 """Answers awaited from devices, by device, CmdType and SN (4.0 of the command language)."""
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +44,9 @@ class Unreadable:
     """It sent something that is no MANSCDP: perhaps the answer."""
 
 
+Part = Message | Delivered | Undelivered | Unreadable
+
+
 @dataclass(eq=False, slots=True)
 class Expectation:
     """One query of ours; answers queue in `parts`, news of our own MESSAGE among them."""
@@ -52,16 +55,31 @@ class Expectation:
     cmd_type: str
     target: str
     sn: int
-    parts: asyncio.Queue[Message | Delivered | Undelivered | Unreadable] = field(
-        default_factory=lambda: asyncio.Queue[Message | Delivered | Undelivered | Unreadable](
-            PARTS_KEPT
-        )
-    )
+    parts: deque[Part] = field(default_factory=deque[Part])
+    _waiting: asyncio.Future[None] | None = None
 
-    def put(self, part: Message | Delivered | Undelivered | Unreadable) -> None:
+    def put(self, part: Part) -> None:
         """One more; beyond `PARTS_KEPT` it is lost, and the answer incomplete."""
-        if not self.parts.full():
-            self.parts.put_nowait(part)
+        if len(self.parts) < PARTS_KEPT:
+            self.parts.append(part)
+            self._wake()
+
+    async def next(self, wait_s: float) -> Part | None:
+        """The next one, None after `wait_s` of silence; for one who waits."""
+        if not self.parts:
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.create_future()
+            timer = loop.call_later(max(0.0, wait_s), self._wake)
+            try:
+                await self._waiting
+            finally:
+                timer.cancel()
+                self._waiting = None
+        return self.parts.popleft() if self.parts else None
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
 
 class Pending:

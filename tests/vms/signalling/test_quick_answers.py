@@ -1,6 +1,9 @@
-"""The short way of catalogue parts, seen from a device: nothing differs from the general way."""
+"""The short way of answers, seen from a device: nothing differs from the general way."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support.sip_peer import SipPeer
 from tests.support.waiting import until
@@ -8,6 +11,9 @@ from tests.vms.signalling.stage import DEVICE, catalogue, channel_id, device, re
 from vms.inventory.queries import ChannelQuery
 from vms.server import Server
 from vms.signalling.jobs import JobState
+
+if TYPE_CHECKING:
+    from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 
 ODD = [("X-Comment", "not in the standard's example")]
 
@@ -88,3 +94,42 @@ async def test_a_part_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         nobody = catalogue(sn, 1, channel_id(1)).replace(f"<DeviceID>{DEVICE}<", "<DeviceID>gate<")
 
         assert (await camera.tell(nobody)).status == 400
+
+
+async def test_who_a_device_is_comes_to_the_same_both_ways(tmp_path: Path) -> None:
+    told: list[DeviceInfoResponse] = []
+    transactions: list[int] = []
+    async with stage(tmp_path) as server, registered(server) as camera:
+        for headers in ([], ODD):
+            asking = asyncio.create_task(server.link.query_info(DEVICE))
+            sn = (await camera.asked("MESSAGE", "DeviceInfo")).element("SN")
+            before = server.endpoint.stats.transactions
+            body = (
+                f"<Response><CmdType>DeviceInfo</CmdType><SN>{sn}</SN><DeviceID>{DEVICE}</DeviceID>"
+                "<Result>OK</Result><Manufacturer>Acme</Manufacturer><Model>Eye</Model></Response>"
+            )
+            assert (await camera.ask(camera.message(body, headers=headers))).status == 200
+            transactions.append(server.endpoint.stats.transactions - before)
+            told.append(await asking)
+
+    assert transactions == [0, 1]
+    assert told[1] == replace(told[0], sn=told[1].sn)
+    assert (told[0].manufacturer, told[0].model) == ("Acme", "Eye")
+
+
+async def test_how_a_device_does_comes_to_the_same_both_ways(tmp_path: Path) -> None:
+    told: list[DeviceStatusResponse] = []
+    async with stage(tmp_path) as server, registered(server) as camera:
+        for headers in ([], ODD):
+            asking = asyncio.create_task(server.link.query_status(DEVICE))
+            sn = (await camera.asked("MESSAGE", "DeviceStatus")).element("SN")
+            body = (
+                f"<Response><CmdType>DeviceStatus</CmdType><SN>{sn}</SN>"
+                f"<DeviceID>{DEVICE}</DeviceID><Result>OK</Result><Online>ONLINE</Online>"
+                "<Status>OK</Status><DeviceTime>2024-05-01T16:00:00</DeviceTime></Response>"
+            )
+            assert (await camera.ask(camera.message(body, headers=headers))).status == 200
+            told.append(await asking)
+
+    assert told[1] == replace(told[0], sn=told[1].sn)
+    assert told[0].is_online
