@@ -2,17 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
+from media.group import Group
 from media.unit import AccessUnit, AudioFormat, VideoFormat
 
 AUDIO_CAPACITY = 64
 """Sound units a reader holds at most: 2.5 s of G.711 in 40 ms units; the oldest give way."""
-
-GROUP_LIMIT_UNITS = 300
-GROUP_LIMIT_BYTES = 8 * 2**20
-"""Pictures kept since the last key picture, so that who comes late starts at once."""
 
 _by_arrival = attrgetter("received_s")
 
@@ -155,14 +152,17 @@ class Hub:
         self.video: VideoFormat | None = None
         self.audio: AudioFormat | None = None
         self.key_picture: AccessUnit | None = None
-        self.group: list[AccessUnit] = []
-        """The last key picture and those since; empty when they are too many to keep."""
         self.closed = False
-        self._group_bytes = 0
+        self._group: Group[AccessUnit] = Group()
         self.now = now
         self._key_picture_s: float | None = None
         self._key_picture_is_last = False
         self._readers: list[Reader] = []
+
+    @property
+    def group(self) -> Sequence[AccessUnit]:
+        """The last key picture and those since; empty when they are too many to keep."""
+        return self._group.pictures
 
     @property
     def key_picture_age_s(self) -> float | None:
@@ -183,7 +183,7 @@ class Hub:
             if self._key_picture_is_last:
                 self.key_picture = unit
                 self._key_picture_s = self.now()
-            self._keep(unit)
+            self._group.add(unit, self._key_picture_is_last)
         for reader in tuple(self._readers):
             try:
                 reader.offer(unit)
@@ -195,8 +195,7 @@ class Hub:
     def interrupt(self) -> None:
         """Another sender, or the same begun anew: readers get no picture before its key picture."""
         self._key_picture_is_last = False
-        self.group = []
-        self._group_bytes = 0
+        self._group.clear()
         for reader in self._readers:
             reader.interrupt()
 
@@ -221,16 +220,6 @@ class Hub:
             self._readers.append(reader)
         return reader
 
-    def _keep(self, unit: AccessUnit) -> None:
-        if self._key_picture_is_last:
-            self.group, self._group_bytes = [], 0
-        elif not self.group:
-            return
-        self.group.append(unit)
-        self._group_bytes += len(unit.data)
-        if len(self.group) > GROUP_LIMIT_UNITS or self._group_bytes > GROUP_LIMIT_BYTES:
-            self.group = []
-
     def forget(self, reader: Reader) -> None:
         """`Reader.close` calls this."""
         if reader in self._readers:
@@ -243,7 +232,7 @@ class Hub:
         """
         self.closed = True
         self.key_picture = None
-        self.group = []
+        self._group.clear()
         readers, self._readers = self._readers, []
         for reader in readers:
             reader.end()

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from media.door import MediaError, StreamId
-from media.hub import GROUP_LIMIT_BYTES, GROUP_LIMIT_UNITS, Hub
+from media.group import Group
+from media.hub import Hub
 from media.outputs.configs import Config
 from media.outputs.output import Streams
 from media.outputs.samples import Sample, Sampler
@@ -60,14 +61,10 @@ class Sink(Protocol):
 
 
 class Feed:
-    """From the hub of a variant to a sink, each unit at once.
-
-    `group` are the last key picture and those since: what who comes late can begin with.
-    """
+    """From the hub of a variant to a sink, each unit at once."""
 
     def __init__(self, variant: Variant, source: Hub, now: Callable[[], float], sink: Sink) -> None:
-        self.group: list[Sample] = []
-        self._group_bytes = 0
+        self._group: Group[Sample] = Group()
         self._variant = variant
         self._source = source
         self._now = now
@@ -80,6 +77,11 @@ class Feed:
         self._timer: asyncio.TimerHandle | None = None
         self._opened_s = now()
         self._reader = variant.hub.subscribe(READER_PICTURES, self._on_units, with_group=True)
+
+    @property
+    def group(self) -> Sequence[Sample]:
+        """The last key picture and those since: what who comes late can begin with."""
+        return self._group.pictures
 
     @property
     def delivery(self) -> str:
@@ -130,7 +132,7 @@ class Feed:
             sink.ended()
 
     def _on_picture(self, sample: Sample, sink: Sink) -> None:
-        self._keep(sample)
+        self._group.add(sample, sample.starts)
         if self._config is None:
             return
         if sample.starts:
@@ -142,16 +144,6 @@ class Feed:
         silence = self._sampler.silence()
         if silence and self._config.audio == self._sampler.audio:
             sink.sound(silence)
-
-    def _keep(self, sample: Sample) -> None:
-        if sample.starts:
-            self.group, self._group_bytes = [], 0
-        elif not self.group:
-            return
-        self.group.append(sample)
-        self._group_bytes += len(sample.data)
-        if len(self.group) > GROUP_LIMIT_UNITS or self._group_bytes > GROUP_LIMIT_BYTES:
-            self.group = []
 
     def _understood(self) -> Config | None:
         self._sampler.expect(self._variant.hub.audio)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from media.door import MediaError
-from media.hub import GROUP_LIMIT_BYTES, GROUP_LIMIT_UNITS
+from media.group import Group
 from media.transcoding.messages import LIMIT_BYTES, Flag, Kind, Message, unit_message
 from media.transcoding.process import Process
 from media.unit import AccessUnit, Codec
@@ -51,9 +51,8 @@ class Job:
         self._on_key_wanted = on_key_wanted
         self._process: Process | None = None
         self._number = 0
-        self._early: list[AccessUnit] = []
-        """The last key picture and those since, while the process starts."""
-        self._early_bytes = 0
+        self._early: Group[AccessUnit] = Group()
+        """Pictures that came while the process starts."""
         self._waiting: deque[bool] = deque()
         self._shown_waiting = 0
         self._awaits_key = False
@@ -119,7 +118,8 @@ class Job:
 
     def ready(self) -> None:
         """`media.transcoding.process.Client.ready`."""
-        early, self._early = self._early, []
+        early = self._early.pictures
+        self._early.clear()
         for unit in early:
             self.feed(unit, is_shown=unit is early[-1])
 
@@ -149,17 +149,9 @@ class Job:
             self._delay_s = min(2 * self._delay_s or 1.0, RESTART_LIMIT_S)
 
     def _keep(self, unit: AccessUnit) -> None:
-        if unit.is_key:
-            self._early.clear()
-            self._early_bytes = 0
-        elif not self._early:
-            self.dropped += 1
-            return
-        self._early.append(unit)
-        self._early_bytes += len(unit.data)
-        if len(self._early) > GROUP_LIMIT_UNITS or self._early_bytes > GROUP_LIMIT_BYTES:
-            self.dropped += len(self._early)
-            self._early.clear()
+        could_follow = unit.is_key or bool(self._early.pictures)
+        self.dropped += self._early.add(unit, unit.is_key)
+        if could_follow and not self._early.pictures:
             self._on_key_wanted()
 
     def _has_room(self, unit: AccessUnit, is_shown: bool) -> bool:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from media.hub import AUDIO_CAPACITY, GROUP_LIMIT_UNITS, Hub, HubClosedError
+from media.group import GROUP_LIMIT_UNITS
+from media.hub import AUDIO_CAPACITY, Hub, HubClosedError
 from media.unit import AccessUnit, Codec
 
 SLICE = b"\x00\x00\x00\x01\x41"

@@ -84,7 +84,7 @@ async def test_of_the_pictures_that_come_while_a_process_starts_only_the_last_is
 async def test_what_is_kept_for_a_process_that_starts_is_bounded(
     pool: TranscoderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media.transcoding.pool.GROUP_LIMIT_UNITS", 3)
+    monkeypatch.setattr("media.group.GROUP_LIMIT_UNITS", 3)
     asked: list[str] = []
     made: list[AccessUnit] = []
     pictures = video_units(Codec.H265, 7, group=5)
