@@ -74,6 +74,9 @@ __all__ = [
 ]
 
 
+STRAY_ACK: Final = 0.2
+"""What an ACK of nothing counts: of a stranger whose INVITE was refused, one is normal."""
+
 _SHORTEST_SLEEP_S: Final = 0.01
 _PINGS: Final = b"\r\n\0 \t"
 _OF_SUBSCRIPTIONS: Final = frozenset({"NOTIFY", "SUBSCRIBE"})
@@ -550,11 +553,18 @@ class Endpoint:
         except ProtocolError as error:
             self._unusable(message, flow, error, is_trusted)
             return
-        if not is_trusted and isinstance(message, Request) and message.method not in METHODS:
-            self._gate.note_failure(flow, "unknown method")
+        if not is_trusted and isinstance(message, Request):
+            self._heard_of_stranger(message, flow, is_of_effect=bool(effects))
         if effects:
             self._perform(effects, is_trusted=is_trusted, request_bytes=len(data))
         self._arm(now)
+
+    def _heard_of_stranger(self, request: Request, flow: Flow, *, is_of_effect: bool) -> None:
+        if request.method not in METHODS:
+            self._gate.note_failure(flow, "unknown method")
+        elif request.method == "ACK" and not is_of_effect:
+            # It gets no answer, so no allowance is used up by however many.
+            self._gate.note_failure(flow, "stray ACK", STRAY_ACK)
 
     def _unreadable(self, data: bytes, flow: Flow, error: ProtocolError, is_trusted: bool) -> None:
         if not data.strip(_PINGS):

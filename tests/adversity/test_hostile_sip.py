@@ -305,6 +305,19 @@ async def test_unasked_responses_are_limited_too(tmp_path: Path) -> None:
         assert stats.received + stats.strangers_ignored + stats.banned_dropped == 2_000
 
 
+async def test_who_sends_nothing_but_acks_is_not_read_for_long(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server:
+        with socket_at(SCANNER, server.endpoint) as scanner:
+            await send_all(
+                server.endpoint, ((scanner, request("ACK", SCANNER)) for _ in range(500))
+            )
+
+            assert answers(scanner) == []
+        # Sixty failures in a minute are too many, and each of these is a fifth of one.
+        assert [(ban.host, ban.why) for ban in server.endpoint.bans()] == [(SCANNER, "stray ACK")]
+        assert server.endpoint.stats.received < 400
+
+
 @pytest.mark.parametrize("method", ["REGISTER", "MESSAGE", "INVITE", "SUBSCRIBE", "BYE", "FETCH"])
 async def test_what_a_stranger_gets_is_no_amplifier_and_comes_once(
     tmp_path: Path, method: str

@@ -234,9 +234,25 @@ HABITS: Final[Mapping[str, Habit]] = {
         "T16", ("media_connection_out_of_step", "TCP 分帧失步", "TCP framing lost its place")
     ),
     **_habits(
+        "T17",
+        (
+            "told_too_fast",
+            "上报过快，已要求稍后重发",
+            "It told faster than it may, and was asked to come back",
+        ),
+    ),
+    **_habits(
         "T18",
         ("registration_expired", "注册过期，仅靠心跳在线", "Online by keepalives alone"),
         ("keepalive_rhythm", "心跳周期长于配置", "Keepalives rarer than configured"),
+    ),
+    **_habits(
+        "T19",
+        (
+            "second_unit",
+            "另有一台设备使用同一编码，已拒绝注册",
+            "Another unit asked to register under its ID, and was refused",
+        ),
     ),
 }
 """By the name given to `Inventory.count_tolerance`."""

@@ -323,6 +323,8 @@ class Registrar:
             source=str(remote),
             cause=refuse.refusal.value,
         )
+        if refuse.refusal is Refusal.DUPLICATE:
+            self._inventory.count_tolerance(asked.device_id, "second_unit")
         if refuse.waits is not None:
             await self._inventory.note_waiting(
                 asked.device_id,

@@ -412,6 +412,7 @@ async def test_a_second_unit_with_the_same_id_is_shown_and_refused(tmp_path: Pat
         [double_id] = server.inventory.duplicates()
         assert [row.source_host for row in double_id.refused] == [OTHER_HOST]
         assert server.inventory.waiting() == []
+        assert server.inventory.device(DEVICE).tolerances["second_unit"] == 1
 
 
 # TCP

@@ -158,6 +158,7 @@ async def test_a_device_that_tells_too_much_is_to_come_back_and_hurts_no_other(
         clock.advance(1)
         assert (await mad.notify(alarm(DEVICE, 99))).status == 200
         assert server.notifications.notices.refused == {"device_over_limit": 3}
+        assert server.inventory.device(DEVICE).tolerances["told_too_fast"] == 3
 
 
 async def test_what_one_device_tells_is_kept_in_its_order_whatever_waits(
