@@ -25,7 +25,7 @@ REFUSED_PAUSE_S = 86_400.0
 UNSUPPORTED = frozenset({405, 415, 420, 488, 489, 501, 603, 606})
 """What a device answers that will not answer otherwise in an hour."""
 
-FINAL_REASONS = frozenset({"rejected", "noresource"})
+FINAL_REASONS = frozenset({"rejected", "noresource", "invariant"})
 """Ends after which RFC 6665 (4.1.3) wants no new subscription."""
 
 
@@ -238,7 +238,7 @@ class SubscriptionMachine:
         """A NOTIFY with `Subscription-State: terminated`."""
         if self.state in {SubscriptionState.ACTIVE, SubscriptionState.REFRESHING}:
             error = f"ended by the device: {reason or 'no reason given'}"
-            self._give_up(reason in FINAL_REASONS, now, dice, error)
+            self._give_up(reason.lower() in FINAL_REASONS, now, dice, error)
             return (Forget(),)
         return _NOTHING
 

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TypeAlias
 
 from vms.errors import InvalidError, NoAnswerError, VmsError
 from vms.gb28181.manscdp.messages import (
+    AudioParamConfig,
     BasicParam,
     ConfigBlock,
     ConfigControl,
@@ -18,6 +20,8 @@ from vms.gb28181.manscdp.messages import (
     SnapShotConfig,
     SvacDecodeConfig,
     SvacEncodeConfig,
+    VideoParamAttribute,
+    VideoParamConfig,
 )
 from vms.gb28181.manscdp.registry import CONFIG_TYPES, ConfigType
 from vms.signalling.commanding import Addressee, Commanding, Outcome
@@ -46,6 +50,9 @@ SECRETS = frozenset({"password"})
 
 TYPES: Mapping[str, ConfigType] = {each.name: each for each in CONFIG_TYPES}
 """By the word on the wire."""
+
+_Streams: TypeAlias = VideoParamAttribute | VideoParamConfig | AudioParamConfig
+_OF_STREAMS = (VideoParamAttribute, VideoParamConfig, AudioParamConfig)
 
 _TYPE_OF: Mapping[type, ConfigType] = {each.cls: each for each in CONFIG_TYPES}
 
@@ -270,7 +277,20 @@ def _compared(written: ConfigBlock, read: ConfigBlock) -> Iterator[tuple[str, bo
         there: object = getattr(read, each.name)
         if each.name == "regions" and isinstance(written, PictureMask):
             there, value = _shown(read), _shown(written)
+        if isinstance(written, _OF_STREAMS):
+            yield each.name, isinstance(read, _OF_STREAMS) and _are_among(written, read)
+            continue
         yield each.name, there == value
+
+
+def _are_among(written: _Streams, read: _Streams) -> bool:
+    """Whether what was written of each stream is there: devices tell all of all their streams."""
+    told = [asdict(stream) for stream in read.streams]
+    wanted = [
+        {name: value for name, value in asdict(stream).items() if value != ""}
+        for stream in written.streams
+    ]
+    return all(any(one.items() <= other.items() for other in told) for one in wanted)
 
 
 def _shown(block: ConfigBlock) -> set[MaskRegion]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TypeAlias
 
 from vms.clock import Clock
 from vms.errors import ExhaustedError, InvalidError, NoAnswerError, VmsError
@@ -116,13 +117,14 @@ class RecordSearchJob:
         return self.state is not JobState.RUNNING
 
 
+_Key: TypeAlias = tuple[datetime, datetime, str, int | None]
+
+
 @dataclass(slots=True)
 class _Slice:
     """What came for one span. `announced` None: no part at all."""
 
-    items: dict[tuple[datetime, datetime, str], RecordItem] = field(
-        default_factory=dict[tuple[datetime, datetime, str], RecordItem]
-    )
+    items: dict[_Key, RecordItem] = field(default_factory=dict[_Key, RecordItem])
     announced: int | None = None
     damaged: int = 0
     is_unreadable: bool = False
@@ -142,7 +144,7 @@ class _Slice:
         self.damaged += answer.damaged
         for item in answer.items:
             if len(self.items) < ITEMS_OF_ONE:
-                self.items[item.start, item.end, item.file_path] = item
+                self.items[_key(item)] = item
 
     def merge(self, other: "_Slice") -> None:
         """The same span, or a part of it, asked once more."""
@@ -415,8 +417,9 @@ class RecordSearch:
         )
 
 
-def _key(item: RecordItem) -> tuple[datetime, datetime, str]:
-    return item.start, item.end, item.file_path
+def _key(item: RecordItem) -> _Key:
+    """What tells a recording from another: streams may be recorded side by side (2022)."""
+    return item.start, item.end, item.file_path, item.stream_number
 
 
 def _sliced(start: datetime, end: datetime, slice_s: float) -> list[tuple[datetime, datetime]]:

@@ -30,6 +30,7 @@ from vms.gb28181.manscdp.messages import (
     ConfigDownloadResponse,
     CruisePoint,
     CruiseTrackResponse,
+    DaySchedule,
     DeviceInfoResponse,
     FrameMirror,
     GuardControl,
@@ -50,7 +51,9 @@ from vms.gb28181.manscdp.messages import (
     SdCardStatusResponse,
     SnapShotConfig,
     SvacEncodeConfig,
+    TimeSegment,
     VideoParamAttribute,
+    VideoRecordPlan,
     VideoStreamAttribute,
 )
 from vms.gb28181.manscdp.tolerances import RULES, Tolerance
@@ -337,6 +340,42 @@ FORGIVEN = (
         ),
         CruiseTrackResponse(20, RECORDER, 0, "", (CruisePoint(255, 0, 1),)),
         (Tolerance.NUMBER_RANGE,),
+    ),
+    Forgiven(
+        "a preset that no command can call, which is not the last that one can",
+        body(
+            "Response",
+            "PresetQuery",
+            "<PresetList><Item><PresetID>255</PresetID></Item>"
+            "<Item><PresetID>256</PresetID></Item></PresetList>",
+        ),
+        PresetResponse(20, RECORDER, (Preset(255),)),
+        (Tolerance.ITEM_DAMAGED, Tolerance.NUMBER),
+    ),
+    Forgiven(
+        "a day that ends at 24 o'clock, and one that is no day of the week",
+        body(
+            "Response",
+            "ConfigDownload",
+            "<Result>OK</Result><VideoRecordPlan><RecordEnable>1</RecordEnable>"
+            "<RecordScheduleSumNum>2</RecordScheduleSumNum><RecordSchedule>"
+            "<WeekDayNum>7</WeekDayNum><TimeSegmentSumNum>1</TimeSegmentSumNum><TimeSegment>"
+            "<StartHour>8</StartHour><StartMin>0</StartMin><StartSec>0</StartSec>"
+            "<StopHour>24</StopHour><StopMin>0</StopMin><StopSec>0</StopSec></TimeSegment>"
+            "</RecordSchedule><RecordSchedule><WeekDayNum>0</WeekDayNum></RecordSchedule>"
+            "<StreamNumber>0</StreamNumber></VideoRecordPlan>",
+        ),
+        ConfigDownloadResponse(
+            20,
+            RECORDER,
+            blocks=(
+                VideoRecordPlan(
+                    is_enabled=True,
+                    days=(DaySchedule(7, (TimeSegment(8, 0, 0, 23, 59, 59),)),),
+                ),
+            ),
+        ),
+        (Tolerance.ITEM_DAMAGED, Tolerance.NUMBER, Tolerance.NUMBER_RANGE),
     ),
     Forgiven(
         "a flag of more than one",

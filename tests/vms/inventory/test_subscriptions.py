@@ -158,6 +158,7 @@ def test_a_longer_time_is_asked_for_where_the_device_wants_one() -> None:
         ("", SubscriptionState.FAILED),
         ("rejected", SubscriptionState.REFUSED),
         ("noresource", SubscriptionState.REFUSED),
+        ("Invariant", SubscriptionState.REFUSED),
     ],
 )
 def test_what_the_device_ends_is_subscribed_again_unless_it_says_never(

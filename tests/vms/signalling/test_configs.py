@@ -19,7 +19,9 @@ from vms.gb28181.manscdp.messages import (
     MaskRegion,
     PictureMask,
     PixelBox,
+    VideoParamAttribute,
     VideoParamOpt,
+    VideoStreamAttribute,
 )
 from vms.server import Server
 from vms.signalling.configs import ConfigReading, ConfigWriting
@@ -172,6 +174,30 @@ async def test_what_was_written_is_read_back(tmp_path: Path) -> None:
         assert writing.is_accepted
         assert writing.confirmed == ("BasicParam.name",)
         assert writing.differing == ("BasicParam.expiration_s",)
+
+
+async def test_one_stream_that_was_written_is_found_among_all_that_are_read_back(
+    tmp_path: Path,
+) -> None:
+    def stream(number: int, rate: str) -> str:
+        return (
+            f"<Item><StreamNumber>{number}</StreamNumber><VideoFormat>5</VideoFormat>"
+            f"<Resolution>6</Resolution><FrameRate>{rate}</FrameRate><BitRateType>1</BitRateType>"
+            "<VideoBitRate>4096</VideoBitRate></Item>"
+        )
+
+    told = (
+        '<Result>OK</Result><VideoParamAttribute Num="2">'
+        f"{stream(0, '25')}{stream(1, '15')}</VideoParamAttribute>"
+    )
+    async with stage(tmp_path) as server, camera_of(server) as camera:
+        second = VideoParamAttribute((VideoStreamAttribute(1, frame_rate="15"),))
+        writing, _ = await written(server, camera, second, told)
+        assert (writing.confirmed, writing.differing) == (("VideoParamAttribute.streams",), ())
+
+        faster = VideoParamAttribute((VideoStreamAttribute(1, frame_rate="25"),))
+        writing, _ = await written(server, camera, faster, told)
+        assert (writing.confirmed, writing.differing) == ((), ("VideoParamAttribute.streams",))
 
 
 async def test_where_it_cannot_be_read_back_that_is_said(tmp_path: Path) -> None:

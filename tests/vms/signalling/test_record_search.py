@@ -96,6 +96,22 @@ async def test_parts_come_in_any_order_and_twice(tmp_path: Path) -> None:
         assert done.recordings[0].item.file_path == "ch1_010100"
 
 
+async def test_streams_that_were_recorded_side_by_side_are_recordings_of_their_own(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as server, recorder_of(server) as recorder:
+        job = server.commands.records.start(query())
+        sn = (await asked(recorder)).element("SN")
+        for number in (0, 1):
+            of_stream = f"<StreamNumber>{number}</StreamNumber></Item>"
+            nameless = part(sn, 2, at(9)).replace("<FilePath>ch1_010900</FilePath>", "")
+            await recorder.tell(nameless.replace("</Item>", of_stream))
+        done = await finished(server, job)
+
+        assert (done.state, done.received) == (JobState.COMPLETE, 2)
+        assert [each.item.stream_number for each in done.recordings] == [0, 1]
+
+
 async def test_no_recordings_is_an_answer(tmp_path: Path) -> None:
     async with stage(tmp_path) as server, recorder_of(server) as recorder:
         job = server.commands.records.start(query())

@@ -68,6 +68,20 @@ def integer(lowest: int = 0, highest: int = 2**31 - 1) -> Scalar:
 INTEGER = integer()
 
 
+def ordinal(lowest: int, highest: int) -> Scalar:
+    """The number of one among several; beyond its range it is none of them. The nearest would be
+    another one."""
+
+    def read(text: str, notes: set[Tolerance]) -> int | None:
+        number = read_integer(text)
+        if number is None or not lowest <= number <= highest:
+            notes.add(Tolerance.NUMBER)
+            return None
+        return number
+
+    return Scalar(read, _written)
+
+
 def _read_decimal(text: str, notes: set[Tolerance]) -> float | None:
     number = read_coordinate(text, _LARGEST)
     if number is None:

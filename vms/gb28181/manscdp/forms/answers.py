@@ -36,6 +36,7 @@ from vms.gb28181.manscdp.scalars import (
     RESULT,
     TIME,
     integer,
+    ordinal,
     switch,
     word,
 )
@@ -87,7 +88,7 @@ _RECORD = Shape(
     Leaf("location", "RecordLocation", editions=ONLY_2022),
     Leaf("stream_number", "StreamNumber", INTEGER, ONLY_2022),
 )
-_PRESET = Shape(Preset, Leaf("preset_id", "PresetID", BYTE), Leaf("name", "PresetName"))
+_PRESET = Shape(Preset, Leaf("preset_id", "PresetID", ordinal(0, 255)), Leaf("name", "PresetName"))
 _TRACK = Shape(CruiseTrack, Leaf("number", "Number", INTEGER), Leaf("name", "Name"))
 _POINT = Shape(
     CruisePoint,
