@@ -1,13 +1,13 @@
 """One stream to many readers: what they begin with, and what gives way when one is slow."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from media.group import GROUP_LIMIT_UNITS
 from media.hub import AUDIO_CAPACITY, Hub, HubClosedError
 from media.unit import AccessUnit, Codec
+from tests.support.faults import told_to_loop
 
 SLICE = b"\x00\x00\x00\x01\x41"
 KEY = b"\x00\x00\x00\x01\x65"
@@ -41,9 +41,7 @@ async def test_a_reader_that_fails_is_told_of_and_the_others_get_their_pictures(
     def fail() -> None:
         raise KeyError("a mistake")
 
-    told: list[dict[str, Any]] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: told.append(context))
+    told = told_to_loop()
     hub = hub_at()
     hub.subscribe(8, fail)
     reader = hub.subscribe(8)
@@ -52,7 +50,6 @@ async def test_a_reader_that_fails_is_told_of_and_the_others_get_their_pictures(
 
     assert reader.take() == [picture(0, key=True)]
     assert [type(context["exception"]) for context in told] == [KeyError]
-    loop.set_exception_handler(None)
 
 
 def test_pictures_before_the_first_key_picture_are_withheld() -> None:

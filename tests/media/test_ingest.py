@@ -22,6 +22,7 @@ from media.rtp.framing import frame
 from media.rtp.ports import NoPortError, PortLender
 from tests.media.lines import HOST, LIMIT_S, PORTS, SSRC, bind_pair, line, packets
 from tests.media.ps.streams import KEY, SLICE
+from tests.support.faults import told_to_loop
 from tests.support.waiting import until
 
 
@@ -252,11 +253,7 @@ async def test_a_closed_receiver_gives_back_its_port(transport: Transport) -> No
 
 
 async def test_a_mistake_in_one_receiver_does_not_stop_the_others() -> None:
-    failures: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _, context: failures.append(context.get("exception"))
-    )
-
+    failures = told_to_loop()
     is_wrong = [True]
 
     def fail() -> None:

@@ -37,6 +37,7 @@ from media.door import (
 )
 from media.errors import ProtocolError
 from media.wire import Call, DoorAddress, Link, Reply
+from tests.support.faults import told_to_loop
 from tests.support.waiting import until
 
 TOKEN = "right"  # noqa: S105
@@ -136,9 +137,7 @@ class Side:
 @asynccontextmanager
 async def door() -> AsyncGenerator[tuple[Side, DoorAddress]]:
     """A side that listens; nothing of it may have ended in an error that nobody took."""
-    complaints: list[dict[str, Any]] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+    complaints = told_to_loop()
     side = Side()
     server = await wire.serve(DoorAddress(host="127.0.0.1", port=0), side.link)
     try:
@@ -148,7 +147,7 @@ async def door() -> AsyncGenerator[tuple[Side, DoorAddress]]:
         for link in side.links:
             link.close()
         await asyncio.sleep(0)
-        loop.set_exception_handler(None)
+        asyncio.get_running_loop().set_exception_handler(None)
     assert complaints == []
 
 
@@ -319,9 +318,8 @@ async def test_a_fault_of_our_own_costs_the_call_and_nobody_else() -> None:
     def fail() -> Reply:
         raise KeyError("a mistake")
 
-    complaints: list[dict[str, Any]] = []
     async with pair() as (worker, owner, link):
-        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        complaints = told_to_loop()
         worker.reply = fail
 
         with pytest.raises(MediaError, match="Snapshot failed by our own fault") as caught:

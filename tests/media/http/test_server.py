@@ -6,15 +6,15 @@ import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-from media.door import Admission, Form, MediaError, StreamId, ViewerId, WorkerPorts
+from media.door import Admission, Form, MediaError, ViewerId, WorkerPorts
 from media.http.connection import KEEP_ALIVE_S, REQUEST_LIMIT_S
 from media.outputs.hls_audience import POLL_LIMIT_S
 from media.unit import AccessUnit, Codec
 from tests.support.clock import FakeClock
+from tests.support.faults import fail, told_to_loop
 from tests.support.http_site import CAMERA, GOOD, STREAM, Client, Site, connect, open_site
 from tests.support.units import video_units
 from tests.support.waiting import until
@@ -155,11 +155,7 @@ async def test_a_viewer_admitted_to_a_stream_that_is_gone_has_left() -> None:
 async def test_a_viewer_that_our_own_fault_kept_from_beginning_has_left(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_stream_id: StreamId) -> NoReturn:
-        raise LookupError("a fault of ours")
-
-    told: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, fault: told.append(fault["message"]))
+    told = told_to_loop()
     async with open_site() as site, connect(site) as client:
         monkeypatch.setattr(site, "variants", fail)
         client.send(f"GET {site.target(path)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -168,7 +164,7 @@ async def test_a_viewer_that_our_own_fault_kept_from_beginning_has_left(
     assert end == b""
     assert [(event.viewer_id, event.reason) for event in site.left] == [("viewer-1", "failed")]
     assert site.output.viewer_count == 0
-    assert told == ["answering a viewer failed"]
+    assert [context["message"] for context in told] == ["answering a viewer failed"]
 
 
 async def test_flv_begins_at_zero_and_a_late_viewer_with_the_whole_group_at_once() -> None:

@@ -3,18 +3,16 @@
 import asyncio
 import socket
 from functools import partial
-from typing import Any
 
 from media.rtp.sockets import Drain, UdpPair
 from tests.media.lines import PORTS
+from tests.support.faults import told_to_loop
 from tests.support.waiting import until
 
 
 async def test_a_receiver_that_fails_is_told_of_and_the_others_go_on() -> None:
-    told: list[dict[str, Any]] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: told.append(context))
-    drain = Drain(loop)
+    told = told_to_loop()
+    drain = Drain(asyncio.get_running_loop())
     pairs = [socket.socketpair() for _ in range(3)]
     heard: list[int] = []
     chores: list[int] = []
@@ -39,7 +37,6 @@ async def test_a_receiver_that_fails_is_told_of_and_the_others_go_on() -> None:
         drain.remove(here)
         here.close()
         there.close()
-    loop.set_exception_handler(None)
 
 
 async def test_after_a_pause_the_first_datagram_wakes_whoever_reads() -> None:

@@ -3,14 +3,14 @@
 import asyncio
 import socket
 import struct
-from typing import NoReturn
 
 import pytest
 
-from media.door import Admission, MediaError, StreamId, ViewerId, WorkerPorts
+from media.door import Admission, MediaError, ViewerId, WorkerPorts
 from media.unit import Codec
 from tests.media.rtsp.site import GOOD, PATH, STREAM, connect, open_site
 from tests.support.clock import FakeClock
+from tests.support.faults import fail, told_to_loop
 from tests.support.units import tone_units, video_units
 from tests.support.waiting import until
 
@@ -235,11 +235,7 @@ async def test_a_camera_that_changes_its_coding_ends_its_viewers_and_new_ones_ar
 async def test_a_viewer_that_our_own_fault_kept_from_beginning_has_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(_stream_id: StreamId) -> NoReturn:
-        raise LookupError("a fault of ours")
-
-    told: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, fault: told.append(fault["message"]))
+    told = told_to_loop()
     async with open_site() as site, connect(site) as client:
         monkeypatch.setattr(site, "variants", fail)
         client.send("DESCRIBE", site.url())
@@ -248,4 +244,4 @@ async def test_a_viewer_that_our_own_fault_kept_from_beginning_has_left(
     assert end == b""
     assert site.left == ["failed"]
     assert site.output.viewer_count == 0
-    assert told == ["answering a viewer failed"]
+    assert [context["message"] for context in told] == ["answering a viewer failed"]
