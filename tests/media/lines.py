@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -73,15 +73,21 @@ def packets(
     key: bytes = KEY,
     group: int = 1 << 30,
 ) -> list[bytes]:
-    """Pictures of a program stream, the first of each group a key picture."""
-    muxer = PsMuxer(Codec.H264)
+    """Pictures nobody has to decode, the first of each group a key picture."""
+    firsts = [number % group == 0 for number in range(count)]
+    pictures = [(key if is_key else SLICE, is_key) for is_key in firsts]
+    return packed(Codec.H264, pictures, payload_limit=payload_limit, ssrc=ssrc)
+
+
+def packed(
+    codec: Codec, pictures: Iterable[tuple[bytes, bool]], *, payload_limit: int, ssrc: int = SSRC
+) -> list[bytes]:
+    """A program stream at 25 pictures a second; of each whether it is a key picture."""
+    muxer = PsMuxer(codec)
     out: list[bytes] = []
-    for number in range(count):
-        is_key = number % group == 0
-        data = key if is_key else SLICE
-        pack = muxer.picture(data, number * 3600, is_key=is_key)
+    for number, (data, is_key) in enumerate(pictures):
         out += packetise(
-            pack,
+            muxer.picture(data, number * 3600, is_key=is_key),
             payload_type=96,
             sequence=len(out),
             timestamp=number * 3600,

@@ -33,21 +33,18 @@ from media.door import (
     ViewerLeft,
 )
 from media.plan import Place, RelayLimits, RelayPlan
-from media.ps.mux import PsMuxer
 from media.relay import Relay
-from media.rtp.packet import packetise
 from media.unit import Codec
 from tests.media.farms import stage
+from tests.media.lines import HOST, SSRC, packed
 from tests.media.rtsp.site import Client as RtspClient
 from tests.support.http_site import Client as HttpClient
 from tests.support.units import video_units
 from tests.support.waiting import until
 from tests.support.webrtc_peer import WebRtcPeer
 
-HOST = "127.0.0.1"
 ANY = Place(HOST, 0)
 PORTS = (46_000, 46_099)
-SSRC = 4_321
 PATH = "/live/34020000001320000001/34020000001310000001"
 
 OURS = ("media.", "websockets.")
@@ -109,17 +106,8 @@ class Bench:
 
 
 def packets_of(codec: Codec) -> list[bytes]:
-    muxer, packets = PsMuxer(codec), list[bytes]()
-    for number, unit in enumerate(video_units(codec, 6, group=6)):
-        packets += packetise(
-            muxer.picture(unit.data, number * 3_600, is_key=unit.is_key),
-            payload_type=96,
-            sequence=len(packets),
-            timestamp=number * 3_600,
-            ssrc=SSRC,
-            payload_limit=1_300,
-        )
-    return packets
+    pictures = [(unit.data, unit.is_key) for unit in video_units(codec, 6, group=6)]
+    return packed(codec, pictures, payload_limit=1_300)
 
 
 PACKETS = {codec: packets_of(codec) for codec in (Codec.H264, Codec.H265)}
