@@ -366,6 +366,7 @@ class Endpoint:
     def invite(self, request: Request, flow: Flow) -> PendingInvite:
         """Send an INVITE; what comes of it, the returned object tells."""
         pending = PendingInvite(self)
+        self._udp.hurry()
         if flow.transport == "UDP" or self._connections.is_open(flow):
             self._send(request, flow, pending)
         else:
@@ -537,13 +538,13 @@ class Endpoint:
             and self._registers.takes(data, flow, now)
         ):
             return
+        if data.startswith(b"SIP/2.0 ") and (plain := read_plain_response(data)) is not None:
+            self._response_received(data, flow, plain, now)
+            return
         try:
             message = parse_message(data)
         except ProtocolError as error:
             self._unreadable(data, flow, error, is_trusted)
-        if data.startswith(b"SIP/2.0 ") and (plain := read_plain_response(data)) is not None:
-            self._response_received(data, flow, plain, now)
-            return
             return
         stats.received += 1
         if self.on_wire is not None:
@@ -557,6 +558,14 @@ class Endpoint:
             self._heard_of_stranger(message, flow, is_of_effect=bool(effects))
         if effects:
             self._perform(effects, is_trusted=is_trusted, request_bytes=len(data))
+        self._arm(now)
+
+    def _response_received(self, data: bytes, flow: Flow, plain: PlainResponse, now: float) -> None:
+        self._stats.received += 1
+        if self.on_wire is not None:
+            self.on_wire(data, flow, False)
+        for effect in self._agent.receive_plain(plain.key, plain.response, now):
+            self._tell(effect)
         self._arm(now)
 
     def _heard_of_stranger(self, request: Request, flow: Flow, *, is_of_effect: bool) -> None:
