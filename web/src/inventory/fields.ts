@@ -89,6 +89,31 @@ export function reportedOf({ reported: names }: Field, { reported }: Pick<Channe
   return null
 }
 
+export interface ReportedLine {
+  field: string
+  name: string
+  text: string
+}
+
+interface Wording {
+  name: (field: string) => string
+  flag: (isSet: boolean) => string
+  isChinese: boolean
+}
+
+/** Everything that the device reports, word for word, its codes with what they mean. */
+export function reportedLines(
+  { reported, labels }: Pick<ChannelDetail, 'reported' | 'labels'>,
+  { name, flag, isChinese }: Wording,
+): ReportedLine[] {
+  return Object.entries(reported).flatMap(([field, value]) => {
+    const said = Array.isArray(value) ? value.join(' / ') : typeof value === 'boolean' ? flag(value) : String(value ?? '')
+    if (said === '') return []
+    const meant = (labels[field] ?? []).flatMap(({ zh, en }) => (isChinese ? zh : en) ?? [])
+    return [{ field, name: name(field), text: meant.length > 0 ? `${said} (${meant.join(', ')})` : said }]
+  })
+}
+
 /** What is set here of each field. */
 export function draftOf({ local }: Pick<ChannelDetail, 'local'>): Draft {
   return Object.fromEntries(FIELDS.map(({ name }) => [name, local[name] ?? null]))

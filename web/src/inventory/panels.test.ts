@@ -135,6 +135,30 @@ describe('the panels of the inventory', () => {
     expect(asked).toEqual([[`PATCH ${CHANNEL}`, { maintainer: null }]])
   })
 
+  it('shows all that a device reports, codes in words, whatever is set over it', async () => {
+    const bright = [{ code: '2', zh: null, en: 'infrared' }]
+    answers[`GET ${CHANNEL}`] = {
+      ...DETAIL,
+      reported: {
+        ...DETAIL.reported,
+        ...{ supply_light_type: '2', parent_id: [DEVICE, '34020000002160000002'], parental: false },
+        ...{ ptz_type: null, horizontal_field_angle: '', Vendor: 'x1' },
+      },
+      labels: { supply_light_type: bright },
+    }
+    await shown(EditChannel, { channel: KEY }, ['read'])
+
+    const all = one('all-reported')
+    expect(all.querySelector('summary')?.textContent).toBe('All that the device reports (8)')
+    expect(one('reported-name').textContent).toBe('IPC')
+    expect(one('reported-supply_light_type').textContent).toBe('2 (infrared)')
+    expect(one('reported-supply_light_type').previousElementSibling?.textContent).toBe('Lighting')
+    expect(one('reported-parent_id').textContent).toBe(`${DEVICE} / 34020000002160000002`)
+    expect(one('reported-parental').textContent).toBe('No')
+    expect(one('reported-Vendor').previousElementSibling?.textContent).toBe('Vendor')
+    expect(document.querySelector('[data-testid="reported-horizontal_field_angle"]')).toBeNull()
+  })
+
   it('says at the field what the server refused', async () => {
     answers[`PATCH ${CHANNEL}`] = refusal({
       code: 'invalid',
