@@ -397,6 +397,7 @@ class Server:
             roads=flows,
             local=endpoint.local_address,
             us=self._as_devices_see_us,
+            others=self.registrar.history.others,
         )
 
     def _signalling_figures(self) -> SignallingFigures:

@@ -79,7 +79,7 @@ class DeviceFacts:
     """What is known of a device. `status` is the API's word, "" where it is not on file.
 
     `bound` is where it is registered from, `waiting_verdict` what the waiting room says of its
-    password, `clock_offset_s` how far its clock is ahead of ours.
+    password, `clock_offset_s` how far its clock is ahead of ours, `others` who asked in vain.
     """
 
     device_id: str
@@ -91,6 +91,7 @@ class DeviceFacts:
     clock_offset_s: float | None
     waiting_verdict: str | None
     us: Identity
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,8 @@ def _device_evidence(facts: DeviceFacts) -> tuple[str, ...]:
         found.append(f"waiting room: password {facts.waiting_verdict}")
     if len(facts.device_id) != 20:
         found.append(f"its ID has {len(facts.device_id)} digits")
+    if attempt is None and facts.bound is None:
+        found += facts.others
     return tuple(found)
 
 

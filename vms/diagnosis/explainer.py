@@ -1,7 +1,7 @@
 """Gathers the facts, for whoever asks why: of devices, of plays, and off the wire."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -77,7 +77,7 @@ class Explainer:
     """Everything that answers "why".
 
     `history` gives the last REGISTER of a device, `local` our address towards a host, `us` how
-    devices have to be set.
+    devices have to be set, `others` who asked to register in vain.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Explainer:
         roads: Roads,
         local: Callable[[str], Address],
         us: Callable[[], Identity],
+        others: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._inventory = inventory
         self._plays = plays
@@ -100,6 +101,7 @@ class Explainer:
         self._roads = roads
         self._local = local
         self._us = us
+        self._others = others
 
     # Causes
 
@@ -118,6 +120,7 @@ class Explainer:
                 clock_offset_s=None if device is None else device.clock_offset_s,
                 waiting_verdict=waiting[0].verdict.value if waiting else None,
                 us=self._us(),
+                others=tuple(self._others()),
             )
         )
 

@@ -28,6 +28,7 @@ from vms.inventory.policy import BindingMove, Heard
 from vms.signalling.buckets import Buckets
 from vms.signalling.device_link import DeviceLink
 from vms.signalling.flows import Flows
+from vms.signalling.header_text import readable
 from vms.signalling.notices import Told
 from vms.signalling.notifications import Notifications
 from vms.signalling.pending import Pending
@@ -59,6 +60,7 @@ UNWANTED_OF_STRANGERS = frozenset(
 """What scanners ask; a device whose address has just changed may ask for OPTIONS too."""
 
 NO_DEVICE_ID = "From is no device ID"
+LONGEST_NAME_SHOWN = 40
 
 Respond = Callable[[Said], None]
 
@@ -179,7 +181,7 @@ class Inbound:
         try:
             device_id = DeviceId.parse(request.from_.uri.user or "")
         except ProtocolError:
-            self._note_failure(flow, "no_device_id", 1.0)
+            self._register_of_nobody(request.from_.uri.user, flow)
             self._answer(incoming, 400, reason=NO_DEVICE_ID)
             return
 
@@ -203,10 +205,16 @@ class Inbound:
         try:
             device_id = DeviceId.parse(register.user)
         except ProtocolError:
-            self._note_failure(register.flow, "no_device_id", 1.0)
+            self._register_of_nobody(register.user, register.flow)
             respond(Said(400, NO_DEVICE_ID))
             return
         self._take_register(asked_of_plain(register, device_id), respond, tuple)
+
+    def _register_of_nobody(self, name: str | None, flow: Flow) -> None:
+        """Some are set up with a serial number; whoever waits for the device is to learn of it."""
+        self._note_failure(flow, "no_device_id", 1.0)
+        shown = readable(name)[:LONGEST_NAME_SHOWN]
+        self._registrar.history.note_nameless(shown, flow, self._clock.wall())
 
     def _take_register(
         self, asked: Asked, respond: Respond, oddities: Callable[[], Sequence[str]]

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from sys import intern
 
 from sip.message import Flow
@@ -15,6 +16,12 @@ KNOWN_KEPT = 100_000
 
 STRANGERS_KEPT = 2_000
 """Whoever tries identifiers fills this one and pushes no device out of the other."""
+
+NAMELESS_KEPT = 100
+"""Whoever names itself otherwise than by a device ID."""
+
+OTHERS_TOLD = 3
+"""Of each kind of those that asked in vain."""
 
 LOOP = 3
 """So many of the same in a row is no step of the dialogue any more."""
@@ -91,7 +98,7 @@ class Attempt:
     @property
     def source(self) -> str:
         """`host:port` and the transport."""
-        return f"{self.flow.remote} {self.flow.transport}"
+        return _source(self.flow)
 
 
 class RegistrationHistory:
@@ -100,6 +107,7 @@ class RegistrationHistory:
     def __init__(self) -> None:
         self._known: OrderedDict[DeviceId, Attempt] = OrderedDict()
         self._strangers: OrderedDict[DeviceId, Attempt] = OrderedDict()
+        self._nameless: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def of(self, device_id: str) -> Attempt | None:
         """What became of the last REGISTER under this ID; None where none came in this run."""
@@ -109,6 +117,23 @@ class RegistrationHistory:
     def strangers(self) -> list[Attempt]:
         """IDs that are not on file, the latest first."""
         return list(reversed(self._strangers.values()))
+
+    def others(self) -> list[str]:
+        """Who asked last under an ID that is not on file, or under none: one of them may be the
+        device that somebody waits for, set up wrongly."""
+        strangers = islice(reversed(self._strangers.values()), OTHERS_TOLD)
+        return [
+            *islice(reversed(self._nameless.values()), OTHERS_TOLD),
+            *(f"{_heading(one.at, one.source)} is for {one.device_id}" for one in strangers),
+        ]
+
+    def note_nameless(self, name: str, flow: Flow, at: datetime) -> None:
+        """A REGISTER whose From is no device ID; `name` as people may see it."""
+        nameless, key = self._nameless, (name, flow.remote.host)
+        nameless[key] = f"{_heading(at, _source(flow))} is for {name!r}, which is no device ID"
+        nameless.move_to_end(key)
+        if len(nameless) > NAMELESS_KEPT:
+            nameless.popitem(last=False)
 
     def note(
         self,
@@ -144,6 +169,14 @@ class RegistrationHistory:
         if len(kept) > (KNOWN_KEPT if is_on_file else STRANGERS_KEPT):
             kept.popitem(last=False)
         return attempt
+
+
+def _source(flow: Flow) -> str:
+    return f"{flow.remote} {flow.transport}"
+
+
+def _heading(at: datetime, source: str) -> str:
+    return f"a REGISTER {at.isoformat()} from {source}"
 
 
 def _before_loop(cause: Cause) -> Cause:

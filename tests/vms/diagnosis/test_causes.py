@@ -132,6 +132,13 @@ def test_nobody_asked_yet_is_answered_with_what_to_set() -> None:
     assert "SIP服务器ID" in told.next_step_zh
 
 
+def test_who_asked_in_vain_is_told_to_whoever_waits_for_a_device_that_never_did() -> None:
+    other = "a REGISTER from 192.0.2.9:5060 UDP is for 'DS-2CD', which is no device ID"
+
+    assert other in diagnose_device(replace(ABSENT, others=(other,))).evidence
+    assert other not in diagnose_device(replace(ONLINE, others=(other,))).evidence
+
+
 def test_a_device_that_asks_for_another_server_is_told_so() -> None:
     told = diagnose_device(came(Came.CHALLENGE_UNANSWERED, names_us=False))
 

@@ -85,6 +85,31 @@ async def test_of_strangers_no_event_is_made(tmp_path: Path) -> None:
         assert [each.device_id for each in server.registrar.history.strangers()] == [DEVICE]
 
 
+async def test_whoever_waits_for_a_device_learns_who_else_asked(tmp_path: Path) -> None:
+    async with stage(tmp_path, FakeClock()) as server, device(server) as camera:
+        camera.password = MISTYPED
+        await camera.register()
+        for name in ("DS-2CD2T47", "DS-2CD2T47"):
+            assert (await camera.ask(camera.register_request(from_id=name))).status == 400
+
+        source, at = f"{camera.host}:{camera.port} UDP", MIDDAY.isoformat()
+        assert server.explainer.device(OTHER_DEVICE).evidence == (
+            f"a REGISTER {at} from {source} is for 'DS-2CD2T47', which is no device ID",
+            f"a REGISTER {at} from {source} is for {DEVICE}",
+        )
+
+
+def test_names_that_are_none_take_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registration_history, "NAMELESS_KEPT", 2)
+    history = RegistrationHistory()
+    road = Flow("UDP", Address("192.0.2.9", 5060), Address("192.0.2.1", 5060))
+
+    for name in ("one", "two", "three", "four"):
+        history.note_nameless(name, road, MIDDAY)
+
+    assert [line.split("'")[1] for line in history.others()] == ["four", "three"]
+
+
 async def test_a_user_name_that_is_not_the_one_on_file_is_told_apart(tmp_path: Path) -> None:
     async with stage(tmp_path) as server, device(server) as camera:
         await put_on_file(server, camera)
