@@ -7,7 +7,7 @@ become tuples and go to the driver as they are.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from operator import itemgetter
 from typing import Any, Protocol, cast
 
 from sqlalchemy import JSON, Dialect
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import UpdateBase
 
-from vms.persistence.rows import Row
+from vms.persistence.rows import Row, Values
 
 
 class _Cursor(Protocol):
@@ -38,43 +38,45 @@ def _driver_of(connection: AsyncConnection) -> _Driver:
 
 
 class Bulk:
-    """An INSERT, UPDATE or DELETE; every row has a value for each of its parameters, by name."""
+    """An INSERT, UPDATE or DELETE; every row has a value for each of its parameters: by name, or
+    where it is a tuple by the place of the name among `names`."""
 
-    __slots__ = ("_converters", "_encoders", "_names", "_sql")
+    __slots__ = ("_by_name", "_by_place", "_converters", "_encoders", "_sql")
 
     def __init__(self, statement: UpdateBase, names: Iterable[str], dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(names))
+        given = list(names)
+        compiled = statement.compile(dialect=dialect, column_keys=given)
         if compiled.positiontup is None:
             raise TypeError(f"parameters of {dialect.name} have no places")
         self._sql = str(compiled)
-        self._names = tuple(compiled.positiontup)
+        wanted = list(compiled.positiontup)
+        self._by_name = _taking(wanted)
+        self._by_place = None if wanted == given else _taking([*map(given.index, wanted)])
         self._converters: list[tuple[int, Callable[[Any], Any]]] = []
         self._encoders: list[tuple[int, Callable[[Any], Any]]] = []
-        for place, name in enumerate(self._names):
+        for place, name in enumerate(wanted):
             kind = compiled.binds[name].type.dialect_impl(dialect)
             converter = kind.bind_processor(dialect)
             if converter is not None:
                 is_document = isinstance(compiled.binds[name].type, JSON)
                 (self._encoders if is_document else self._converters).append((place, converter))
 
-    async def write(self, connection: AsyncConnection, rows: Sequence[Row]) -> int:
-        """Write the rows, at least one; returns how many were met, where the driver knows.
+    async def write(self, connection: AsyncConnection, rows: Sequence[Row | Values]) -> int:
+        """Write the rows, at least one, all of one kind; returns how many were met, where the
+        driver knows.
 
         Raises what SQLAlchemy does: StatementError for a value that cannot be converted, DBAPIError
         for what the database says.
         """
         try:
-            written: dict[str, Any] = {}
-            values = [self._tuple_of(row, written) for row in rows]
+            values = self._converted(rows)
         except (TypeError, ValueError) as error:
             raise StatementError(str(error), self._sql, None, error) from error
         if connection.dialect.name == "sqlite":
             return await self._write_to_sqlite(connection, values)
         return (await connection.exec_driver_sql(self._sql, values)).rowcount
 
-    async def _write_to_sqlite(
-        self, connection: AsyncConnection, values: Sequence[tuple[object, ...]]
-    ) -> int:
+    async def _write_to_sqlite(self, connection: AsyncConnection, values: Sequence[Values]) -> int:
         """Straight to the driver: each of its calls is a message to another thread and back, and
         SQLAlchemy makes three of them where one does."""
         driver = _driver_of(connection)
@@ -84,24 +86,48 @@ class Bulk:
             raise DBAPIError.instance(self._sql, None, error, sqlite3.Error) from error
         return cursor.rowcount
 
-    def _tuple_of(self, row: Row, written: dict[str, Any]) -> tuple[object, ...]:
-        """`written` keeps the documents of these rows as JSON: the channels of a device say much
-        alike, and writing it out takes ten times as long as telling that it is the same."""
-        values = [row[name] for name in self._names]
-        for place, encode in self._encoders:
-            # Not by the value itself: 1 equals True, and no two documents hash.
-            said = repr(values[place])
-            if said not in written:
-                written[said] = encode(values[place])
-            values[place] = written[said]
-        instant, stored = None, None
+    def _converted(self, rows: Sequence[Row | Values]) -> list[Values]:
+        """The values of each in the order of the statement, as the driver takes them."""
+        take = self._by_place if isinstance(rows[0], tuple) else self._by_name
+        values = list(cast("Sequence[Values]", rows) if take is None else map(take, rows))
+        if not (self._converters or self._encoders):
+            return values
+        columns: list[Sequence[Any]] = list(zip(*values, strict=True))
         for place, convert in self._converters:
-            value = values[place]
-            if isinstance(value, datetime):
-                # Times of one row are often one and the same.
-                if value is not instant:
-                    instant, stored = value, convert(value)
-                values[place] = stored
-            else:
-                values[place] = convert(value)
-        return tuple(values)
+            columns[place] = _each_converted(columns[place], convert)
+        for place, encode in self._encoders:
+            columns[place] = _each_encoded(columns[place], encode)
+        return list(zip(*columns, strict=True))
+
+
+def _taking(keys: Sequence[Any]) -> Callable[[Any], Values]:
+    if len(keys) == 1:
+        return lambda row: (row[keys[0]],)
+    return itemgetter(*keys)
+
+
+def _each_converted(column: Sequence[Any], convert: Callable[[Any], Any]) -> list[Any]:
+    """What follows itself, as times and flags of many rows do, is converted once."""
+    last, stored = column[0], convert(column[0])
+    converted: list[Any] = []
+    for value in column:
+        if value is not last:
+            last, stored = value, convert(value)
+        converted.append(stored)
+    return converted
+
+
+def _each_encoded(column: Sequence[Any], encode: Callable[[Any], Any]) -> list[Any]:
+    """The channels of a device say much alike, and writing it out as JSON takes ten times as long
+    as telling that it is the same."""
+    of_object: dict[int, Any] = {}
+    of_text: dict[str, Any] = {}
+    for value in column:
+        if id(value) in of_object:
+            continue
+        # Not by the value itself: 1 equals True, and no two documents hash.
+        said = repr(value)
+        if said not in of_text:
+            of_text[said] = encode(value)
+        of_object[id(value)] = of_text[said]
+    return [of_object[id(value)] for value in column]

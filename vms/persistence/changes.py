@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Integer, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +15,7 @@ from vms.inventory.model import Transition
 from vms.inventory.placement import PlaceStep
 from vms.persistence import placement_log, presence_log
 from vms.persistence.bulk import Bulk
-from vms.persistence.rows import NO_BINDING, Row
+from vms.persistence.rows import NO_BINDING, AnyRow, ChannelRow, Row
 from vms.persistence.tables import (
     alarms,
     channels,
@@ -97,7 +97,7 @@ Work = Callable[[AsyncConnection], Awaitable[None]]
 class Change:
     """What one caller wants stored, all or nothing."""
 
-    rows: Sequence[tuple[Operation, Sequence[Row]]] = ()
+    rows: Sequence[tuple[Operation, Sequence[AnyRow]]] = ()
     transitions: Sequence[Transition] = ()
     once: tuple[Once, Sequence[Row]] | None = None
     work: Work | None = None
@@ -165,7 +165,7 @@ class ChangeWriter:
             if operation in MANY:
                 await self._bulk(operation, rows[0], connection).write(connection, rows)
             else:
-                await connection.execute(self._statements[operation], rows)
+                await connection.execute(self._statements[operation], cast("list[Row]", rows))
         transitions = [step for change in changes for step in change.transitions]
         if transitions:
             await presence_log.append(connection, transitions)
@@ -178,10 +178,11 @@ class ChangeWriter:
                 await change.work(connection)
         return counts
 
-    def _bulk(self, operation: Operation, row: Row, connection: AsyncConnection) -> Bulk:
+    def _bulk(self, operation: Operation, row: AnyRow, connection: AsyncConnection) -> Bulk:
         bulk = self._bulks.get(operation)
         if bulk is None:
-            bulk = Bulk(self._statements[operation], row, connection.dialect)
+            names = row._fields if isinstance(row, ChannelRow) else row
+            bulk = Bulk(self._statements[operation], names, connection.dialect)
             self._bulks[operation] = bulk
         return bulk
 
@@ -266,9 +267,9 @@ def _hide(table: Table) -> UpdateBase:
     return update(table).where(table.c.key == bindparam("b_key")).values(removed=True)
 
 
-def _merged(changes: Sequence[Change]) -> Sequence[tuple[Operation, list[Row]]]:
+def _merged(changes: Sequence[Change]) -> Sequence[tuple[Operation, list[AnyRow]]]:
     """Runs of one operation, by family; what comes one after the other stays so."""
-    families: dict[int, list[tuple[Operation, list[Row]]]] = {}
+    families: dict[int, list[tuple[Operation, list[AnyRow]]]] = {}
     for change in changes:
         for operation, rows in change.rows:
             if not rows:

@@ -1,7 +1,8 @@
 """Model to row and back, one pair of functions a table."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import Select
@@ -29,6 +30,9 @@ from vms.inventory.model import (
 
 Row = dict[str, object]
 """Values by column name, as SQLAlchemy takes them."""
+
+Values = tuple[object, ...]
+"""The same where their order says which is which."""
 
 Fetched = SqlRow[*tuple[Any, ...]]
 
@@ -157,36 +161,71 @@ def device_of(row: Fetched) -> Device:
     )
 
 
-def row_of_channel(channel: Channel) -> Row:
-    """Every column but `removed`."""
+class ChannelRow(NamedTuple):
+    """Every column of `channels` but `removed`, in their order: they come by the thousand, and a
+    dictionary takes five times the memory."""
+
+    key: int
+    device_key: int
+    channel_id: str
+    name: str
+    manufacturer: str
+    model: str
+    owner: str
+    civil_code: str
+    address: str
+    parent_ids: Sequence[str]
+    business_group_id: str
+    parental: bool
+    secrecy: bool
+    ptz_type: int | None
+    longitude: float | None
+    latitude: float | None
+    is_on: bool
+    status_text: str
+    extra: Mapping[str, str]
+    name_override: str | None
+    division_override: str | None
+    state: str
+    state_since: datetime | None
+    absent_syncs: int
+    overrides: Mapping[str, str | float]
+
+
+AnyRow = Row | ChannelRow
+"""What statements of many rows take."""
+
+
+def row_of_channel(channel: Channel) -> ChannelRow:
+    """A row of `channels`."""
     reported = channel.reported
-    return {
-        "key": channel.key,
-        "device_key": channel.device_key,
-        "channel_id": str(reported.channel_id),
-        "name": reported.name,
-        "manufacturer": reported.manufacturer,
-        "model": reported.model,
-        "owner": reported.owner,
-        "civil_code": reported.civil_code,
-        "address": reported.address,
-        "parent_ids": reported.parent_ids,
-        "business_group_id": reported.business_group_id,
-        "parental": reported.parental,
-        "secrecy": reported.secrecy,
-        "ptz_type": reported.ptz_type,
-        "longitude": reported.longitude,
-        "latitude": reported.latitude,
-        "is_on": reported.is_on,
-        "status_text": reported.status_text,
-        "extra": dict(reported.extra),
-        "name_override": channel.name_override,
-        "division_override": channel.division_override,
-        "overrides": dict(channel.overrides),
-        "state": channel.state.value,
-        "state_since": channel.state_since,
-        "absent_syncs": channel.absent_syncs,
-    }
+    return ChannelRow(
+        channel.key,
+        channel.device_key,
+        str(reported.channel_id),
+        reported.name,
+        reported.manufacturer,
+        reported.model,
+        reported.owner,
+        reported.civil_code,
+        reported.address,
+        reported.parent_ids,
+        reported.business_group_id,
+        reported.parental,
+        reported.secrecy,
+        reported.ptz_type,
+        reported.longitude,
+        reported.latitude,
+        reported.is_on,
+        reported.status_text,
+        reported.extra,
+        channel.name_override,
+        channel.division_override,
+        channel.state.value,
+        channel.state_since,
+        channel.absent_syncs,
+        channel.overrides,
+    )
 
 
 def channel_of(row: Fetched) -> Channel:
