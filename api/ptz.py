@@ -30,7 +30,8 @@ from vms.gb28181.ptz import (
     Zoom,
     speed_of,
 )
-from vms.signalling.steering import HOLD_S, LONGEST_HOLD_S, Holder, Steered
+from vms.signalling.motion import Holder
+from vms.signalling.steering import HOLD_S, LONGEST_HOLD_S, Steered
 
 router = APIRouter(tags=["ptz"])
 

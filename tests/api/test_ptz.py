@@ -112,7 +112,7 @@ async def test_a_camera_stops_when_its_holder_signs_out(tmp_path: Path) -> None:
 async def test_a_stop_that_nobody_confirms_is_told_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.steering.STOP_LIMIT_S", 0.2)
+    monkeypatch.setattr("vms.signalling.stops.STOP_LIMIT_S", 0.2)
     async with on_air(tmp_path) as air:
         del air.camera.answers["MESSAGE"]
 

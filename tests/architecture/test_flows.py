@@ -17,7 +17,7 @@ from vms.gb28181.manscdp.messages import CatalogEvent
 from vms.gb28181.ptz import Move, Tilt
 from vms.inventory.subscriptions import SubscriptionState
 from vms.sessions.admission import Watcher
-from vms.signalling.steering import Holder
+from vms.signalling.motion import Holder
 from vms.simulator.simulation import Simulation
 
 FLOWS = ROOT / "docs" / "flows"

@@ -21,8 +21,8 @@ from vms.gb28181.ptz import (
 )
 from vms.gb28181.version import Edition
 from vms.signalling.commands import DeviceCommands
+from vms.signalling.motion import Holder
 from vms.signalling.record_search import RecordQuery
-from vms.signalling.steering import Holder
 
 OPERATOR = Holder("sign-in", "Operator")
 

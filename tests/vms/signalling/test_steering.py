@@ -29,7 +29,7 @@ from vms.gb28181.ptz import (
     Tilt,
 )
 from vms.server import Server
-from vms.signalling.steering import Holder
+from vms.signalling.motion import Holder
 
 UP = Move(tilt=Tilt.UP, tilt_speed=0x80)
 RIGHT = Move(pan=Pan.RIGHT, pan_speed=0x80)
@@ -170,7 +170,7 @@ async def test_what_moves_stops_with_the_server(tmp_path: Path) -> None:
 async def test_a_stop_without_200_is_repeated_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.steering.STOP_LIMIT_S", 0.3)
+    monkeypatch.setattr("vms.signalling.stops.STOP_LIMIT_S", 0.3)
     async with stage(tmp_path) as server, camera_of(server) as camera:
         await server.commands.steering.move(DEVICE, CHANNEL, UP, WANG)
         del camera.answers["MESSAGE"]
@@ -324,8 +324,8 @@ async def test_a_new_movement_does_not_take_back_a_stop_that_it_has_no_stop_for(
 async def test_a_camera_whose_connection_broke_is_stopped_when_it_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.steering.STOP_LATER_S", 0.05)
-    monkeypatch.setattr("vms.signalling.steering.LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr("vms.signalling.stops.STOP_LATER_S", 0.05)
+    monkeypatch.setattr("vms.signalling.stops.LONGEST_PAUSE_S", 0.05)
     async with stage(tmp_path) as server:
         steering = server.commands.steering
         async with camera_of(server, "TCP"):
@@ -340,8 +340,8 @@ async def test_a_camera_whose_connection_broke_is_stopped_when_it_is_back(
 async def test_what_is_owed_to_a_camera_is_forgotten_when_it_moves_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.steering.STOP_LATER_S", 0.05)
-    monkeypatch.setattr("vms.signalling.steering.STOP_LIMIT_S", 0.1)
+    monkeypatch.setattr("vms.signalling.stops.STOP_LATER_S", 0.05)
+    monkeypatch.setattr("vms.signalling.stops.STOP_LIMIT_S", 0.1)
     async with stage(tmp_path) as server, camera_of(server, "TCP") as camera:
         steering = server.commands.steering
         await steering.move(DEVICE, CHANNEL, UP, WANG)
