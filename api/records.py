@@ -14,7 +14,8 @@ from api.pagination import MAX_LIMIT, decode_cursor, encode_cursor, link_next
 from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath
 from vms.errors import InvalidError, NotFoundError
 from vms.gb28181.manscdp.messages import RecordType
-from vms.signalling.record_search import Recording, RecordQuery, RecordSearchJob
+from vms.signalling.record_search import Recording, RecordSearchJob
+from vms.signalling.record_slices import RecordQuery
 
 router = APIRouter(tags=["records"])
 

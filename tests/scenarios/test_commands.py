@@ -22,7 +22,7 @@ from vms.gb28181.ptz import (
 from vms.gb28181.version import Edition
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.motion import Holder
-from vms.signalling.record_search import RecordQuery
+from vms.signalling.record_slices import RecordQuery
 
 OPERATOR = Holder("sign-in", "Operator")
 

@@ -6,40 +6,29 @@ said in a sentence, and what came is kept.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeAlias
 
 from vms.clock import Clock
-from vms.errors import ExhaustedError, InvalidError, NoAnswerError, VmsError
+from vms.errors import ExhaustedError, InvalidError, VmsError
 from vms.events import EventBus, JobProgress
-from vms.gb28181.manscdp.messages import (
-    RecordInfoQuery,
-    RecordInfoResponse,
-    RecordItem,
-    RecordType,
-)
+from vms.gb28181.manscdp.messages import RecordItem
 from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.commanding import Addressee, Commanding
 from vms.signalling.device_queries import DeviceQueries
 from vms.signalling.jobs import JobBook, JobState, ending
-from vms.signalling.messenger import Messenger, part
-from vms.signalling.pending import Unreadable
-
-FIRST_PART_LIMIT_S = 15.0
-GAP_LIMIT_S = 5.0
-"""Between two parts."""
-
-SLICE_LIMIT_S = 300.0
-"""For all parts of one answer: a device that tells the same part for ever does not keep others
-from being asked."""
-
-ATTEMPTS = 2
-"""An incomplete answer is asked for once more; what came counts either way."""
-
-SHORT_SLICE = timedelta(hours=12)
-"""What is asked again where the answer to a longer slice could not be read."""
+from vms.signalling.messenger import Messenger
+from vms.signalling.record_slices import (
+    ITEMS_OF_ONE,
+    RecordQuery,
+    RecordSlices,
+    Slice,
+    key_of,
+    question,
+    silence_of,
+    sliced,
+)
 
 LONGEST_SPAN = timedelta(days=366)
 MISSED_IN_A_ROW = 3
@@ -53,9 +42,6 @@ RUNNING_AT_ONCE = 500
 """Those that wait for their turn at a device among them."""
 
 SEARCHES_KEPT = 200
-ITEMS_OF_ONE = 50_000
-"""A recorder that cuts a file a minute has 44,640 a month."""
-
 ITEMS_KEPT = 200_000
 """Over all searches that are over."""
 
@@ -67,22 +53,6 @@ class Recording:
     start: datetime
     end: datetime
     item: RecordItem
-
-
-@dataclass(frozen=True, slots=True)
-class RecordQuery:
-    """What is searched: one channel, between two moments of ours.
-
-    `record_type` None: what the device's profile asks for, mostly all.
-    """
-
-    device_id: str
-    channel_id: str
-    start: datetime
-    end: datetime
-    record_type: RecordType | None = None
-    stream_number: int | None = None
-    is_indistinct: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,40 +87,6 @@ class RecordSearchJob:
         return self.state is not JobState.RUNNING
 
 
-_Key: TypeAlias = tuple[datetime, datetime, str, int | None]
-
-
-@dataclass(slots=True)
-class _Slice:
-    """What came for one span. `announced` None: no part at all."""
-
-    items: dict[_Key, RecordItem] = field(default_factory=dict[_Key, RecordItem])
-    announced: int | None = None
-    damaged: int = 0
-    is_unreadable: bool = False
-
-    @property
-    def is_complete(self) -> bool:
-        return self.announced is not None and len(self.items) >= self.announced
-
-    @property
-    def is_over(self) -> bool:
-        """Nothing more is to be waited for: all came, or came damaged."""
-        return self.announced is not None and len(self.items) + self.damaged >= self.announced
-
-    def add(self, answer: RecordInfoResponse) -> None:
-        """One part; devices repeat parts, and change their minds about the total."""
-        self.announced = answer.total
-        self.damaged += answer.damaged
-        for item in answer.items:
-            if len(self.items) < ITEMS_OF_ONE:
-                self.items[_key(item)] = item
-
-    def merge(self, other: "_Slice") -> None:
-        """The same span, or a part of it, asked once more."""
-        self.items.update(other.items)
-
-
 class RecordSearch:
     """Searches; one at a time at each device, and a second wish for the same joins the first."""
 
@@ -166,6 +102,7 @@ class RecordSearch:
     ) -> None:
         self._commanding = commanding
         self._messenger = messenger
+        self._slices = RecordSlices(messenger)
         self._basics = basics
         self._offsets = offsets
         self._events = events
@@ -199,14 +136,14 @@ class RecordSearch:
             span = f"from {EARLIEST.year} to {LATEST.year}"
             raise InvalidError(f"recordings are {span}", field="start")
         to = self._commanding.addressee(query.device_id, query.channel_id)
-        self._commanding.require_message(to, self._question(to, query, 0), force=force)
+        self._commanding.require_message(to, question(to, query, 0), force=force)
         self._messenger.flow(to.device_id)
         running = self._running.get(query)
         if running is not None:
             return self._jobs.of(running[0])
         if len(self._running) >= RUNNING_AT_ONCE:
             raise ExhaustedError(f"{RUNNING_AT_ONCE} searches run already", what="searches")
-        spans = _sliced(query.start, query.end, to.profile.record_info_slice_s)
+        spans = sliced(query.start, query.end, to.profile.record_info_slice_s)
         job = RecordSearchJob(
             self._new_id(), query, JobState.RUNNING, self._clock.wall(), len(spans)
         )
@@ -259,7 +196,7 @@ class RecordSearch:
         missed: list[str] = []
         unanswered = 0
         for number, (start, end) in enumerate(spans, start=1):
-            piece = await self._answered(to, replace(query, start=start, end=end), offset)
+            piece = await self._slices.answered(to, replace(query, start=start, end=end), offset)
             unanswered = unanswered + 1 if piece.announced is None else 0
             if piece.announced is None:
                 missed.append(f"no answer for {start:%Y-%m-%d %H:%M}")
@@ -276,9 +213,7 @@ class RecordSearch:
         if not missed:
             self._finish(job_id, JobState.COMPLETE, "")
         elif not job.received and not job.announced:
-            limit = f"{FIRST_PART_LIMIT_S:.0f} s"
-            error = f"no RecordInfo answer from {job.query.device_id} in {limit}"
-            self._finish(job_id, JobState.FAILED, error)
+            self._finish(job_id, JobState.FAILED, silence_of(job.query.device_id))
         else:
             told = f"{job.received} of {job.announced} recordings came"
             more = "; ".join(missed[:3]) if job.slices > 1 else ""
@@ -295,89 +230,11 @@ class RecordSearch:
             known = self._offsets.known(to.device_id)
         return known or 0.0
 
-    # One slice
-
-    async def _answered(self, to: Addressee, query: RecordQuery, offset: timedelta) -> _Slice:
-        """The answer for one span: asked again where it is cut, in halves where it is unreadable.
-
-        Raises for what a second question does not mend: a refusal, a device that is gone.
-        """
-        whole = await self._asked(to, query, offset)
-        if whole.is_complete:
-            return whole
-        is_long = query.end - query.start > SHORT_SLICE
-        if is_long and (whole.is_unreadable or whole.damaged):
-            return await self._in_halves(to, query, offset, whole)
-        for _ in range(ATTEMPTS - 1):
-            if whole.announced is None:
-                break
-            again = await self._asked(to, query, offset)
-            whole.merge(again)
-            whole.announced = again.announced if again.announced is not None else whole.announced
-            if whole.is_complete:
-                break
-        return whole
-
-    async def _in_halves(
-        self, to: Addressee, query: RecordQuery, offset: timedelta, whole: _Slice
-    ) -> _Slice:
-        """Some recorders write XML that is none once an answer gets long."""
-        announced = 0
-        for start, end in _sliced(query.start, query.end, SHORT_SLICE.total_seconds()):
-            half = await self._asked(to, replace(query, start=start, end=end), offset)
-            announced += len(half.items) if half.announced is None else half.announced
-            whole.merge(half)
-            if half.announced is None:
-                announced = max(announced, len(whole.items) + 1)
-        whole.announced = max(announced, 0)
-        return whole
-
-    async def _asked(self, to: Addressee, query: RecordQuery, offset: timedelta) -> _Slice:
-        """One question, and its parts until they are complete or stop coming."""
-        piece = _Slice()
-        asked = replace(query, start=query.start + offset, end=query.end + offset)
-        async with self._messenger.asking(
-            to.device_id, "RecordInfo", lambda sn: self._question(to, asked, sn), to.target
-        ) as expectation:
-            gives_up_at = self._now() + SLICE_LIMIT_S
-            deadline = self._now() + FIRST_PART_LIMIT_S
-            while not piece.is_over:
-                try:
-                    news = await part(expectation, deadline - self._now())
-                except NoAnswerError:
-                    if piece.announced is None:
-                        raise
-                    continue  # the parts came, the 200 did not
-                if news is None:
-                    break
-                if isinstance(news, Unreadable):
-                    piece.is_unreadable = True
-                    break
-                if isinstance(news, RecordInfoResponse):
-                    piece.add(news)
-                    deadline = min(self._now() + GAP_LIMIT_S, gives_up_at)
-        return piece
-
-    def _question(self, to: Addressee, query: RecordQuery, sn: int) -> RecordInfoQuery:
-        record_type = query.record_type or RecordType(to.profile.record_info_type.value)
-        return RecordInfoQuery(
-            sn,
-            to.target,
-            query.start,
-            query.end,
-            record_type=record_type,
-            stream_number=query.stream_number,
-            is_indistinct=query.is_indistinct,
-        )
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
     # The job
 
-    def _keep(self, job_id: str, piece: _Slice, slices_done: int, offset: timedelta) -> None:
+    def _keep(self, job_id: str, piece: Slice, slices_done: int, offset: timedelta) -> None:
         job = self._jobs.of(job_id)
-        found = {_key(known.item): known for known in job.recordings}
+        found = {key_of(known.item): known for known in job.recordings}
         for key, item in piece.items.items():
             if len(found) < ITEMS_OF_ONE:
                 found[key] = Recording(item.start - offset, item.end - offset, item)
@@ -415,18 +272,3 @@ class RecordSearch:
                 total=job.slices,
             )
         )
-
-
-def _key(item: RecordItem) -> _Key:
-    """What tells a recording from another: streams may be recorded side by side (2022)."""
-    return item.start, item.end, item.file_path, item.stream_number
-
-
-def _sliced(start: datetime, end: datetime, slice_s: float) -> list[tuple[datetime, datetime]]:
-    """The span in pieces of at most `slice_s`, in order."""
-    step = timedelta(seconds=slice_s)
-    spans: list[tuple[datetime, datetime]] = []
-    while start < end:
-        spans.append((start, min(start + step, end)))
-        start += step
-    return spans

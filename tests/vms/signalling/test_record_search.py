@@ -14,7 +14,8 @@ from vms.errors import ExhaustedError, InvalidError, NotFoundError
 from vms.gb28181.manscdp.messages import CatalogItem
 from vms.server import Server
 from vms.signalling.jobs import JobState
-from vms.signalling.record_search import RecordQuery, RecordSearchJob
+from vms.signalling.record_search import RecordSearchJob
+from vms.signalling.record_slices import RecordQuery
 
 BEIJING = timezone(timedelta(hours=8))
 MAY_1 = datetime(2024, 5, 1, tzinfo=BEIJING)
@@ -22,8 +23,8 @@ MAY_1 = datetime(2024, 5, 1, tzinfo=BEIJING)
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vms.signalling.record_search.FIRST_PART_LIMIT_S", 1.0)
-    monkeypatch.setattr("vms.signalling.record_search.GAP_LIMIT_S", 0.4)
+    monkeypatch.setattr("vms.signalling.record_slices.FIRST_PART_LIMIT_S", 1.0)
+    monkeypatch.setattr("vms.signalling.record_slices.GAP_LIMIT_S", 0.4)
 
 
 @asynccontextmanager
@@ -294,7 +295,7 @@ async def test_nonsense_is_refused_before_it_is_sent(tmp_path: Path) -> None:
 async def test_a_device_that_repeats_a_part_for_ever_does_not_hold_a_search_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vms.signalling.record_search.SLICE_LIMIT_S", 1.0)
+    monkeypatch.setattr("vms.signalling.record_slices.SLICE_LIMIT_S", 1.0)
     async with stage(tmp_path) as server, recorder_of(server) as recorder:
         job = server.commands.records.start(query())
         told = 0
