@@ -6,10 +6,9 @@ without a storm of our own.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 
 import structlog
 
@@ -39,9 +38,7 @@ from vms.inventory.subscriptions import (
     Refresh,
     Subscribe,
     SubscriptionKind,
-    SubscriptionMachine,
     SubscriptionState,
-    wanted_kinds,
 )
 from vms.inventory.timetable import Timetable
 from vms.signalling.device_link import DeviceLink
@@ -49,6 +46,7 @@ from vms.signalling.flows import Flows
 from vms.signalling.header_text import readable
 from vms.signalling.messenger import MESSAGE_LIMIT_S
 from vms.signalling.pending import Pending
+from vms.signalling.subscription_book import SubscriptionBook
 from vms.signalling.subscription_entry import Entry, SubscriptionView
 
 log = structlog.get_logger(__name__)
@@ -57,13 +55,13 @@ AFTER_GREETING_S = 3.0
 """A device that came online is asked who it is and what it has first."""
 
 WATCH_S = 0.25
-BEGUN_AT_ONCE = 50
-"""Attempts begun in one round of the watch: 200 a second."""
+BEGUN_AT_ONCE = 75
+"""Attempts begun in one round of the watch: 300 a second, as many as are greeted."""
 
 BEGUN_IN_A_STORM = 1
 """While devices that register have to wait."""
 
-UNDER_WAY = 64
+UNDER_WAY = 128
 """Attempts that wait for an answer at one time; more wait their turn."""
 
 NEWS_CAPACITY = 120_000
@@ -95,10 +93,9 @@ class Subscriptions:
         self._pending = pending
         self._events = events
         self._clock = clock
-        self._expires_s = expires_s
         self._dice = dice
         self._on_notify = on_notify
-        self._entries: dict[DeviceId, tuple[Entry, ...]] = {}  # a few: one for each kind
+        self._book = SubscriptionBook(inventory, pending, clock, self, expires_s)
         self._timetable: Timetable[Entry] = Timetable()
         self._queue: deque[tuple[Entry, Effect]] = deque()
         self._work: set[asyncio.Task[None]] = set()
@@ -111,15 +108,7 @@ class Subscriptions:
 
     def of(self, device_id: str) -> Sequence[SubscriptionView]:
         """Every kind, held or not; raises `NotFoundError`."""
-        known = self._inventory.device(device_id).device_id
-        entries = {entry.kind: entry for entry in self._entries.get(known, ())}
-        wanted = self._wanted(known)
-        return [
-            self._view(entry)
-            if (entry := entries.get(kind)) is not None
-            else SubscriptionView(kind, SubscriptionState.IDLE, kind in wanted)
-            for kind in SubscriptionKind
-        ]
+        return self._book.views(self._inventory.device(device_id).device_id)
 
     def refresh_now(self, device_id: str, kind: SubscriptionKind | None = None) -> None:
         """Ask at once, in the dialog where there is one, whatever pause was left; for all kinds
@@ -127,45 +116,42 @@ class Subscriptions:
         known = self._inventory.device(device_id).device_id
         self.review(known)
         now = self._clock.monotonic()
-        for entry in self._entries.get(known, ()):
+        for entry in self._book.of(known):
             if kind is None or entry.kind is kind:
                 self._do(entry, entry.machine.renew(now))
 
     def states(self) -> Mapping[str, int]:
         """How many subscriptions stand how; costs a walk over them."""
-        return Counter(
-            entry.machine.state.value for entries in self._entries.values() for entry in entries
-        )
+        return self._book.states()
 
     def review(self, device_id: DeviceId) -> None:
         """The device's profile may have changed: hold what is wanted now, end what is not."""
-        entries = self._entries.get(device_id)
-        if entries is None or self._inventory.find_device(device_id) is None:
+        if device_id not in self._book or self._inventory.find_device(device_id) is None:
             return  # it has not come online since our start, or is gone
-        wanted = self._wanted(device_id)
+        wanted = self._book.wanted(device_id)
         now = self._clock.monotonic()
         is_there = self._inventory.status(self._inventory.device(device_id)) is Status.ONLINE
-        for entry in self._add(device_id, wanted):
+        for entry in self._book.add(device_id, wanted):
             if is_there:
                 self._do(entry, entry.machine.appeared(now))
-        for entry in self._entries[device_id]:
+        for entry in self._book.of(device_id):
             machine, is_wanted = entry.machine, entry.kind in wanted
             if machine.is_wanted != is_wanted:
                 self._do(entry, machine.want(now) if is_wanted else machine.unwant(now))
 
     def is_wanted(self, device_id: DeviceId, kind: SubscriptionKind) -> bool:
         """Whether its notifications are asked for."""
-        return kind in self._wanted(device_id)
+        return kind in self._book.wanted(device_id)
 
     def is_held(self, device_id: DeviceId, kind: SubscriptionKind) -> bool:
         """Whether a dialog for it is open."""
-        entry = self._entry(device_id, kind)
+        entry = self._book.find(device_id, kind)
         return entry is not None and entry.dialog is not None
 
     def notified(self, device_id: DeviceId, kind: SubscriptionKind) -> None:
         """A NOTIFY of that kind came, in a dialog of ours or of an earlier life."""
         self.notifies += 1
-        entry = self._entry(device_id, kind)
+        entry = self._book.find(device_id, kind)
         if entry is not None:
             entry.notifies += 1
             entry.last_notify_at = self._clock.monotonic()
@@ -173,7 +159,7 @@ class Subscriptions:
     def device_restarted(self, device_id: DeviceId) -> None:
         """It registered under another Call-ID: it may have forgotten what we subscribed."""
         now = self._clock.monotonic()
-        for entry in self._entries.get(device_id, ()):
+        for entry in self._book.of(device_id):
             if entry.machine.state is SubscriptionState.ACTIVE:
                 self._do(entry, entry.machine.renew(now))
 
@@ -217,7 +203,7 @@ class Subscriptions:
                 self.review(DeviceId(device_id))
             case DeviceRemoved(device_id=device_id):
                 self._vanished(DeviceId(device_id))
-                self._entries.pop(DeviceId(device_id), None)
+                self._book.drop(DeviceId(device_id))
             case _:
                 pass
 
@@ -235,7 +221,7 @@ class Subscriptions:
             cursor = page.next_cursor
             if cursor is None:
                 break
-        for device_id in set(self._entries) - online:
+        for device_id in self._book.devices() - online:
             with self._surviving(device_id):
                 self._vanished(device_id)
         for device_id in online:
@@ -243,51 +229,18 @@ class Subscriptions:
                 self._appeared(device_id)
 
     def _appeared(self, device_id: DeviceId) -> None:
-        wanted = self._wanted(device_id)
+        wanted = self._book.wanted(device_id)
         now = self._clock.monotonic()
-        self._add(device_id, wanted)
-        for entry in self._entries[device_id]:
+        self._book.add(device_id, wanted)
+        for entry in self._book.of(device_id):
             machine, is_wanted = entry.machine, entry.kind in wanted
             self._do(entry, machine.want(now) if is_wanted else machine.unwant(now))
             self._do(entry, machine.appeared(now, AFTER_GREETING_S))
 
     def _vanished(self, device_id: DeviceId) -> None:
         now = self._clock.monotonic()
-        for entry in self._entries.get(device_id, ()):
+        for entry in self._book.of(device_id):
             self._do(entry, entry.machine.vanished(now))
-
-    def _entry(self, device_id: DeviceId, kind: SubscriptionKind) -> Entry | None:
-        entries = self._entries.get(device_id, ())
-        return next((entry for entry in entries if entry.kind is kind), None)
-
-    def _add(self, device_id: DeviceId, wanted: Iterable[SubscriptionKind]) -> Sequence[Entry]:
-        """What is wanted and not there yet."""
-        entries = self._entries.get(device_id, ())
-        there = {entry.kind for entry in entries}
-        added = tuple(self._fresh(device_id, kind) for kind in wanted if kind not in there)
-        self._entries[device_id] = entries + added
-        return added
-
-    def _fresh(self, device_id: DeviceId, kind: SubscriptionKind) -> Entry:
-        # The id stays the same over refreshes (9.11.1.2).
-        event = "presence"
-        if kind is SubscriptionKind.CATALOG:
-            event = f"Catalog;id={self._pending.next_sn()}"
-        now = self._clock.monotonic()
-        machine = SubscriptionMachine(self._expires_s, now)
-        entry = Entry(device_id, kind, event, machine, self)
-        entry.machine.want(now)
-        return entry
-
-    def _wanted(self, device_id: DeviceId) -> frozenset[SubscriptionKind]:
-        profile = self._inventory.profile(device_id)
-        switches = {
-            SubscriptionKind.CATALOG: profile.subscribe_catalog,
-            SubscriptionKind.ALARM: profile.subscribe_alarm,
-            SubscriptionKind.POSITION: profile.subscribe_position,
-            SubscriptionKind.PTZ_POSITION: profile.subscribe_ptz_position,
-        }
-        return wanted_kinds(device_id, switches)
 
     # Doing
 
@@ -444,21 +397,3 @@ class Subscriptions:
                 entry.device_id, entry.kind, self._clock.wall(), machine.state, machine.error
             )
         )
-
-    def _view(self, entry: Entry) -> SubscriptionView:
-        machine = entry.machine
-        return SubscriptionView(
-            entry.kind,
-            machine.state,
-            machine.is_wanted,
-            self._moment(machine.since),
-            self._moment(machine.expires_at),
-            self._moment(entry.last_notify_at),
-            entry.notifies,
-            machine.error,
-        )
-
-    def _moment(self, monotonic_s: float | None) -> datetime | None:
-        if monotonic_s is None:
-            return None
-        return self._clock.wall() + timedelta(seconds=monotonic_s - self._clock.monotonic())
