@@ -20,7 +20,7 @@ from vms.gb28181.profiles import Profile
 from vms.gb28181.version import Edition
 from vms.inventory.inventory import Inventory
 from vms.inventory.model import Device
-from vms.signalling.messenger import MESSAGE_LIMIT_S, Messenger, part
+from vms.signalling.messenger import MESSAGE_LIMIT_S, Gather, Messenger, part
 from vms.signalling.pending import Delivered
 
 RESULT_LIMIT_S = 5.0
@@ -119,6 +119,7 @@ class Commanding:
         *,
         force: bool,
         limit_s: float | None = None,
+        gather: Gather[Reply] | None = None,
     ) -> Reply:
         """A question with one answer. Who asks the same while it is on its way has its answer too.
 
@@ -130,7 +131,7 @@ class Commanding:
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.get_running_loop().create_task(
-                self._asked(to, message, expected, limit_s)
+                self._asked(to, message, expected, limit_s, gather)
             )
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
@@ -141,12 +142,19 @@ class Commanding:
         self,
         to: Addressee,
         message: Callable[[int], Message],
-        expected: type[object],
+        expected: type[Reply],
         limit_s: float | None,
-    ) -> object:
+        gather: Gather[Reply] | None,
+    ) -> Reply:
         cmd_type = command_of(message(0)).cmd_type
         return await self._messenger.ask(
-            to.device_id, cmd_type, message, expected, target=to.target, limit_s=limit_s
+            to.device_id,
+            cmd_type,
+            message,
+            expected,
+            target=to.target,
+            limit_s=limit_s,
+            gather=gather,
         )
 
     def _landed(self, key: Hashable, flight: asyncio.Task[object]) -> None:

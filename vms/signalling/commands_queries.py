@@ -5,6 +5,7 @@ Records are searched (`record_search`), catalogues gathered (`device_queries`), 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from vms.errors import InvalidError
@@ -75,7 +76,11 @@ class QueryCommands:
         if to.profile.presets_at_device and self._commanding.is_lone_camera(to):
             to = self._commanding.addressee(device_id)
         answer = await self._commanding.ask(
-            to, lambda sn: PresetQuery(sn, to.target), PresetResponse, force=force
+            to,
+            lambda sn: PresetQuery(sn, to.target),
+            PresetResponse,
+            force=force,
+            gather=_presets,
         )
         return answer.presets
 
@@ -95,7 +100,11 @@ class QueryCommands:
         """The cruise tracks of a camera, without their points."""
         to = self._commanding.addressee(device_id, channel_id)
         answer = await self._commanding.ask(
-            to, lambda sn: CruiseTrackListQuery(sn, to.target), CruiseTrackListResponse, force=force
+            to,
+            lambda sn: CruiseTrackListQuery(sn, to.target),
+            CruiseTrackListResponse,
+            force=force,
+            gather=_tracks,
         )
         return answer.tracks
 
@@ -111,6 +120,7 @@ class QueryCommands:
             lambda sn: CruiseTrackQuery(sn, to.target, number),
             CruiseTrackResponse,
             force=force,
+            gather=_points,
         )
 
     async def ptz_position(
@@ -129,7 +139,11 @@ class QueryCommands:
         """The memory cards of a device, or of a channel that has its own."""
         to = self._commanding.addressee(device_id, channel_id)
         answer = await self._commanding.ask(
-            to, lambda sn: SdCardStatusQuery(sn, to.target), SdCardStatusResponse, force=force
+            to,
+            lambda sn: SdCardStatusQuery(sn, to.target),
+            SdCardStatusResponse,
+            force=force,
+            gather=_cards,
         )
         return answer.cards
 
@@ -185,3 +199,36 @@ class QueryCommands:
         return await self._commanding.tell(
             to, lambda sn: MobilePositionQuery(sn, to.target, interval_s), force=force
         )
+
+
+# Lists that a device may tell in several messages, all with the same SumNum. Of what has a number
+# of its own, a repetition is no other; a cruise may stop at one preset twice.
+
+
+def _presets(so_far: PresetResponse | None, part: PresetResponse) -> tuple[PresetResponse, bool]:
+    before = () if so_far is None else so_far.presets
+    found = tuple(dict.fromkeys((*before, *part.presets)))
+    return replace(part, presets=found), len(found) >= (part.announced or 0)
+
+
+def _tracks(
+    so_far: CruiseTrackListResponse | None, part: CruiseTrackListResponse
+) -> tuple[CruiseTrackListResponse, bool]:
+    before = () if so_far is None else so_far.tracks
+    found = tuple(dict.fromkeys((*before, *part.tracks)))
+    return replace(part, tracks=found), len(found) >= (part.announced or 0)
+
+
+def _points(
+    so_far: CruiseTrackResponse | None, part: CruiseTrackResponse
+) -> tuple[CruiseTrackResponse, bool]:
+    found = part.points if so_far is None else (*so_far.points, *part.points)
+    return replace(part, points=found), len(found) >= (part.announced or 0)
+
+
+def _cards(
+    so_far: SdCardStatusResponse | None, part: SdCardStatusResponse
+) -> tuple[SdCardStatusResponse, bool]:
+    before = () if so_far is None else so_far.cards
+    found = tuple(dict.fromkeys((*before, *part.cards)))
+    return replace(part, cards=found), len(found) >= part.total

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from sip.errors import TransactionTimeoutError, TransportError
 from sip.message import Flow, Request, Response
@@ -31,7 +31,12 @@ MESSAGE_LIMIT_S = 8.0
 ANSWER_LIMIT_S = 10.0
 """For the MANSCDP answer to a query that follows it."""
 
+PARTS_LIMIT_S = 2.0
+"""Between two parts of a list that is not whole yet."""
+
 Answer = TypeVar("Answer")
+Gather: TypeAlias = Callable[[Answer | None, Answer], tuple[Answer, bool]]
+"""`gather(so_far, part)` puts parts together and says whether that is all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +158,39 @@ class Messenger:
         *,
         target: str = "",
         limit_s: float | None = None,
+        gather: Gather[Answer] | None = None,
     ) -> Answer:
-        """One question, one answer; `limit_s` counts from the 200."""
+        """One question, one answer; `limit_s` counts from the 200.
+
+        With `gather` the answer may come in parts: what came counts when no more does.
+        """
         limit_s = ANSWER_LIMIT_S if limit_s is None else limit_s
         async with self.asking(device_id, cmd_type, message, target) as expectation:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + MESSAGE_LIMIT_S + limit_s
+            so_far: Answer | None = None
             while True:
-                answer = await part(expectation, deadline - loop.time())
+                try:
+                    answer = await part(expectation, deadline - loop.time())
+                except NoAnswerError:
+                    if so_far is None:
+                        raise
+                    continue  # parts came, the 200 did not
                 if isinstance(answer, expected):
-                    return answer
-                if answer is None:
+                    if gather is None:
+                        return answer
+                    so_far, is_whole = gather(so_far, answer)
+                    if is_whole:
+                        return so_far
+                    deadline = loop.time() + PARTS_LIMIT_S
+                elif answer is None and so_far is not None:
+                    return so_far
+                elif answer is None:
                     raise NoAnswerError(
                         f"no {cmd_type} answer from {device_id} in {limit_s:.0f} s",
                         device_id=device_id,
                     )
-                if isinstance(answer, Delivered):
+                elif isinstance(answer, Delivered) and so_far is None:
                     deadline = loop.time() + limit_s
 
 

@@ -83,6 +83,46 @@ async def test_presets_are_read(tmp_path: Path) -> None:
         assert presets == (Preset(1, "Gate"), Preset(2, "Yard"))
 
 
+def preset_part(question: Message, total: int, *numbers: int) -> str:
+    items = "".join(f"<Item><PresetID>{each}</PresetID></Item>" for each in numbers)
+    return (
+        f"<Response><CmdType>PresetQuery</CmdType><SN>{question.element('SN')}</SN>"
+        f"<DeviceID>{CHANNEL}</DeviceID><SumNum>{total}</SumNum>"
+        f'<PresetList Num="{len(numbers)}">{items}</PresetList></Response>'
+    )
+
+
+@pytest.mark.parametrize("total", [3, 4], ids=["all of them", "one is lost"])
+async def test_presets_that_come_in_parts_are_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int
+) -> None:
+    monkeypatch.setattr("vms.signalling.messenger.PARTS_LIMIT_S", 0.3)
+    async with stage(tmp_path) as server, camera_of(server) as camera:
+        asking = asyncio.ensure_future(server.commands.queries.presets(DEVICE, CHANNEL))
+        question = await camera.asked("MESSAGE", "PresetQuery")
+        for numbers in ((1, 2), (2, 3)):
+            await camera.tell(preset_part(question, total, *numbers))
+
+        assert await asking == (Preset(1), Preset(2), Preset(3))
+
+
+async def test_a_cruise_that_comes_in_parts_stops_twice_where_it_says_so(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, camera_of(server) as camera:
+        asking = asyncio.ensure_future(server.commands.queries.cruise_track(DEVICE, CHANNEL, 1))
+        question = await camera.asked("MESSAGE", "CruiseTrackQuery")
+        for preset in (3, 4, 3):
+            await camera.tell(
+                f"<Response><CmdType>CruiseTrackQuery</CmdType><SN>{question.element('SN')}</SN>"
+                f"<DeviceID>{CHANNEL}</DeviceID><Number>1</Number><Name>T1</Name>"
+                '<SumNum>3</SumNum><CruisePointList Num="1"><CruisePoint>'
+                f"<PresetIndex>{preset}</PresetIndex><StayTime>5</StayTime><Speed>8</Speed>"
+                "</CruisePoint></CruisePointList></Response>"
+            )
+
+        track = await asking
+        assert [point.preset_index for point in track.points] == [3, 4, 3]
+
+
 async def test_the_home_position_is_read(tmp_path: Path) -> None:
     async with stage(tmp_path) as server, camera_of(server) as camera:
         home, _ = await answered(

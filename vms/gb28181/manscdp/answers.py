@@ -1,6 +1,6 @@
 """What a device answers (GB/T 28181-2022 annex A.2.6); catalogue and records stand apart."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from vms.gb28181.ids import ChannelId, DeviceId
@@ -55,11 +55,15 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class PresetResponse:
-    """The presets of a camera."""
+    """The presets of a camera, or a part of them: `announced` is how many there are (since 2022).
+
+    Like that of the other lists, it is read, and written as the length of the list.
+    """
 
     sn: int
     device_id: DeviceId
     presets: tuple[Preset, ...] = ()
+    announced: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class CruiseTrackListResponse:
     sn: int
     device_id: DeviceId
     tracks: tuple[CruiseTrack, ...] = ()
+    announced: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class CruiseTrackResponse:
     number: int
     name: str = ""
     points: tuple[CruisePoint, ...] = ()
+    announced: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ _POINT = Shape(
     Leaf("stay_time_s", "StayTime", INTEGER),
     Leaf("speed", "Speed", integer(1, 15)),
 )
+_ANNOUNCED = Leaf("announced", "SumNum", INTEGER, NONE)
 _CARD = Shape(
     SdCard,
     Leaf("card_id", "ID", INTEGER),
@@ -140,6 +141,7 @@ ANSWERS = (
     response(
         PresetResponse,
         "PresetQuery",
+        _ANNOUNCED,
         Repeated(
             "presets",
             "Item",
@@ -159,6 +161,7 @@ ANSWERS = (
     response(
         CruiseTrackListResponse,
         "CruiseTrackListQuery",
+        _ANNOUNCED,
         Repeated("tracks", "CruiseTrack", _TRACK, "CruiseTrackList"),
         editions=ONLY_2022,
     ),
@@ -167,6 +170,7 @@ ANSWERS = (
         "CruiseTrackQuery",
         Leaf("number", "Number", INTEGER),
         Leaf("name", "Name"),
+        _ANNOUNCED,
         Repeated("points", "CruisePoint", _POINT, "CruisePointList"),
         editions=ONLY_2022,
     ),
