@@ -217,7 +217,7 @@ class Journal:
             found = await self._store.intervals(subject, self._ledger_clock.now_s(), maxsize)
             state, since = State.NOT_COMMISSIONED, None
             if found and found[-1].end_s is None:
-                state, since = found[-1].state, _moment(found[-1].start_s)
+                state, since = found[-1].state, moment_of(found[-1].start_s)
             if subject.kind is SubjectKind.DEVICE:
                 kept = replace(record.device, state=state, state_since=since)
                 self._roster.put_device(record, kept)
@@ -237,7 +237,7 @@ class Journal:
         device = plan.device
         subject = Subject(SubjectKind.DEVICE, device.key)
         step = _transition(subject, record.device.state_since, at_s, state, cause)
-        at = _moment(step.at_s)
+        at = moment_of(step.at_s)
         plan.transitions.append(step)
         plan.device = altered(device, state=state, state_since=at)
         if state is State.ONLINE_SIGNALLED:
@@ -266,9 +266,10 @@ class Journal:
         since = None if known is None else known.state_since
         subject = Subject(SubjectKind.CHANNEL, channel.key)
         step = _transition(subject, since, at_s, state, cause)
-        at = _moment(step.at_s)
+        at = moment_of(step.at_s)
         plan.transitions.append(step)
-        plan.channels.append(channel.in_state(state, at))
+        is_so = channel.state is state and channel.state_since == at
+        plan.channels.append(channel if is_so else channel.in_state(state, at))
         if cause is not Cause.DEVICE:
             plan.events.append(
                 ChannelStateChanged(channel.device_id, channel.channel_id, at, state, cause)
@@ -276,9 +277,15 @@ class Journal:
 
 
 @lru_cache(maxsize=16)
-def _moment(at_s: int) -> datetime:
-    """Once for all that happens in a second: device and channels come and go together."""
+def moment_of(at_s: int) -> datetime:
+    """A ledger second, once for all that happens in it: devices and channels go together."""
     return datetime.fromtimestamp(at_s, UTC)
+
+
+def first_states(device: State) -> tuple[State, State]:
+    """What channels begin with that no picture has proven: listed as off, listed as on."""
+    off, on = (channel_state(device, is_listed_on=each, is_proven=False) for each in (False, True))
+    return off, on
 
 
 def _transition(

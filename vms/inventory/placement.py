@@ -152,6 +152,27 @@ def _above(channel: Channel) -> tuple[str, str]:
     return group_id, parent_id or channel.device_id
 
 
+_Words = tuple[str, str, str, str, str, tuple[str, ...], int]
+
+
+def _words_of(channel: Channel) -> _Words | None:
+    """What decides where a channel of a device is, quickly told apart while nobody lets go of it;
+    None where there is more to it."""
+    reported = channel.reported
+    parent_ids = reported.parent_ids
+    if channel.overrides or channel.division_override or reported.channel_id in parent_ids:
+        return None
+    return (
+        reported.civil_code or channel.division,
+        reported.business_group_id,
+        reported.owner,
+        reported.manufacturer,
+        reported.model,
+        parent_ids,
+        id(reported.extra),
+    )
+
+
 def steps_of_channels(
     known: Mapping[str, Channel],
     saved: Iterable[Channel],
@@ -160,10 +181,16 @@ def steps_of_channels(
     at_s: int,
 ) -> Iterator[PlaceStep]:
     """Those of `saved` that are new, or that are elsewhere than they were as `known`."""
+    places: dict[_Words, Place] = {}
     for channel in saved:
         before = known.get(channel.channel_id)
         if before is None:
-            place = place_of(channel, device, segment)
+            words = _words_of(channel)
+            place = None if words is None else places.get(words)
+            if place is None:
+                place = place_of(channel, device, segment)
+                if words is not None:
+                    places[words] = place
             yield PlaceStep(channel.key, at_s, place, is_first=True)
         elif _says_otherwise(before, channel):
             place = place_of(channel, device, segment)

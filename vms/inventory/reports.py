@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 
 from vms.events import (
@@ -12,7 +13,7 @@ from vms.events import (
 from vms.frozen import altered
 from vms.inventory.catalog import ABSENT_SYNCS, CatalogDiff
 from vms.inventory.changes import fingerprint
-from vms.inventory.journal import removals
+from vms.inventory.journal import first_states, moment_of, removals
 from vms.inventory.model import (
     Alarm,
     Cause,
@@ -21,6 +22,7 @@ from vms.inventory.model import (
     Device,
     ReportedAlarm,
     ReportedChannel,
+    State,
 )
 from vms.inventory.notices import LONGEST_RAW
 from vms.inventory.roster import Record
@@ -111,12 +113,12 @@ class Reports(Vigilance):
         async with self._alone(device_id):
             record = self._record(device_id)
             await self._journal.settle(record)
-            diff = self._compare(record, items, complete=complete)
+            at_s = self._ledger_clock.now_s()
+            diff = self._compare(record, items, at_s, complete=complete)
             for channel_id in absent:
                 known = record.channels.get(channel_id)
                 if known is not None and not known.absent_syncs:
                     diff.keep(replace(known, absent_syncs=1), known)
-            at_s = self._ledger_clock.now_s()
             plan = self._journal.plan(
                 record,
                 record.device,
@@ -167,9 +169,10 @@ class Reports(Vigilance):
             record.nodes = merged or None
 
     def _compare(
-        self, record: Record, items: Sequence[ReportedChannel], *, complete: bool
+        self, record: Record, items: Sequence[ReportedChannel], at_s: int, *, complete: bool
     ) -> CatalogDiff:
         """What a report changes."""
+        at, states = moment_of(at_s), first_states(record.device.state)
         named: dict[str, ReportedChannel] = {item.channel_id: item for item in items}
         diff = CatalogDiff()
         for channel_id, item in named.items():
@@ -177,7 +180,8 @@ class Reports(Vigilance):
             if known is None:
                 diff.added += 1
                 thrifty = thrifty_item(item, record.device.device_id)
-                diff.saved.append(self._fresh_channel(record.device, thrifty))
+                state = states[item.is_on]
+                diff.saved.append(self._fresh_channel(record.device, thrifty, state, at))
                 continue
             on_file = known.reported
             if item is not on_file and item != on_file:
@@ -202,10 +206,13 @@ class Reports(Vigilance):
                 diff.keep(altered(known, absent_syncs=known.absent_syncs + 1), known)
         return diff
 
-    def _fresh_channel(self, device: Device, item: ReportedChannel) -> Channel:
+    def _fresh_channel(
+        self, device: Device, item: ReportedChannel, state: State, at: datetime
+    ) -> Channel:
+        """As it will most likely be: the plan makes another one of it only where it is not."""
         key = ChannelKey(self._next_channel_key)
         self._next_channel_key += 1
-        return Channel(key, device.key, device.device_id, item)
+        return Channel(key, device.key, device.device_id, item, state=state, state_since=at)
 
     async def record_alarm(self, device_id: str, reported: ReportedAlarm) -> bool:
         """Store an alarm once; False when it is there already. Returns after the commit (N1)."""

@@ -5,17 +5,34 @@ it. Here it compiles the statement, and finds places and converters of its param
 become tuples and go to the driver as they are.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Protocol, cast
 
-from sqlalchemy import JSON, Dialect
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy import cast as cast_to
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import UpdateBase
 
 from vms.persistence.rows import Row, Values
+
+WORTH_JOINING = 8
+"""Fewer rows are as quickly written one by one."""
 
 
 class _Cursor(Protocol):
@@ -98,6 +115,44 @@ class Bulk:
         for place, encode in self._encoders:
             columns[place] = _each_encoded(columns[place], encode)
         return list(zip(*columns, strict=True))
+
+
+def joint_insert(table: Table, key: str, alike: Sequence[str], dialect: Dialect) -> Bulk:
+    """An INSERT of rows that differ in one integer only: a list of those in place of it.
+
+    SQLite takes a third to a fifth of the time for it that it takes for a row each.
+    """
+    keys = bindparam("keys", type_=Text())
+    listed = func.json_each(keys).table_valued(column("value"), name="listed")
+    if dialect.name == "postgresql":
+        elements = func.jsonb_array_elements_text(cast_to(keys, JSONB))
+        listed = elements.table_valued(column("value"), name="listed").render_derived()
+    told = [
+        cast_to(bindparam(name, type_=table.c[name].type), table.c[name].type) for name in alike
+    ]
+    rows = select(cast_to(listed.c.value, BigInteger), *told)
+    return Bulk(insert(table).from_select([key, *alike], rows), ("keys", *alike), dialect)
+
+
+async def write_alike(
+    connection: AsyncConnection,
+    single: Bulk,
+    joint: Bulk,
+    runs: Iterable[tuple[Values, Sequence[int]]],
+) -> None:
+    """Insert rows that are alike but for an integer: what each run of them has in common, and its
+    integers. `single` has the integer before what is alike, `joint` the list of them."""
+    rows: list[Values] = []
+    lists: list[Values] = []
+    for alike, keys in list(runs):  # a run is complete when the next one begins
+        if len(keys) >= WORTH_JOINING:
+            lists.append((json.dumps(keys), *alike))
+        else:
+            rows += [(key, *alike) for key in keys]
+    if lists:
+        await joint.write(connection, lists)
+    if rows:
+        await single.write(connection, rows)
 
 
 def _taking(keys: Sequence[Any]) -> Callable[[Any], Values]:

@@ -3,7 +3,7 @@ other."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vms.errors import ConflictError
 from vms.inventory.model import ChannelKey, SubjectKind
 from vms.inventory.placement import Place, Placement, PlaceStep, Unplaced
-from vms.persistence.bulk import Bulk
+from vms.persistence.bulk import Bulk, joint_insert, write_alike
 from vms.persistence.figure_tables import PLACE_COLUMNS, placements, places
-from vms.persistence.rows import Fetched, Row, fetched
+from vms.persistence.rows import Fetched, Row, Values, fetched
 from vms.persistence.tables import channels, ledger
 
+_OPENED_ALIKE = ("start_s", "end_s", "place_key")
 _words_of = attrgetter(*PLACE_COLUMNS)
 
 KEYS_AT_ONCE = 500
@@ -44,24 +45,37 @@ async def append(connection: AsyncConnection, steps: Sequence[PlaceStep]) -> Non
         closing = _closing(connection.dialect)
         await closing.drop.write(connection, followed)
         await closing.end.write(connection, followed)
-    keys = await _keys_of(connection, {step.place for step in steps if step.place is not None})
+    # One place has many steps, and its words take long to be told from others.
+    wanted = {id(step.place): step.place for step in steps if step.place is not None}
+    keys = await _keys_of(connection, set(wanted.values()))
+    key_of = {number: keys[place] for number, place in wanted.items()}
     passed = (
         (step, later.at_s)
         for key, chain in passing.items()
         for step, later in pairwise([*chain, lasting[key]])
     )
-    opened: list[Row] = [
-        {
-            "channel_key": step.channel_key,
-            "start_s": step.at_s,
-            "end_s": end_s,
-            "place_key": keys[step.place],
-        }
+    opened = (
+        (step.channel_key, step.at_s, end_s, key_of[id(step.place)])
         for step, end_s in (*passed, *((step, None) for step in lasting.values()))
         if step.place is not None
-    ]
-    if opened:
-        await _opener(connection.dialect).write(connection, opened)
+    )
+    await write_alike(
+        connection, _opener(connection.dialect), _joint_opener(connection.dialect), _alike(opened)
+    )
+
+
+def _alike(
+    rows: Iterable[tuple[int, int, int | None, int]],
+) -> Iterator[tuple[Values, list[int]]]:
+    """Runs of rows that differ in their channel only: what they have in common, the channels."""
+    alike: tuple[int, int | None, int] | None = None
+    keys: list[int] = []
+    for channel_key, start_s, end_s, place_key in rows:
+        said = (start_s, end_s, place_key)
+        if said != alike:
+            alike, keys = said, []
+            yield said, keys
+        keys.append(channel_key)
 
 
 def _chained(
@@ -140,7 +154,12 @@ def _closing(dialect: Dialect) -> _Closing:
 
 @lru_cache(maxsize=8)
 def _opener(dialect: Dialect) -> Bulk:
-    return Bulk(insert(placements), ("channel_key", "start_s", "end_s", "place_key"), dialect)
+    return Bulk(insert(placements), ("channel_key", *_OPENED_ALIKE), dialect)
+
+
+@lru_cache(maxsize=8)
+def _joint_opener(dialect: Dialect) -> Bulk:
+    return joint_insert(placements, "channel_key", _OPENED_ALIKE, dialect)
 
 
 @lru_cache(maxsize=8)

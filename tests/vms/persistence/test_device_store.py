@@ -278,6 +278,36 @@ async def test_steps_of_one_subject_in_one_call_follow_each_other(store: DeviceS
     ]
 
 
+async def test_many_that_begin_together_begin_each_as_it_is(store: DeviceStore) -> None:
+    beginnings = [
+        *(step(of_channel(key), 100, None, State.ONLINE_SIGNALLED) for key in range(1, 21)),
+        step(of_device(7), 100, None, State.ONLINE_SIGNALLED),
+        *(step(of_channel(key), 100, None, State.OFFLINE) for key in range(21, 41)),
+        *(step(of_channel(key), 101, None, State.OFFLINE) for key in (41, 42)),
+    ]
+
+    await store.append(beginnings)
+
+    said = await store.intervals_of_all(SubjectKind.CHANNEL, 0, 1000)
+    assert [(each.subject.key, each.start_s, each.end_s, each.state) for each in said] == [
+        *((key, 100, None, State.ONLINE_SIGNALLED) for key in range(1, 21)),
+        *((key, 100, None, State.OFFLINE) for key in range(21, 41)),
+        *((key, 101, None, State.OFFLINE) for key in (41, 42)),
+    ]
+    assert len(await store.intervals(of_device(7), 0, 1000)) == 1
+
+
+async def test_of_many_that_begin_together_one_that_has_begun_spoils_all(
+    store: DeviceStore,
+) -> None:
+    await store.append([step(of_channel(5), 90, None)])
+
+    with pytest.raises(ConflictError):
+        await store.append([step(of_channel(key), 100, None) for key in range(1, 21)])
+
+    assert len(await store.intervals_of_all(SubjectKind.CHANNEL, 0, 1000)) == 1
+
+
 async def test_a_step_in_the_same_second_replaces_the_open_interval(store: DeviceStore) -> None:
     await store.append([step(of_device(1), 100, None, State.OFFLINE, Cause.SILENT)])
 
