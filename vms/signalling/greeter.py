@@ -16,12 +16,12 @@ from vms.signalling.device_queries import CatalogJob, DeviceQueries
 
 log = structlog.get_logger(__name__)
 
-GREETED_AT_ONCE = 64
+GREETED_AT_ONCE = 128
 """After a storm of registrations the rest waits its turn."""
 
-GREETED_PER_S = 150
-"""Greeting has no hurry, and each costs a millisecond or two: so many a second leave most of the
-processor to those that are there. As many as `CROWD` that come together do not wait."""
+GREETED_PER_S = 300
+"""Greeting has no hurry, and each costs a millisecond: so many a second leave most of the processor
+to those that are there. As many as `CROWD` that come together do not wait."""
 
 GREETING_DELAY_S = 1.0
 """After the event: the 200 reaches the device first, and its road is on file."""
