@@ -5,6 +5,7 @@ it raises is a defect. `seeds` are files it starts from.
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,15 +40,21 @@ from media.unit import AccessUnit, Codec
 from media.unpacker import Unpacker
 from sip.agent import Agent
 from sip.digest import parse_challenge, parse_credentials
+from sip.effects import ClientKey, Deliver, Send
 from sip.errors import ProtocolError as SipError
 from sip.headers import CSeq, NameAddr, Via
 from sip.message import Address, Flow, Request, response_to
 from sip.parser import parse_message
+from sip.plain_response import read_plain_response
+from sip.plain import PlainMessages
+from sip.plain_register import PlainRegister, PlainRegisters
+from sip.plain_response import read_plain_response
 from sip.stream import StreamFramer
 from sip.uri import SipUri
 from vms.gb28181 import sdp
 from vms.gb28181.errors import ProtocolError as StandardError
-from vms.gb28181.manscdp.codec import decode, encode
+from vms.gb28181.manscdp.again import Known
+from vms.gb28181.manscdp.codec import Decoded, decode, encode
 from vms.gb28181.manscdp.messages import Unknown
 from vms.gb28181.version import Edition
 
@@ -65,6 +72,8 @@ OURS = LocalDescription(
     audio_ssrc=3,
     stream_name="camera",
 )
+_TAG_OF_TO = re.compile(rb"(\r\nTo: [^\r]*;tag=)[0-9a-z]+(?=\r\n)")
+
 PIECES = 16
 """A stream is cut in so many pieces at most, where its own bytes say."""
 
@@ -103,6 +112,8 @@ def sip_message(data: bytes) -> None:
                 read()
         if parse_message(message.to_bytes()).body != message.body:
             raise AssertionError("a message that is written is read with another body")
+    if (short := read_plain_response(data)) is not None and short.response != parse_message(data):
+        raise AssertionError("a response that is read in short is another one")
 
 
 def sip_headers(data: bytes) -> None:
@@ -168,6 +179,53 @@ def _framed(pieces: list[bytes]) -> list[bytes] | None:
     return frames
 
 
+def sip_plain(data: bytes) -> None:
+    """A datagram of a usual shape: what a short way takes, the general way reads, and says the
+    same to."""
+    said: list[bytes] = []
+
+    def answered(answer: bytes, *_: object) -> None:
+        said.append(answer)
+
+    def heard(*_: object) -> None:
+        """Copies are of no interest."""
+
+    def registered(register: PlainRegister) -> None:
+        register.respond(200, None, ())
+
+    PlainRegisters(registered, _yes, heard, answered).takes(data, FLOW, 0.0)
+    answer = PlainMessages(_yes, _no, _yes).answer(data, FLOW, 0.0)
+    if answer is not None:
+        answered(answer)
+    for each in said:
+        if _TAG_OF_TO.sub(rb"\1", each) != _TAG_OF_TO.sub(rb"\1", _answered_in_general(data)):
+            raise AssertionError("the short way answers otherwise")
+    response = read_plain_response(data)
+    if response is not None:
+        read = parse_message(data)
+        is_same = (response.response, response.response.headers) == (read, read.headers)
+        if not is_same or response.key != ClientKey(read.top_via.branch, read.cseq.method):
+            raise AssertionError("the short way reads another response")
+
+
+def _yes(*_: object) -> bool:
+    return True
+
+
+def _no(*_: object) -> bool:
+    return False
+
+
+def _answered_in_general(data: bytes) -> bytes:
+    agent = Agent(lambda: "0123456789abcdef")
+    match agent.receive(parse_message(data), FLOW, 0.0):
+        case [Deliver(key=key, request=request)]:
+            effects = agent.respond(key, response_to(request, 200), 0.0)
+            return b"".join(effect.data for effect in effects if isinstance(effect, Send))
+        case others:
+            raise AssertionError(f"the general way delivers nothing: {others}")
+
+
 def sdp_body(data: bytes) -> None:
     """Offers and answers."""
     for read in (sdp.parse_offer, sdp.parse_answer):
@@ -189,6 +247,24 @@ def manscdp_body(data: bytes) -> None:
             again = decode(written).message
             if type(again) is not type(message):
                 raise AssertionError(f"{type(message).__name__} became {type(again).__name__}")
+
+
+def catalogue_part(data: bytes) -> None:
+    """A part of a catalogue, read whole and in moulds: the same, or refused both ways."""
+    whole, *cast = [_read_part(data, known) for known in (None, _nobody, _nobody)]
+    if any(each != whole for each in cast):
+        raise AssertionError("a mould says something else")
+
+
+def _read_part(data: bytes, known: Known | None) -> Decoded | str:
+    try:
+        return decode(data, known)
+    except StandardError as error:
+        return str(error)
+
+
+def _nobody(_: str) -> None:
+    """Nothing is on file."""
 
 
 def rtp_packet(data: bytes) -> None:
@@ -379,9 +455,11 @@ TARGETS = {
         Target("sip_message", sip_message, ("sip",), ("torture/*valid/*.sip",)),
         Target("sip_headers", sip_headers, ("sip",), ("torture/*valid/*.sip",)),
         Target("sip_agent", sip_agent, ("sip",), ("torture/*valid/*.sip",)),
+        Target("sip_plain", sip_plain, ("sip",)),
         Target("sip_stream", sip_stream, ("sip",), ("torture/*valid/*.sip",)),
         Target("sdp_body", sdp_body, ("vms.gb28181",)),
         Target("manscdp_body", manscdp_body, ("vms.gb28181",), ("captures/manscdp/*.xml",)),
+        Target("catalogue_part", catalogue_part, ("vms.gb28181",)),
         Target("rtp_packet", rtp_packet, ("media.rtp",)),
         Target("rtp_framing", rtp_framing, ("media.rtp",)),
         Target("rtsp_stream", rtsp_stream, ("media.rtsp",)),
