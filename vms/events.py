@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -388,7 +388,8 @@ class EventBus:
 
     def __init__(self, history: int = 10_000) -> None:
         self._history: deque[Numbered] = deque(maxlen=history)
-        self._subscriptions: set[Subscription] = set()
+        self._subscriptions: dict[Subscription, frozenset[type]] = {}
+        """Each with the kinds of events that it wants; none: all."""
         self._number = 0
 
     @property
@@ -406,19 +407,26 @@ class EventBus:
         self._number += 1
         numbered = Numbered(self._number, event)
         self._history.append(numbered)
-        for subscription in self._subscriptions:
-            subscription.offer(numbered)
+        for subscription, kinds in self._subscriptions.items():
+            if not kinds or type(event) in kinds:
+                subscription.offer(numbered)
 
     @contextmanager
-    def subscribe(self, capacity: int, after: int | None = None) -> Generator[Subscription]:
-        """Watch while inside the block; `after` replays what is still kept behind that number."""
+    def subscribe(
+        self, capacity: int, after: int | None = None, kinds: Iterable[type] = ()
+    ) -> Generator[Subscription]:
+        """Watch while inside the block; `after` replays what is still kept behind that number.
+
+        Whoever wants some `kinds` of events only should say so: a catalogue may bring thousands.
+        """
         subscription = Subscription(capacity)
+        wanted = frozenset(kinds)
         if after is not None:
             for numbered in self._history:
-                if numbered.number > after:
+                if numbered.number > after and (not wanted or type(numbered.event) in wanted):
                     subscription.offer(numbered)
-        self._subscriptions.add(subscription)
+        self._subscriptions[subscription] = wanted
         try:
             yield subscription
         finally:
-            self._subscriptions.discard(subscription)
+            self._subscriptions.pop(subscription, None)

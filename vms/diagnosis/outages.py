@@ -72,6 +72,20 @@ MANY = 2_000
 TURN = 100
 """Events, or channels, that are looked at in one go; then others have their turn."""
 
+TAKEN_TOGETHER = 20
+"""Events between two looks at the time: a catalogue brings thousands, each of them soon done."""
+
+_TAKEN = (
+    SessionChanged,
+    ServerWasAbsent,
+    ChannelStateChanged,
+    DeviceWentOffline,
+    DeviceCameOnline,
+    RegistrationFailed,
+    ClockDrifted,
+    DuplicateDevice,
+    DeviceRemoved,
+)
 _LOST = frozenset({Cause.SILENT, Cause.CONNECTION_LOST})
 
 
@@ -122,7 +136,7 @@ class Outages:
     async def run(self) -> None:
         """Until cancelled. Whatever is wrong with an outage, cameras are watched on."""
         # What was published since the server was built counts, too.
-        with self._events.subscribe(NEWS_CAPACITY, after=0) as news:
+        with self._events.subscribe(NEWS_CAPACITY, after=0, kinds=_TAKEN) as news:
             for number in count(1):
                 try:
                     await self._next(news)
@@ -132,11 +146,11 @@ class Outages:
                 except Exception:
                     log.exception("something was lost by our own fault")
                     await asyncio.sleep(RETRY_S)
-                if number % TURN == 0:
+                if number % (TURN // TAKEN_TOGETHER) == 0:
                     await asyncio.sleep(0)
 
     async def _next(self, news: Subscription) -> None:
-        """One event, or what is due before any comes."""
+        """What has come, or what is due before anything comes."""
         now = self._clock.monotonic()
         due_s = self.tracker.due_in_s(now)
         wait_s = max(0.0, self._next_look - now)
@@ -150,6 +164,11 @@ class Outages:
                 await self._pass(self._clock.monotonic())
         if told is not None:
             await self._take(told.event)
+            for _ in range(TAKEN_TOGETHER - 1):
+                more = news.next_there()
+                if more is None:
+                    break
+                await self._take(more.event)
             if due_s == 0.0 or now >= self._next_look:
                 await self._pass(now)
         if news.missed > self._missed:

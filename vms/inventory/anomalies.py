@@ -86,6 +86,19 @@ def of_device(device: Device) -> Iterator[Odd]:
         yield AnomalyKind.RECORDER_TYPED_AS_PLATFORM, device.device_id[10:13]
 
 
+def is_usual(channel: Channel, parents: "Parents") -> bool:
+    """Nothing is odd about a channel by itself: of a camera's ID, below its recorder. Most are; of
+    others `of_channel` tells."""
+    reported = channel.reported
+    channel_id, named = reported.channel_id, reported.parent_ids
+    return (
+        len(named) == 1
+        and kind_of(channel_id) is Kind.CAMERA
+        and named[0] != channel_id
+        and parents.is_just_the_device(named[0])
+    )
+
+
 def of_channel(channel: Channel, parents: "Parents") -> Iterator[Odd]:
     """What is odd about a channel, but for what other devices have to do with it."""
     channel_id = channel.channel_id
@@ -222,6 +235,10 @@ class Anomalies:
             for kind, detail in wanted.items()
             if (added := self._add(Anomaly(kind, device_id, channel_id, detail, at))) is not None
         ]
+
+    def is_nothing_held(self, device_id: str, channel_id: str) -> bool:
+        """Nothing odd is known of a channel."""
+        return channel_id not in self._found.get(device_id, _NONE)
 
     def share(self, device_id: str, channel_id: str, at: datetime) -> list[Anomaly]:
         """A device has a channel; where another has one of that ID, both are odd."""

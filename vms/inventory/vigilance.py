@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from vms.events import AnomalyFound
-from vms.inventory.anomalies import Anomaly, AnomalyKind, Parents, of_channel, of_device
+from vms.inventory.anomalies import Anomaly, AnomalyKind, Parents, is_usual, of_channel, of_device
 from vms.inventory.base import InventoryBase
 from vms.inventory.model import Channel
 from vms.inventory.roster import Record
@@ -55,10 +55,14 @@ class Vigilance(InventoryBase):
         parents = Parents(device_id, record.channels, record.nodes or {})
         found: list[Anomaly] = []
         for channel in channels:
-            found += self._anomalies.share(device_id, channel.channel_id, at)
-            found += self._anomalies.put(
-                device_id, channel.channel_id, of_channel(channel, parents), at
-            )
+            channel_id = channel.reported.channel_id
+            found += self._anomalies.share(device_id, channel_id, at)
+            if is_usual(channel, parents) and self._anomalies.is_nothing_held(
+                device_id, channel_id
+            ):
+                continue
+            odd = of_channel(channel, parents)
+            found += self._anomalies.put(device_id, channel_id, odd, at)
         return found
 
     def _tell_anomalies(self, found: Sequence[Anomaly]) -> None:

@@ -305,7 +305,7 @@ class SessionBroker:
                     self._chronicle.apply(session, Input.LAST_VIEWER_LEFT, "idle")
 
     async def _end_lost(self) -> None:
-        with self._events.subscribe(EVENTS_WAITING) as subscription:
+        with self._events.subscribe(EVENTS_WAITING, kinds=[DeviceWentOffline]) as subscription:
             while True:
                 event = (await subscription.next()).event
                 if isinstance(event, DeviceWentOffline):

@@ -96,7 +96,8 @@ class Greeter:
     async def run(self) -> None:
         """Until cancelled."""
         waiting = self._waiting
-        with self._events.subscribe(SUBSCRIPTION_CAPACITY) as subscription:
+        kinds = (DeviceCameOnline, DeviceRemoved)
+        with self._events.subscribe(SUBSCRIPTION_CAPACITY, kinds=kinds) as subscription:
             async with asyncio.TaskGroup() as group:
                 for _ in range(GREETED_AT_ONCE):
                     group.create_task(self._greet_all())

@@ -69,6 +69,8 @@ NEWS_CAPACITY = 120_000
 
 TROUBLE = frozenset({SubscriptionState.FAILED, SubscriptionState.REFUSED})
 
+_HEARD = (DeviceCameOnline, DeviceWentOffline, DeviceChanged, DeviceRemoved)
+
 
 class Subscriptions:
     """The one owner of what is subscribed at devices; `run` in the server's task group."""
@@ -167,7 +169,7 @@ class Subscriptions:
 
     async def run(self) -> None:
         """Until cancelled."""
-        with self._events.subscribe(NEWS_CAPACITY) as news:
+        with self._events.subscribe(NEWS_CAPACITY, kinds=_HEARD) as news:
             watch = asyncio.create_task(self._watch())
             try:
                 missed = 0
@@ -194,6 +196,7 @@ class Subscriptions:
             log.exception("subscribing failed by our own fault", of=str(of))
 
     def _hear(self, event: Event) -> None:
+        """One of `_HEARD`."""
         match event:
             case DeviceCameOnline(device_id=device_id):
                 self._appeared(DeviceId(device_id))
