@@ -112,6 +112,15 @@ class Headers:
         headers._fields = fields
         return headers
 
+    @classmethod
+    def of_usual(cls, fields: list[tuple[str, str]]) -> Self:
+        """As `Headers(fields)`, of fields that bear our own usual names: their values are looked
+        at together."""
+        values = "".join([value for _, value in fields])
+        if "\n" in values or "\r" in values:
+            return cls(fields)  # says which
+        return cls.of_parsed([(USUAL_KEYS[name], name, value) for name, value in fields])
+
     def get(self, name: str) -> str | None:
         """The first field of that name as its line has it, commas and all."""
         key = USUAL_KEYS.get(name) or header_key(name)

@@ -293,22 +293,20 @@ class Endpoint:
         contact: str | None = None,
     ) -> Request:
         """A request outside any call; From gets a tag unless it has one. Via comes with sending."""
-        made = Headers(
-            [
-                ("From", from_ if ";tag=" in from_ else f"{from_};tag={self._token()}"),
-                ("To", to),
-                ("Call-ID", call_id or f"{self._token()}@{self.address.host}"),
-                ("CSeq", f"{cseq} {method}"),
-            ]
-        )
+        fields = [
+            ("From", from_ if ";tag=" in from_ else f"{from_};tag={self._token()}"),
+            ("To", to),
+            ("Call-ID", call_id or f"{self._token()}@{self.address.host}"),
+            ("CSeq", f"{cseq} {method}"),
+        ]
         if contact is not None:
-            made.add("Contact", contact)
-        made.add("Max-Forwards", "70")
-        for name, value in headers:
-            made.add(name, value)
-        made.add("User-Agent", self._user_agent)
+            fields.append(("Contact", contact))
+        fields.append(("Max-Forwards", "70"))
+        fields += headers
+        fields.append(("User-Agent", self._user_agent))
         if content_type is not None:
-            made.add("Content-Type", content_type)
+            fields.append(("Content-Type", content_type))
+        made = Headers(fields) if headers else Headers.of_usual(fields)
         return Request(method, uri, made, body)
 
     def flow(self, transport: Literal["UDP", "TCP"], host: str, port: int) -> Flow:

@@ -89,7 +89,8 @@ class Reports(Vigilance):
         ones have left it out as well. One that is complete and empty takes nothing away: whatever
         was there is off. An incomplete one only adds. `nodes` are the items that are no channels.
         """
-        await self._to_the_end(self._take_nodes(device_id, nodes, complete=complete))
+        if nodes or self._record(device_id).nodes:
+            await self._to_the_end(self._take_nodes(device_id, nodes, complete=complete))
         await self._to_the_end(self._take_catalog(device_id, items, complete=complete))
 
     async def upsert_channels(
