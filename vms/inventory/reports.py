@@ -61,14 +61,15 @@ class Reports(Vigilance):
         async with self._alone(device_id):
             record = self._record(device_id)
             known = record.device
-            device = replace(
-                record.seen(self._ledger_clock),
+            seen = record.seen(self._ledger_clock)
+            device = altered(
+                seen,
                 name=name or known.name,
                 manufacturer=manufacturer or known.manufacturer,
                 model=model or known.model,
                 firmware=firmware or known.firmware,
             )
-            is_news = device != record.seen(self._ledger_clock)
+            is_news = device != seen
             saved = await self._save(record, thrifty_device(device))
             if is_news:
                 self._look_at_device(record)

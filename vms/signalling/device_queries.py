@@ -5,7 +5,7 @@ A catalogue comes in many parts over minutes, so asking for one is a job with a 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vms.clock import Clock
 from vms.errors import InvalidError
 from vms.events import CatalogProgress, EventBus
+from vms.frozen import altered, quickly_made
 from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import (
     CatalogQuery,
@@ -49,6 +50,7 @@ class CatalogScope:
 WHOLE = CatalogScope()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CatalogJob:
     """A catalogue query: `received` of `announced` items; `announced` None until the device says.
@@ -255,7 +257,7 @@ class DeviceQueries:
             part = expectation.parts.popleft()
 
     def _progress(self, job_id: str, assembly: CatalogAssembly, *, is_last: bool) -> None:
-        job = replace(
+        job = altered(
             self._jobs.of(job_id), received=assembly.received, announced=assembly.announced
         )
         self._jobs.put(job)
@@ -272,5 +274,5 @@ class DeviceQueries:
     def _finish(self, job_id: str, state: JobState, error: str) -> None:
         job = self._jobs.find(job_id)
         if job is not None:
-            done = replace(job, state=state, error=error, finished_at=self._clock.wall())
+            done = altered(job, state=state, error=error, finished_at=self._clock.wall())
             self._jobs.put(done)
