@@ -29,6 +29,9 @@ class AlarmOut(BaseModel):
         description="1 telephone, 2 device, 3 SMS, 4 GPS, 5 video, 6 fault, 7 other; 0 not told."
     )
     alarm_type: int | None = Field(description="Read within its method.")
+    event_type: int | None = Field(
+        description="Of an intrusion (method 5, type 6): 1 entering, 2 leaving."
+    )
     occurred_at: datetime
     received_at: datetime
     description: str

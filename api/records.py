@@ -19,6 +19,7 @@ from vms.signalling.record_slices import RecordQuery
 
 router = APIRouter(tags=["records"])
 
+Words = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 JobId = Annotated[str, Path(max_length=64)]
 
 
@@ -40,6 +41,19 @@ class RecordSearchOrder(Insistence):
     stream_number: int | None = Field(default=None, ge=0, le=15, description="Since 2022.")
     is_indistinct: bool | None = Field(
         default=None, description="Centre and front-end storage at once; since 2014."
+    )
+    file_path: Words = Field(default="", description="The file, as the device calls it.")
+    address: Words = Field(default="", description="A part of the address.")
+    recorder_id: str = Field(
+        default="", pattern=r"^[0-9]{0,20}$", description="Who had it recorded."
+    )
+    methods: list[Annotated[int, Field(ge=1, le=7)]] = Field(
+        default_factory=list,
+        max_length=7,
+        description="Of the alarm that was recorded; since 2022, 409 for others.",
+    )
+    types: list[Annotated[int, Field(ge=1, le=99)]] = Field(
+        default_factory=list, max_length=20, description="The same for its type."
     )
 
     @model_validator(mode="after")
@@ -138,6 +152,11 @@ async def search_records(
         RecordType(body.record_type) if body.record_type else None,
         body.stream_number,
         body.is_indistinct,
+        body.file_path,
+        body.address,
+        body.recorder_id,
+        tuple(body.methods),
+        tuple(body.types),
     )
     job = server.commands.records.start(query, force=body.force)
     path = {"device_id": device_id, "channel_id": channel_id, "job_id": job.job_id}

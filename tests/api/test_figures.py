@@ -109,7 +109,10 @@ async def test_alarms_are_listed_newest_first(viewer: httpx.AsyncClient, house: 
             description="motion",
             longitude=None,
             latitude=None,
-            raw=b"<Notify/>",
+            raw=b"<Notify><Info><AlarmTypeParam><EventType>2</EventType></AlarmTypeParam></Info>"
+            b"</Notify>"
+            if sn == 3
+            else b"<Notify/>",
         )
         assert await house.inventory.record_alarm(GATE, reported)
 
@@ -117,6 +120,7 @@ async def test_alarms_are_listed_newest_first(viewer: httpx.AsyncClient, house: 
     second = await viewer.get(first.links["next"]["url"])
 
     assert [alarm["sn"] for alarm in first.json()["items"]] == [3, 2]
+    assert [alarm["event_type"] for alarm in first.json()["items"]] == [2, None]
     assert [alarm["sn"] for alarm in second.json()["items"]] == [1]
     assert "raw" not in first.json()["items"][0]
     assert (await viewer.get("/api/v1/alarms?device_id=7")).json()["items"] == []

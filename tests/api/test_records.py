@@ -97,6 +97,8 @@ async def test_what_did_not_come_is_said_in_a_sentence(tmp_path: Path) -> None:
         {"start": "2020-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"},
         DAY | {"record_type": "motion"},
         DAY | {"stream_number": 16},
+        DAY | {"methods": [8]},
+        DAY | {"address": "a\nb"},
     ],
 )
 async def test_nonsense_is_not_searched(admin: httpx.AsyncClient, nonsense: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What is known of devices and channels. Everything is frozen; `Inventory` alone makes new ones."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -290,6 +291,15 @@ class Alarm:
     latitude: float | None
     fingerprint: str
     raw: bytes
+
+    @property
+    def event_type(self) -> int | None:
+        """What an intrusion was, 1 entering or 2 leaving (AlarmTypeParam), as the body has it."""
+        found = _EVENT_TYPE.search(self.raw)
+        return int(found[1]) if found else None
+
+
+_EVENT_TYPE: Final = re.compile(rb"<EventType>\s*([0-9]{1,9})\s*</EventType>")
 
 
 class SubjectKind(StrEnum):

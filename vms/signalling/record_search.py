@@ -13,6 +13,7 @@ from functools import partial
 from vms.clock import Clock
 from vms.errors import ExhaustedError, InvalidError, VmsError
 from vms.events import EventBus, JobProgress
+from vms.gb28181.manscdp.editions import ONLY_2022
 from vms.gb28181.manscdp.messages import RecordItem
 from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.commanding import Addressee, Commanding
@@ -137,6 +138,9 @@ class RecordSearch:
             raise InvalidError(f"recordings are {span}", field="start")
         to = self._commanding.addressee(query.device_id, query.channel_id)
         self._commanding.require_message(to, question(to, query, 0), force=force)
+        if query.methods or query.types:
+            name = "RecordInfo by what alarm it was"
+            self._commanding.require(to, name, ONLY_2022, force=False)
         self._messenger.flow(to.device_id)
         running = self._running.get(query)
         if running is not None:

@@ -40,7 +40,8 @@ Key: TypeAlias = tuple[datetime, datetime, str, int | None]
 class RecordQuery:
     """What is searched: one channel, between two moments of ours.
 
-    `record_type` None: what the device's profile asks for, mostly all.
+    `record_type` None: what the device's profile asks for, mostly all. `methods` and `types` are
+    those of the alarm that was recorded (2022); `address` is a part of one.
     """
 
     device_id: str
@@ -50,6 +51,11 @@ class RecordQuery:
     record_type: RecordType | None = None
     stream_number: int | None = None
     is_indistinct: bool | None = None
+    file_path: str = ""
+    address: str = ""
+    recorder_id: str = ""
+    methods: tuple[int, ...] = ()
+    types: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -166,6 +172,11 @@ def question(to: Addressee, query: RecordQuery, sn: int) -> RecordInfoQuery:
         record_type=record_type,
         stream_number=query.stream_number,
         is_indistinct=query.is_indistinct,
+        file_path=query.file_path,
+        address=query.address,
+        recorder_id=query.recorder_id,
+        methods=query.methods,
+        types=query.types,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from tests.support.sip_peer import Message, SipPeer
 from tests.support.waiting import until
 from tests.vms.signalling.stage import CHANNEL, DEVICE, registered, stage
-from vms.errors import ExhaustedError, InvalidError, NotFoundError
+from vms.errors import ExhaustedError, InvalidError, NotFoundError, UnsupportedError
 from vms.gb28181.manscdp.messages import CatalogItem
+from vms.gb28181.version import Edition
 from vms.server import Server
 from vms.signalling.jobs import JobState
 from vms.signalling.record_search import RecordSearchJob
@@ -111,6 +113,33 @@ async def test_streams_that_were_recorded_side_by_side_are_recordings_of_their_o
 
         assert (done.state, done.received) == (JobState.COMPLETE, 2)
         assert [each.item.stream_number for each in done.recordings] == [0, 1]
+
+
+async def test_whatever_the_standard_lets_ask_for_is_asked_in_its_order(tmp_path: Path) -> None:
+    async with stage(tmp_path) as server, recorder_of(server) as recorder:
+        alarms = replace(
+            query(),
+            file_path="ch1",
+            address="Gate",
+            recorder_id="34020000003000000001",
+            stream_number=1,
+            is_indistinct=True,
+            methods=(2, 5),
+            types=(6,),
+        )
+        with pytest.raises(UnsupportedError, match="2022"):
+            server.commands.records.start(alarms)
+        await server.inventory.patch_device(DEVICE, {"edition_override": Edition.E2022})
+
+        server.commands.records.start(alarms)
+
+        body = (await asked(recorder)).body.decode()
+        assert "".join(body.partition("<EndTime>")[2].split()) == (
+            "2024-05-02T00:00:00</EndTime><FilePath>ch1</FilePath><Address>Gate</Address>"
+            "<Secrecy>0</Secrecy><Type>all</Type><RecorderID>34020000003000000001</RecorderID>"
+            "<IndistinctQuery>1</IndistinctQuery><StreamNumber>1</StreamNumber>"
+            "<AlarmMethod>2/5</AlarmMethod><AlarmType>6</AlarmType></Query>"
+        )
 
 
 async def test_no_recordings_is_an_answer(tmp_path: Path) -> None:

@@ -3060,6 +3060,11 @@ export interface components {
              */
             alarm_type: number | null;
             /**
+             * Event Type
+             * @description Of an intrusion (method 5, type 6): 1 entering, 2 leaving.
+             */
+            event_type: number | null;
+            /**
              * Occurred At
              * Format: date-time
              */
@@ -7619,6 +7624,34 @@ export interface components {
              * @description Centre and front-end storage at once; since 2014.
              */
             is_indistinct?: boolean | null;
+            /**
+             * File Path
+             * @description The file, as the device calls it.
+             * @default
+             */
+            file_path: string;
+            /**
+             * Address
+             * @description A part of the address.
+             * @default
+             */
+            address: string;
+            /**
+             * Recorder Id
+             * @description Who had it recorded.
+             * @default
+             */
+            recorder_id: string;
+            /**
+             * Methods
+             * @description Of the alarm that was recorded; since 2022, 409 for others.
+             */
+            methods?: number[];
+            /**
+             * Types
+             * @description The same for its type.
+             */
+            types?: number[];
         };
         /**
          * RecordingOut
