@@ -2,10 +2,12 @@
 
 import pytest
 
-from sip import allowance, bans
+from sip import allowance, bans, stream
 from sip.allowance import NETWORK_SHARE, StrangersAllowance, host_of, network_of
 from sip.bans import UNANSWERED_CHALLENGE, WINDOW_S, Bans
-from sip.message import Address
+from sip.message import Address, Flow
+from sip.net import gate
+from sip.net.stats import EndpointStats
 
 
 def fail(table: Bans, host: str, times: int, now: float = 0.0, weight: float = 1.0) -> None:
@@ -121,6 +123,31 @@ def spent(
     strangers: StrangersAllowance, sources: list[Address], *, registered: int = 0, now: float = 0.0
 ) -> int:
     return sum(strangers.spend(source, 100, now, registered=registered) for source in sources)
+
+
+def test_the_ban_of_a_network_does_not_hold_where_a_device_is_registered() -> None:
+    registered = {"192.0.2.7": 1}
+    policy = gate.PeerPolicy(lambda host: registered.get(host, 0), ban_after_failures=1)
+    door = gate.Gate(EndpointStats(), now=lambda: 0.0, policy=policy)
+
+    def come_from(host: str) -> Flow:
+        return Flow("UDP", Address("192.0.2.1", 5060), Address(host, 5060))
+
+    for number in range(100, 117):
+        door.note_failure(come_from(f"192.0.2.{number}"), "wrong_password")
+
+    assert [ban.host for ban in door.bans()] == ["192.0.2.0/24"]
+    assert not door.admits(b"REGISTER", come_from("192.0.2.200"), 0.0)
+    assert door.admits(b"REGISTER", come_from("192.0.2.7"), 0.0)
+    assert not door.bars(come_from("192.0.2.7"))
+
+
+def test_what_strangers_may_cost_is_as_it_was_promised() -> None:
+    assert (gate.STRANGER_ANSWERS_PER_S, gate.STRANGER_BYTES_PER_S) == (10, 8192)
+    assert gate.REFLECTION_LIMIT == 1.6
+    assert (gate.PeerPolicy().silence_limit_s, gate.PeerPolicy().ban_s) == (30, 300)
+    assert (stream.UNTRUSTED_LIMIT_BYTES, stream.TRUSTED_LIMIT_BYTES) == (65_536, 16_777_216)
+    assert (bans.MAX_BANS, bans.MAX_FAILING) == (100_000, 100_000)
 
 
 def test_another_port_gives_no_second_allowance() -> None:

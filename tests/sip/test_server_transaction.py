@@ -152,6 +152,40 @@ def test_a_bye_from_another_address_is_refused_and_changes_nothing() -> None:
     assert wire.b.agent.dialogs == 1
 
 
+def test_a_request_of_a_call_that_came_too_late_is_not_taken() -> None:
+    wire = Wire()
+    wire.send(wire.a, request("INVITE"))
+    wire.run(until_s=1)
+    dialog = wire.a.answered[0].dialog
+    assert dialog is not None
+    statuses: list[str] = []
+    for number, sequence in enumerate((9, 8)):
+        info = dialog.request("INFO")
+        info.headers.set("CSeq", f"{sequence} INFO")
+        info.headers.add_first("Via", f"SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bKlate{number}")
+        wire.perform(wire.b, wire.b.agent.receive(info, wire.b.flow, wire.now))
+        statuses.append(wire.b.sent_starts()[-1])
+
+    assert statuses == ["200", "500"]
+
+
+def test_an_ack_from_another_address_does_not_stand_for_the_caller_s() -> None:
+    wire = Wire(losing(b"ACK", 99))
+    wire.send(wire.a, request("INVITE"))
+    wire.run(until_s=0.1)
+    dialog = wire.a.answered[0].dialog
+    assert dialog is not None
+    ack = dialog.request("ACK")
+    ack.headers.add_first("Via", "SIP/2.0/UDP 198.51.100.9:5060;rport;branch=z9hG4bKforeign")
+    foreign = Flow("UDP", wire.b.flow.local, Address("198.51.100.9", 5060))
+
+    assert wire.b.agent.receive(ack, foreign, wire.now) == ()
+    wire.run(until_s=2)
+
+    # At once, after 0.5 s and after 1.5 s.
+    assert wire.b.sent_starts().count("200") == 3
+
+
 def test_a_cancel_of_nothing_gets_481() -> None:
     wire = Wire()
 

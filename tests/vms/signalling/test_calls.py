@@ -230,6 +230,31 @@ async def test_an_ssrc_of_the_devices_own_is_expected_from_then_on(tmp_path: Pat
         assert matched.detail == f"{own:010d} as agreed"
 
 
+async def test_pictures_of_another_host_than_the_device_named_are_not_mixed_in(
+    tmp_path: Path,
+) -> None:
+    async with ready(tmp_path) as (server, camera):
+        session, invite = await acknowledged(server, camera)
+        address, ssrc = session.address, int(line(invite, "y=")[2:])
+        assert address is not None
+
+        def send(host: str) -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
+                media.bind((host, 0))
+                for number in range(4):
+                    packet = struct.pack("!BBHII", 0x80, 96, number, 0, ssrc) + b"\0\0\1\xba"
+                    media.sendto(packet, ("127.0.0.1", address.port))
+
+        send("127.0.0.9")
+        await until(lambda: "first_packet" in stages(session))
+        send("127.0.0.1")
+        await until(lambda: "ssrc_matched" in stages(session))
+
+        sources = (await server.relay.figures(address.stream_id)).sources
+        taken = {source.remote_address.partition(":")[0]: source.is_taken for source in sources}
+        assert taken == {"127.0.0.9": False, "127.0.0.1": True}
+
+
 async def test_an_answer_that_cannot_be_read_is_acknowledged_and_ended(tmp_path: Path) -> None:
     async with ready(tmp_path) as (server, camera):
         session = await begun(server)
