@@ -240,6 +240,11 @@ HABITS: Final[Mapping[str, Habit]] = {
             "上报过快，已要求稍后重发",
             "It told faster than it may, and was asked to come back",
         ),
+        (
+            "slow_to_read",
+            "正文解析耗时过多，已要求稍后重发",
+            "Its bodies took too long to be read, and it was asked to come back",
+        ),
     ),
     **_habits(
         "T18",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from math import ceil
 
 import structlog
 
@@ -14,7 +15,7 @@ from vms.errors import ExhaustedError, UnavailableError, VmsError
 from vms.events import EventBus, ForeignAddress
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import DeviceId
-from vms.gb28181.manscdp.codec import decode
+from vms.gb28181.manscdp.codec import Decoded
 from vms.gb28181.manscdp.messages import (
     HISTORY_AT_END,
     CatalogResponse,
@@ -283,10 +284,11 @@ class Inbound:
         except ProtocolError:
             self._answer(incoming, 400, reason="From is no device ID")
             return
-        if call is None and not self._is_worth_reading(incoming, device_id):
+        is_home = call is not None or self._is_worth_reading(incoming, device_id)
+        if not is_home or not self._may_be_read(incoming, device_id):
             return
         try:
-            decoded = decode(request.body) if request.body else None
+            decoded = self._read(device_id, request.body)
         except ProtocolError as error:
             self.refused["body"] += 1
             log.info("message that cannot be read", device_id=device_id, error=str(error))
@@ -313,6 +315,22 @@ class Inbound:
                 self._inventory.count_tolerance(device_id, tolerance.value)
         self._count_oddities(device_id, request.oddities)
         self._dispatch(incoming, device_id, message)
+
+    def _read(self, device_id: DeviceId, body: bytes) -> Decoded | None:
+        return self._notices.reading.decode(device_id, body) if body else None
+
+    def _may_be_read(self, incoming: IncomingRequest, device_id: DeviceId) -> bool:
+        """Answers where reading what that device sends has taken too long already."""
+        if not incoming.request.body:
+            return True
+        wait_s = self._notices.reading.wait_s(device_id)
+        if not wait_s:
+            return True
+        self.refused["slow_to_read"] += 1
+        self._inventory.count_tolerance(device_id, "slow_to_read")
+        headers = [("Retry-After", str(ceil(wait_s)))]
+        incoming.respond(response_to(incoming.request, 503, headers=headers))
+        return False
 
     def _count_oddities(self, device_id: DeviceId, names: Iterable[str]) -> None:
         """What the parser put up with (T3, T4, T6)."""

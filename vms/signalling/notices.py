@@ -22,10 +22,10 @@ from vms.clock import Clock
 from vms.errors import ExhaustedError, UnavailableError, VmsError
 from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import DeviceId, Kind, kind_of
-from vms.gb28181.manscdp.codec import decode
 from vms.gb28181.manscdp.messages import AlarmNotify, Message
 from vms.inventory.inventory import Inventory
 from vms.signalling.buckets import Buckets
+from vms.signalling.reading import ReadingTime
 from vms.signalling.registrar import RETRY_AFTER_S
 
 log = structlog.get_logger(__name__)
@@ -104,6 +104,8 @@ class Notices:
         self.refused: Counter[str] = Counter()
         """By cause; what `Inbound` refuses is counted here too."""
         self.stored = 0
+        self.reading = ReadingTime(clock.monotonic)
+        """At whose expense bodies are read, by `Inbound` too."""
         self._inventory = inventory
         self._clock = clock
         self._keepers = keepers
@@ -260,8 +262,12 @@ class Notices:
             # The last NOTIFY of a subscription may say no more than that it ends.
             _answer(told, 200)
             return False
+        if wait_s := self.reading.wait_s(told.device_id):
+            self._inventory.count_tolerance(told.device_id, "slow_to_read")
+            self._come_back(told, "slow_to_read", ceil(wait_s))
+            return False
         try:
-            decoded = decode(body)
+            decoded = self.reading.decode(told.device_id, body)
         except ProtocolError as error:
             self.refused["body"] += 1
             log.info("notification that cannot be read", error=str(error))
