@@ -10,6 +10,7 @@ from vms.gb28181.manscdp.codec import Decoded, decode
 from vms.gb28181.manscdp.tolerances import Tolerance
 
 RECORDER = "64010000001110000001"
+CAMERA = "64010000001310000001"
 PART = (
     "<Response><CmdType>Catalog</CmdType><SN>1</SN>"
     f"<DeviceID>{RECORDER}</DeviceID><SumNum>100</SumNum><DeviceList>{{}}</DeviceList></Response>"
@@ -19,7 +20,7 @@ texts = st.one_of(
     st.sampled_from(
         [
             *("", " ", "0", "1", "ON", "OFF", "Status1", "Owner", "640100", "118.30", "65535"),
-            *("nan", "91", RECORDER, "64010000001310000001", f"{RECORDER}/640100", "7", "东门"),
+            *("nan", "91", RECORDER, CAMERA, f" {CAMERA}", f"{RECORDER}/640100", "7", "东门"),
             *("a&b", "a&amp;b", "x" * 1024, "x" * 1025, "\u3000x\u00a0", "a]b", "\x00", "<"),
         ]
     ),
@@ -64,7 +65,7 @@ def items_of(decoded: Decoded | None) -> tuple[CatalogItem, ...]:
 @example("<Item><DeviceID>7</DeviceID><Name>a</Name><Longitude>118.3</Longitude></Item>")
 @example(f"<Item><DeviceID>7</DeviceID><Name>{'x' * 1025}</Name></Item>")
 @example("<Item><DeviceID>7</DeviceID><Info><Name>a</Name><MAC>b</MAC></Info></Item>")
-@example("<Item><DeviceID>7</DeviceID><ParentID>7</ParentID></Item>")
+@example(f"<Item><DeviceID>{CAMERA}</DeviceID><ParentID> {CAMERA} </ParentID></Item>")
 def test_a_part_means_the_same_with_moulds_and_without(listed: str) -> None:
     body = PART.format(listed).encode("gb18030")
 

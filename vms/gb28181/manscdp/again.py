@@ -52,10 +52,10 @@ def read_again(body: bytes, known: Known, notes: set[Tolerance]) -> CatalogRespo
         named = _ITEM.match(said)
         if named is None:
             return None
-        item = known(named[1])
-        mark = hash(said)
+        identifier, mark = named[1], hash(said)
+        item = known(identifier)
         if item is None or item.mark != mark:
-            item = cast_item(said, mark)
+            item = cast_item(said, identifier, mark)
             if item is None:
                 return None
         own |= item.forgiven

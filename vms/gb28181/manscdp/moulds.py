@@ -12,12 +12,12 @@ among the own.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from sys import intern
 from typing import NamedTuple
 
 from vms.frozen import altered
-from vms.gb28181.errors import ProtocolError
 from vms.gb28181.ids import ChannelId
 from vms.gb28181.manscdp.catalog import CatalogItem, SharedFields
 from vms.gb28181.manscdp.items import (
@@ -34,8 +34,8 @@ from vms.gb28181.manscdp.usual import USUAL_TEXT, read_usual_item
 MOST_MOULDS = 1024
 """About 2 KiB each. A maker writes a few; what a device invents takes the place of the eldest."""
 
-_OWN = ("DeviceID", "Name", "Address", "ParentID", "Longitude", "Latitude", "IPAddress")
-_OWN_LEAF = re.compile(rf"(<(?:{'|'.join(_OWN)})>)({USUAL_TEXT})(?=</)")
+_OWN = ("Name", "Address", "ParentID", "Longitude", "Latitude", "IPAddress")
+_OWN_LEAF = re.compile(rf"(<(?:{'|'.join(('DeviceID', *_OWN))})>)({USUAL_TEXT})(?=</)")
 _NOBODY = "0"
 """Stands for the ID where there is nothing in the own leaves."""
 
@@ -57,9 +57,10 @@ def known_moulds() -> int:
     return len(_moulds)
 
 
-def cast_item(text: str, mark: int) -> CatalogItem | None:
+def cast_item(text: str, identifier: str, mark: int) -> CatalogItem | None:
     """An item, from `<Item>` up to `</Item>`, as it is read in a list of the usual shape; None
-    where it is to be read in its list. `mark` is that of the text."""
+    where it is to be read in its list. `identifier` are the digits in its DeviceID, which comes
+    first; `mark` is that of the text."""
     pieces = _OWN_LEAF.split(text)
     told = pieces[2::3]
     # What is left names the own leaves in their order: no two cuts leave the same.
@@ -71,13 +72,13 @@ def cast_item(text: str, mark: int) -> CatalogItem | None:
         if mould is None:
             return None
     told.append("")
-    identifier, name, address, parents, longitude, latitude, ip_address = mould.own(told)
-    try:
-        channel_id = ChannelId.parse(identifier)
-    except ProtocolError:
-        return None
+    name, address, parents, longitude, latitude, ip_address = mould.own(told)
+    channel_id = ChannelId(identifier)
     like = mould.like
     notes: set[Tolerance] = set()
+    parent_ids = _one_parent(parents)
+    if not parent_ids or parent_ids[0] == identifier:
+        parent_ids = read_parents(parents.strip(), channel_id, notes)
     item = CatalogItem(
         channel_id,
         name.strip(),
@@ -86,7 +87,7 @@ def cast_item(text: str, mark: int) -> CatalogItem | None:
         like.owner,
         like.civil_code,
         unless_placeholder(address.strip(), notes),
-        read_parents(parents.strip(), channel_id, notes),
+        parent_ids,
         like.business_group_id,
         like.parental,
         like.secrecy,
@@ -102,15 +103,23 @@ def cast_item(text: str, mark: int) -> CatalogItem | None:
     return item
 
 
+@lru_cache(maxsize=256)
+def _one_parent(text: str) -> tuple[str, ...]:
+    """What is said of nearly all channels of a recorder, read once; empty where it is not this."""
+    notes: set[Tolerance] = set()
+    parent_ids = read_parents(text.strip(), "", notes)
+    return () if notes or len(parent_ids) != 1 else parent_ids
+
+
 def _with_address(like: CatalogItem, ip_address: str) -> Mapping[str, str]:
     return SharedFields(like.extra, IPAddress=ip_address) if ip_address else like.extra
 
 
 def _learn(left: str, own_tags: Sequence[str]) -> _Mould | None:
-    """What an item is without its own leaves; None where it is not of the usual shape, has no ID,
-    or tells of a change."""
+    """What an item is without its own leaves; None where it is not of the usual shape, or tells of
+    a change."""
     leaves = read_usual_item(left, LEAF_TAGS)
-    if leaves is None or "Event" in leaves or "<DeviceID>" not in own_tags:
+    if leaves is None or "Event" in leaves:
         return None
     notes: set[Tolerance] = set()
     leaves = {tag: intern(text) for tag, text in leaves.items()}
