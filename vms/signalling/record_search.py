@@ -138,8 +138,8 @@ class RecordSearch:
             raise InvalidError(f"recordings are {span}", field="start")
         to = self._commanding.addressee(query.device_id, query.channel_id)
         self._commanding.require_message(to, question(to, query, 0), force=force)
-        if query.methods or query.types:
-            name = "RecordInfo by what alarm it was"
+        if query.methods or query.types or query.stream_number:
+            name = "RecordInfo by alarm, or for another than the main stream"
             self._commanding.require(to, name, ONLY_2022, force=False)
         self._messenger.flow(to.device_id)
         running = self._running.get(query)

@@ -127,8 +127,9 @@ async def test_whatever_the_standard_lets_ask_for_is_asked_in_its_order(tmp_path
             methods=(2, 5),
             types=(6,),
         )
-        with pytest.raises(UnsupportedError, match="2022"):
-            server.commands.records.start(alarms)
+        for since_2022 in (alarms, replace(query(), stream_number=1)):
+            with pytest.raises(UnsupportedError, match="2022"):
+                server.commands.records.start(since_2022)
         await server.inventory.patch_device(DEVICE, {"edition_override": Edition.E2022})
 
         server.commands.records.start(alarms)
