@@ -51,7 +51,7 @@ class Watch:
 
     async def events(self) -> None:
         """Until cancelled."""
-        with self._server.events.subscribe(EVENTS_KEPT) as news:
+        with self._server.events.subscribe(EVENTS_KEPT, kinds=[DeviceWentOffline]) as news:
             while True:
                 self.went_offline += isinstance((await news.next()).event, DeviceWentOffline)
 
