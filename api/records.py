@@ -42,10 +42,10 @@ class RecordSearchOrder(Insistence):
     is_indistinct: bool | None = Field(
         default=None, description="Centre and front-end storage at once; since 2014."
     )
-    file_path: Words = Field(default="", description="The file, as the device calls it.")
-    address: Words = Field(default="", description="A part of the address.")
-    recorder_id: str = Field(
-        default="", pattern=r"^[0-9]{0,20}$", description="Who had it recorded."
+    file_path: Words | None = Field(default=None, description="The file, as the device calls it.")
+    address: Words | None = Field(default=None, description="A part of the address.")
+    recorder_id: str | None = Field(
+        default=None, pattern=r"^[0-9]{1,20}$", description="Who had it recorded."
     )
     methods: list[Annotated[int, Field(ge=1, le=7)]] = Field(
         default_factory=list,
@@ -152,9 +152,9 @@ async def search_records(
         RecordType(body.record_type) if body.record_type else None,
         body.stream_number,
         body.is_indistinct,
-        body.file_path,
-        body.address,
-        body.recorder_id,
+        body.file_path or "",
+        body.address or "",
+        body.recorder_id or "",
         tuple(body.methods),
         tuple(body.types),
     )

@@ -7627,21 +7627,18 @@ export interface components {
             /**
              * File Path
              * @description The file, as the device calls it.
-             * @default
              */
-            file_path: string;
+            file_path?: string | null;
             /**
              * Address
              * @description A part of the address.
-             * @default
              */
-            address: string;
+            address?: string | null;
             /**
              * Recorder Id
              * @description Who had it recorded.
-             * @default
              */
-            recorder_id: string;
+            recorder_id?: string | null;
             /**
              * Methods
              * @description Of the alarm that was recorded; since 2022, 409 for others.
