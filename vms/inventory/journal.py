@@ -112,9 +112,9 @@ class Journal:
         if is_moved:
             given = {**record.channels, **given}
         now = self._clock.monotonic()
+        proofs = record.proofs or {}
         for channel_id, channel in given.items():
-            until = record.proven_until(channel_id)
-            is_proven = channel_id not in unproven and until is not None and until > now
+            is_proven = channel_id not in unproven and proofs.get(channel_id, now) > now
             follows = channel_state(
                 state,
                 is_listed_on=channel.reported.is_on and channel.absent_syncs == 0,
