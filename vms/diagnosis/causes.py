@@ -334,7 +334,7 @@ def _cause_after_ssrc(facts: PlayFacts) -> tuple[Cause, str]:
     media = facts.media
     if media.loss_percent > LOSS_LIMIT_PERCENT:
         return Cause.LOSS, ""
-    if media.container == "ts":
+    if media.container == "ts" and media.video_codec is None and not media.unsupported:
         return Cause.RTP_UNUSABLE, "ts"
     if "container_parsed" not in facts.stages:
         return Cause.RTP_UNUSABLE, "not_ps"

@@ -207,6 +207,17 @@ def test_an_id_of_eighteen_digits_is_named_as_such() -> None:
             Cause.RTP_UNUSABLE,
             "container_parsed",
         ),
+        # A transport stream is read as well: what is in it decides.
+        (
+            replace(PLAY, stages=PARSED, media=MediaFacts(container="ts", video_codec="h264")),
+            Cause.NO_KEY_PICTURE,
+            "container_parsed",
+        ),
+        (
+            replace(PLAY, stages=PARSED, media=MediaFacts(container="ts", unsupported=("SVAC",))),
+            Cause.CODEC_NOT_SHOWN,
+            "container_parsed",
+        ),
         (
             replace(PLAY, stages=PARSED, media=MediaFacts(unsupported=("SVAC",))),
             Cause.CODEC_NOT_SHOWN,
