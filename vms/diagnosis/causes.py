@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from vms.diagnosis.masking import masked
 from vms.diagnosis.texts import TEXTS
 from vms.signalling.registration_history import Attempt
 from vms.signalling.registration_history import Cause as Came
@@ -230,7 +231,10 @@ def _device_evidence(facts: DeviceFacts) -> tuple[str, ...]:
         found.append(f"last REGISTER {attempt.at.isoformat()} from {attempt.source}")
         found.append(f"it came to {attempt.cause}, {attempt.count} in a row")
         if not attempt.names_us:
-            found.append(f"it asked for {attempt.asked_for}, and we are {facts.us.server_id}")
+            asked_for = masked(attempt.asked_for.encode("utf-8", "surrogateescape")).decode(
+                "utf-8", "replace"
+            )
+            found.append(f"it asked for {asked_for}, and we are {facts.us.server_id}")
     if facts.bound is not None:
         found.append(f"registered from {facts.bound}")
     if facts.silent_s is not None:

@@ -74,8 +74,10 @@ PLAYING = replace(
 ROAD = Flow("UDP", Address("192.0.2.1", 5060), Address("192.0.2.7", 5060))
 
 
-def came(cause: Came, *, names_us: bool = True) -> DeviceFacts:
-    attempt = Attempt(CAMERA, cause, ROAD, AT, AT, 3, f"sip:{US.server_id}@x", names_us, None)
+def came(
+    cause: Came, *, names_us: bool = True, asked_for: str = f"sip:{US.server_id}@x"
+) -> DeviceFacts:
+    attempt = Attempt(CAMERA, cause, ROAD, AT, AT, 3, asked_for, names_us, None)
     return replace(ABSENT, status="offline", attempt=attempt)
 
 
@@ -137,6 +139,13 @@ def test_who_asked_in_vain_is_told_to_whoever_waits_for_a_device_that_never_did(
 
     assert other in diagnose_device(replace(ABSENT, others=(other,))).evidence
     assert other not in diagnose_device(replace(ONLINE, others=(other,))).evidence
+
+
+def test_the_address_that_was_asked_for_is_shown_without_its_password() -> None:
+    asked_for = f"sip:{US.server_id}:Geheim1@x"
+    told = diagnose_device(came(Came.NOT_ALLOWED, names_us=False, asked_for=asked_for))
+
+    assert f"it asked for sip:{US.server_id}:*******@x, and we are {US.server_id}" in told.evidence
 
 
 def test_a_device_that_asks_for_another_server_is_told_so() -> None:
