@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -48,6 +48,45 @@ KnownEdition = Literal["2011", "2014", "2016", "2022"]
 Misses = Annotated[int, Field(ge=1, le=100)]
 
 
+ALARM_INPUT = "34020000001340000001"
+EXAMPLE: dict[str, JsonValue] = {
+    "device_id": "34020000001320000001",
+    "name": "North gate recorder",
+    "reported_name": "NVR",
+    "manufacturer": "Example",
+    "model": "NVR-8",
+    "firmware": "1.2.3",
+    "user_agent": "Example NVR",
+    "edition": "2016",
+    "transport": "UDP",
+    "remote_address": "192.0.2.10:5060",
+    "status": "online",
+    "state": "online_signalled",
+    "status_since": "2026-03-01T08:00:00+00:00",
+    "registered_at": "2026-03-01T08:00:00+00:00",
+    "last_keepalive_at": "2026-03-01T08:10:00+00:00",
+    "last_heard_at": "2026-03-01T08:10:00+00:00",
+    "expires_at": "2026-03-01T09:00:00+00:00",
+    "channel_count": 8,
+    "online_channel_count": 7,
+    "sip_username": "34020000001320000001",
+    "has_own_secret": False,
+    "media_transport": "",
+    "keepalive_interval_s": 60.0,
+    "keepalive_misses": 3,
+    "created_at": "2026-03-01T07:59:00+00:00",
+    "tolerances": [{"name": "bare_markup", "rule": "T2", "count": 3}],
+    "profile": "generic",
+    "profile_override": None,
+    "edition_override": None,
+    "spoken_edition": "2016",
+    "clock_offset_s": -0.4,
+    "faulty": [],
+    "is_flapping": False,
+    "anomalies": [],
+}
+
+
 class DeviceFilter(Paging):
     """Which devices are wanted."""
 
@@ -69,48 +108,7 @@ class ToleranceOut(BaseModel):
 class DeviceOut(BaseModel):
     """A SIP device: a camera, a recorder, a lower platform."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "device_id": "34020000001320000001",
-                    "name": "North gate recorder",
-                    "reported_name": "NVR",
-                    "manufacturer": "Example",
-                    "model": "NVR-8",
-                    "firmware": "1.2.3",
-                    "user_agent": "Example NVR",
-                    "edition": "2016",
-                    "transport": "UDP",
-                    "remote_address": "192.0.2.10:5060",
-                    "status": "online",
-                    "state": "online_signalled",
-                    "status_since": "2026-03-01T08:00:00+00:00",
-                    "registered_at": "2026-03-01T08:00:00+00:00",
-                    "last_keepalive_at": "2026-03-01T08:10:00+00:00",
-                    "last_heard_at": "2026-03-01T08:10:00+00:00",
-                    "expires_at": "2026-03-01T09:00:00+00:00",
-                    "channel_count": 8,
-                    "online_channel_count": 7,
-                    "sip_username": "34020000001320000001",
-                    "has_own_secret": False,
-                    "media_transport": "",
-                    "keepalive_interval_s": 60.0,
-                    "keepalive_misses": 3,
-                    "created_at": "2026-03-01T07:59:00+00:00",
-                    "tolerances": [{"name": "bare_markup", "rule": "T2", "count": 3}],
-                    "profile": "generic",
-                    "profile_override": None,
-                    "edition_override": None,
-                    "spoken_edition": "2016",
-                    "clock_offset_s": -0.4,
-                    "faulty": [],
-                    "is_flapping": False,
-                    "anomalies": [],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     device_id: str = Field(description="1 to 20 digits.")
     name: str = Field(description="The local name where one was set, else the reported one.")
@@ -150,6 +148,20 @@ class DeviceOut(BaseModel):
     faulty: list[str] = Field(description="Sub-devices that its keepalives call out of order.")
     is_flapping: bool = Field(description="It comes and goes so often that it is told no more.")
     anomalies: list[str] = Field(description="What is odd about its ID; see `GET /anomalies`.")
+
+
+class DeviceDetail(DeviceOut):
+    """A device, and what of it no list shows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**EXAMPLE, "alarms_awaiting_reset": [ALARM_INPUT]}]}
+    )
+
+    alarms_awaiting_reset: list[str] = Field(
+        description="IDs, sorted, of those that raised an alarm of method 2 (by the device) since "
+        "the server started and tell no other of it until that alarm is reset: "
+        "`control/reset-alarm` of the channel or of the device."
+    )
 
 
 class DeviceWithSecret(DeviceOut):
@@ -313,6 +325,14 @@ def shown(server: Server, device: Device) -> DeviceOut:
     )
 
 
+def in_detail(server: Server, device: Device) -> DeviceDetail:
+    """The same with what would cost too much in a list."""
+    return DeviceDetail(
+        **shown(server, device).model_dump(),
+        alarms_awaiting_reset=sorted(server.alarms.awaiting_reset(device.device_id)),
+    )
+
+
 @router.get("/devices", operation_id="listDevices", summary="Devices on file", responses=PROBLEMS)
 async def list_devices(
     request: Request,
@@ -374,10 +394,10 @@ async def add_device(
 @router.get(
     "/devices/{device_id}", operation_id="getDevice", summary="A device", responses=PROBLEMS
 )
-async def get_device(device_id: DeviceIdPath, server: TheServer, caller: Reader) -> DeviceOut:
+async def get_device(device_id: DeviceIdPath, server: TheServer, caller: Reader) -> DeviceDetail:
     """As it stands."""
     _ = caller
-    return shown(server, server.inventory.device(device_id))
+    return in_detail(server, server.inventory.device(device_id))
 
 
 @router.patch(
@@ -388,7 +408,7 @@ async def get_device(device_id: DeviceIdPath, server: TheServer, caller: Reader)
 )
 async def change_device(
     device_id: DeviceIdPath, body: DevicePatchIn, server: TheServer, caller: Configurer
-) -> DeviceOut:
+) -> DeviceDetail:
     """A new secret counts at its next REGISTER."""
     changes = body.model_dump(exclude_unset=True)
     await server.accounts.record(
@@ -414,7 +434,7 @@ async def change_device(
     if "edition_override" in changes:
         edition = body.edition_override
         patch["edition_override"] = None if edition is None else Edition(edition)
-    return shown(server, await server.inventory.patch_device(device_id, patch))
+    return in_detail(server, await server.inventory.patch_device(device_id, patch))
 
 
 @router.delete(

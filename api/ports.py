@@ -12,6 +12,7 @@ from vms.events import EventBus
 from vms.figures.exclusions import Exclusions
 from vms.figures.service import Figures
 from vms.figures.upkeep import Upkeep
+from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.messages import DeviceInfoResponse, DeviceStatusResponse
 from vms.inventory.inventory import Inventory
 from vms.inventory.subscriptions import SubscriptionKind
@@ -252,6 +253,14 @@ class Subscriptions(Protocol):
         ...
 
 
+class Alarms(Protocol):
+    """What is known of alarms beyond what is stored; `vms.signalling.alarms.AlarmKeeper`."""
+
+    def awaiting_reset(self, device_id: DeviceId) -> frozenset[str]:
+        """Sources that tell no other alarm of method 2 until they get a ResetAlarm."""
+        ...
+
+
 class Ban(Protocol):
     """A source that is not read; times are monotonic seconds. `sip.bans.Ban` has these."""
 
@@ -342,6 +351,8 @@ class Server(Protocol):
     def commands(self) -> DeviceCommands: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
+    @property
+    def alarms(self) -> Alarms: ...
     def bans(self) -> Sequence[Ban]:
         """Hosts and networks whose messages are dropped unread now."""
         ...

@@ -61,6 +61,7 @@ from vms.sessions.ssrc_pool import SsrcPool
 from vms.sessions.tokens import MediaTokens
 from vms.sessions.viewing import Viewing
 from vms.signalling.addresses import AddressBook
+from vms.signalling.alarms import AlarmKeeper
 from vms.signalling.authentication import Authenticator
 from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.commands import DeviceCommands
@@ -477,6 +478,11 @@ class Server:
     def subscriptions(self) -> Subscriptions:
         """What is subscribed at devices."""
         return self.notifications.subscriptions
+
+    @property
+    def alarms(self) -> AlarmKeeper:
+        """Which sources wait for their alarm to be reset."""
+        return self.notifications.alarms
 
     def bans(self) -> Sequence[Ban]:
         """Hosts and networks whose messages are dropped unread now."""

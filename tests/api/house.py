@@ -56,6 +56,7 @@ from vms.sessions.ladder import Offer, Player, Rung, ladder
 from vms.sessions.session import TraceEntry
 from vms.sessions.tokens import MediaTokens
 from vms.sessions.views import SessionView
+from vms.signalling.alarms import AlarmKeeper
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_queries import WHOLE, CatalogScope
 from vms.signalling.flows import Flows
@@ -359,6 +360,10 @@ class House:
     @property
     def subscriptions(self) -> Subscriptions:
         return self.roads.subscriptions
+
+    @property
+    def alarms(self) -> AlarmKeeper:
+        return self.roads.alarms
 
     def ice_servers(self) -> Sequence[IceServer]:
         return [IceServer("stun:192.0.2.1:3478"), IceServer("turn:192.0.2.1:3478", "anna", "pass")]

@@ -11,6 +11,7 @@ from tests.support.clock import FakeClock
 from vms.events import EventBus
 from vms.gb28181.ids import DeviceId
 from vms.inventory.inventory import Inventory
+from vms.signalling.alarms import AlarmKeeper
 from vms.signalling.clock_offsets import ClockOffsets
 from vms.signalling.commands import DeviceCommands
 from vms.signalling.device_link import DeviceLink
@@ -51,6 +52,7 @@ class Roads:
             snapshot_folder=folder / "snapshots",
             token=secrets.token_urlsafe,
         )
+        self.alarms = AlarmKeeper(inventory, link, clock)
         self.subscriptions = Subscriptions(
             link,
             inventory,

@@ -11,11 +11,12 @@ from tests.api.on_air import CAMERA, WHOLE, on_air
 from tests.support.served import Served, served
 from tests.support.town import FIRST_CHANNEL, FIRST_DEVICE
 from tests.support.waiting import until, until_async
-from tests.vms.signalling.stage import CHANNEL, DEVICE
+from tests.vms.signalling.stage import CHANNEL, DEVICE, alarm
 from vms.gb28181.manscdp.registry import COMMANDS
 
 HERE = f"/devices/{FIRST_DEVICE}"
 THERE = f"{HERE}/channels/{FIRST_CHANNEL}"
+ALARM_INPUT = "34020000001340000001"
 BOX = {
     "window_width_px": 1920,
     "window_height_px": 1080,
@@ -267,6 +268,44 @@ async def test_every_order_leaves_a_row_before_it_is_sent(tmp_path: Path) -> Non
             ("format SD card", f"{DEVICE}/{CHANNEL}"),
             ("reboot device", DEVICE),
         ]
+
+
+async def test_a_device_shows_whose_alarms_wait_for_their_reset_until_it_is_sent(
+    tmp_path: Path,
+) -> None:
+    async with on_air(tmp_path) as air:
+
+        async def raise_by_device(source_id: str, sn: int) -> None:
+            by_device = alarm(source_id, sn).replace("<AlarmMethod>5<", "<AlarmMethod>2<")
+            assert (await air.camera.tell(by_device)).status == 200
+
+        async def awaiting() -> Any:
+            return (await air.admin.get(WHOLE)).json()["alarms_awaiting_reset"]
+
+        async def reset(path: str) -> None:
+            asked = asyncio.ensure_future(air.admin.post(f"{path}/control/reset-alarm"))
+            order = await air.answer("DeviceControl")
+            assert order.element("AlarmCmd") == "ResetAlarm"
+            assert (await asked).json()["is_confirmed"] is True
+
+        # an alarm of another method silences nobody
+        assert (await air.camera.tell(alarm())).status == 200
+        assert await awaiting() == []
+
+        # one by the device does: its channel, and an input that is in no catalogue
+        await raise_by_device(ALARM_INPUT, 2)
+        await raise_by_device(CHANNEL, 3)
+        assert await awaiting() == [CHANNEL, ALARM_INPUT]
+        changed = await air.admin.patch(WHOLE, json={"name": "Gate"})
+        assert changed.json()["alarms_awaiting_reset"] == [CHANNEL, ALARM_INPUT]
+        (listed,) = (await air.admin.get("/api/v1/devices")).json()["items"]
+        assert "alarms_awaiting_reset" not in listed
+
+        # until they are reset: one by one, or all of them with their device
+        await reset(CAMERA)
+        assert await awaiting() == [ALARM_INPUT]
+        await reset(WHOLE)
+        assert await awaiting() == []
 
 
 async def test_a_part_of_a_catalogue_is_asked_for_by_division_and_by_time(tmp_path: Path) -> None:

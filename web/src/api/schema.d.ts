@@ -4448,6 +4448,175 @@ export interface components {
             note: string;
         };
         /**
+         * DeviceDetail
+         * @description A device, and what of it no list shows.
+         * @example {
+         *       "alarms_awaiting_reset": [
+         *         "34020000001340000001"
+         *       ],
+         *       "anomalies": [],
+         *       "channel_count": 8,
+         *       "clock_offset_s": -0.4,
+         *       "created_at": "2026-03-01T07:59:00+00:00",
+         *       "device_id": "34020000001320000001",
+         *       "edition": "2016",
+         *       "expires_at": "2026-03-01T09:00:00+00:00",
+         *       "faulty": [],
+         *       "firmware": "1.2.3",
+         *       "has_own_secret": false,
+         *       "is_flapping": false,
+         *       "keepalive_interval_s": 60,
+         *       "keepalive_misses": 3,
+         *       "last_heard_at": "2026-03-01T08:10:00+00:00",
+         *       "last_keepalive_at": "2026-03-01T08:10:00+00:00",
+         *       "manufacturer": "Example",
+         *       "media_transport": "",
+         *       "model": "NVR-8",
+         *       "name": "North gate recorder",
+         *       "online_channel_count": 7,
+         *       "profile": "generic",
+         *       "registered_at": "2026-03-01T08:00:00+00:00",
+         *       "remote_address": "192.0.2.10:5060",
+         *       "reported_name": "NVR",
+         *       "sip_username": "34020000001320000001",
+         *       "spoken_edition": "2016",
+         *       "state": "online_signalled",
+         *       "status": "online",
+         *       "status_since": "2026-03-01T08:00:00+00:00",
+         *       "tolerances": [
+         *         {
+         *           "count": 3,
+         *           "name": "bare_markup",
+         *           "rule": "T2"
+         *         }
+         *       ],
+         *       "transport": "UDP",
+         *       "user_agent": "Example NVR"
+         *     }
+         */
+        DeviceDetail: {
+            /**
+             * Device Id
+             * @description 1 to 20 digits.
+             */
+            device_id: string;
+            /**
+             * Name
+             * @description The local name where one was set, else the reported one.
+             */
+            name: string;
+            /** Reported Name */
+            reported_name: string;
+            /** Manufacturer */
+            manufacturer: string;
+            /** Model */
+            model: string;
+            /** Firmware */
+            firmware: string;
+            /** User Agent */
+            user_agent: string;
+            /** @description Of GB/T 28181, as the device says; `unknown` else. */
+            edition: components["schemas"]["Edition"];
+            /**
+             * Transport
+             * @description `UDP` or `TCP`; null while not registered.
+             */
+            transport: string | null;
+            /**
+             * Remote Address
+             * @description Where its REGISTER came from.
+             */
+            remote_address: string | null;
+            status: components["schemas"]["Status"];
+            /** @description The ledger's state behind the status. */
+            state: components["schemas"]["State"];
+            /** Status Since */
+            status_since: string | null;
+            /** Registered At */
+            registered_at: string | null;
+            /** Last Keepalive At */
+            last_keepalive_at: string | null;
+            /** Last Heard At */
+            last_heard_at: string | null;
+            /**
+             * Expires At
+             * @description When its registration ends.
+             */
+            expires_at: string | null;
+            /** Channel Count */
+            channel_count: number;
+            /** Online Channel Count */
+            online_channel_count: number;
+            /**
+             * Sip Username
+             * @description What it signs in as; by default its ID.
+             */
+            sip_username: string;
+            /**
+             * Has Own Secret
+             * @description Set by hand, else derived or the shared one.
+             */
+            has_own_secret: boolean;
+            /**
+             * Media Transport
+             * @description `udp`, `udp_shared`, `tcp_passive` or `tcp_active` where one is fixed.
+             */
+            media_transport: string;
+            /** Keepalive Interval S */
+            keepalive_interval_s: number;
+            /**
+             * Keepalive Misses
+             * @description So many missed keepalives make it offline.
+             */
+            keepalive_misses: number;
+            /** Created At */
+            created_at: string | null;
+            /**
+             * Tolerances
+             * @description Habits we put up with, counted.
+             */
+            tolerances: components["schemas"]["ToleranceOut"][];
+            /**
+             * Profile
+             * @description The profile that counts: set by hand, else chosen by maker.
+             */
+            profile: string;
+            /**
+             * Profile Override
+             * @description Set by hand; null: chosen by maker.
+             */
+            profile_override: string | null;
+            /** @description Set by hand; null: as the device says. */
+            edition_override: components["schemas"]["Edition"] | null;
+            /** @description The edition we speak to it. */
+            spoken_edition: components["schemas"]["Edition"];
+            /**
+             * Clock Offset S
+             * @description How far its clock is ahead of ours, as measured; null while not known.
+             */
+            clock_offset_s: number | null;
+            /**
+             * Faulty
+             * @description Sub-devices that its keepalives call out of order.
+             */
+            faulty: string[];
+            /**
+             * Is Flapping
+             * @description It comes and goes so often that it is told no more.
+             */
+            is_flapping: boolean;
+            /**
+             * Anomalies
+             * @description What is odd about its ID; see `GET /anomalies`.
+             */
+            anomalies: string[];
+            /**
+             * Alarms Awaiting Reset
+             * @description IDs, sorted, of those that raised an alarm of method 2 (by the device) since the server started and tell no other of it until that alarm is reset: `control/reset-alarm` of the channel or of the device.
+             */
+            alarms_awaiting_reset: string[];
+        };
+        /**
          * DeviceDiagnosis
          * @description A device, and those of its channels that were played lately.
          */
@@ -10971,7 +11140,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeviceOut"];
+                    "application/json": components["schemas"]["DeviceDetail"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
@@ -11037,7 +11206,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeviceOut"];
+                    "application/json": components["schemas"]["DeviceDetail"];
                 };
             };
             /** @description A refusal: 401 not signed in, 403 the role does not allow it, 404 there is no such thing, 422 a value makes no sense, and others; `code` tells. */
