@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from api.authentication import Configurer, Operator, Reader, TheServer
 from api.orders import CommandOutcome, Insistence, Insisting, note
 from api.schemas import PROBLEMS, ChannelIdPath, DeviceIdPath
+from vms.gb28181.ids import DeviceId
 from vms.gb28181.manscdp.editions import ORDER, assumed
 from vms.gb28181.manscdp.registry import COMMANDS, CONFIG_TYPES
 from vms.gb28181.version import Edition
@@ -229,8 +230,11 @@ async def reset_channel_alarm(
     caller: Operator,
     body: AnyAlarms,
 ) -> CommandOutcome:
-    """AlarmCmd."""
-    await note(server, caller, "reset alarm", device_id, channel_id)
+    """AlarmCmd. Of a channel, or of another source that the device names among those that wait."""
+    if server.alarms.is_awaiting_reset(DeviceId(device_id), channel_id):
+        await note(server, caller, "reset alarm", device_id, source=channel_id)
+    else:
+        await note(server, caller, "reset alarm", device_id, channel_id)
     outcome = await server.commands.controls.reset_alarm(
         device_id, channel_id, methods=body.methods, types=body.types, force=body.force
     )

@@ -363,7 +363,9 @@ class Server:
             on_notify=entrance.notified,
         )
         self.notifications.reports.jobs = self.commands
-        self.commands.controls.on_alarms_reset = self.notifications.alarms.reset_sent
+        controls, alarms = self.commands.controls, self.notifications.alarms
+        controls.on_alarms_reset = alarms.reset_sent
+        controls.is_awaiting_reset = alarms.is_awaiting_reset
         self.inbound = Inbound(
             self.registrar,
             self.inventory,

@@ -301,7 +301,12 @@ async def test_a_device_shows_whose_alarms_wait_for_their_reset_until_it_is_sent
         (listed,) = (await air.admin.get("/api/v1/devices")).json()["items"]
         assert "alarms_awaiting_reset" not in listed
 
-        # until they are reset: one by one, or all of them with their device
+        # until they are reset: one by one, in the catalogue or not, or all with their device
+        await reset(f"{WHOLE}/channels/{ALARM_INPUT}")
+        assert await awaiting() == [CHANNEL]
+        again = await air.admin.post(f"{WHOLE}/channels/{ALARM_INPUT}/control/reset-alarm")
+        assert again.status_code == 404
+        await raise_by_device(ALARM_INPUT, 4)
         await reset(CAMERA)
         assert await awaiting() == [ALARM_INPUT]
         await reset(WHOLE)

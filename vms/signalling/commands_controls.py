@@ -5,6 +5,7 @@ Movement and whatever else goes by the eight bytes of annex A.3 stands in `steer
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from vms.errors import InvalidError
@@ -25,7 +26,7 @@ from vms.gb28181.manscdp.messages import (
     TrackMode,
     ZoomBox,
 )
-from vms.signalling.commanding import Commanding, Outcome
+from vms.signalling.commanding import Addressee, Commanding, Outcome
 
 BY_DEVICE = 2
 """The AlarmMethod that falls silent until it is reset."""
@@ -48,6 +49,8 @@ class ControlCommands:
     def __init__(self, commanding: Commanding) -> None:
         self.on_alarms_reset: Callable[[DeviceId, str], None] | None = None
         """Told the device and whose alarms it forgot."""
+        self.is_awaiting_reset: Callable[[DeviceId, str], bool] | None = None
+        """Whether a source of a device waits for that; it need not be a channel on file."""
         self._commanding = commanding
 
     async def reboot(self, device_id: str, *, force: bool = False) -> Outcome:
@@ -96,9 +99,10 @@ class ControlCommands:
     ) -> Outcome:
         """AlarmCmd: forget an alarm, all of them without `methods` and `types`.
 
-        Until then a device tells no further alarm of method 2.
+        Until then a device tells no further alarm of method 2. `channel_id` is a channel, or
+        whatever else of the device raised one.
         """
-        to = self._commanding.addressee(device_id, channel_id)
+        to = self._alarm_source(device_id, channel_id)
         if methods or types:
             name = "AlarmCmd for some alarms only"
             self._commanding.require(to, name, SINCE_2016, force=force)
@@ -114,6 +118,17 @@ class ControlCommands:
         if self.on_alarms_reset is not None and (not methods or BY_DEVICE in methods):
             self.on_alarms_reset(to.device_id, to.target)
         return outcome
+
+    def _alarm_source(self, device_id: str, source_id: str | None) -> Addressee:
+        whole = self._commanding.addressee(device_id)
+        is_awaiting = self.is_awaiting_reset
+        if (
+            source_id is not None
+            and is_awaiting is not None
+            and is_awaiting(whole.device_id, source_id)
+        ):
+            return replace(whole, target=DeviceId(source_id))
+        return self._commanding.addressee(device_id, source_id)
 
     async def key_picture(self, device_id: str, channel_id: str, *, force: bool = False) -> Outcome:
         """IFrameCmd, which the edition of 2016 spells IFameCmd: a key picture at once."""

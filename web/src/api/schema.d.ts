@@ -1043,7 +1043,7 @@ export interface paths {
         put?: never;
         /**
          * Make a device forget the alarms of a channel
-         * @description AlarmCmd.
+         * @description AlarmCmd. Of a channel, or of another source that the device names among those that wait.
          */
         post: operations["resetChannelAlarm"];
         delete?: never;
