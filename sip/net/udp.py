@@ -32,6 +32,10 @@ HASTE_TICK_S: Final = 0.008
 HASTE_S: Final = 2.0
 """So long it is looked more often after `hurry`: somebody waits for a picture."""
 
+TURN_S: Final = 0.25
+"""So long after a rush, or after somebody was heard in two looks running: who sends the next part
+of a catalogue when the last one was answered would get one of them through in each look."""
+
 BUSY_GAP_S: Final = 0.002
 """Wake-ups that follow each other more closely than this are too many."""
 
@@ -76,6 +80,7 @@ class UdpTransport:
     """
 
     __slots__ = (
+        "_heard",
         "_hurries_until",
         "_in_a_row",
         "_is_draining",
@@ -104,6 +109,7 @@ class UdpTransport:
         self._tick: asyncio.TimerHandle | asyncio.Handle | None = None
         self._woken_at = 0.0
         self._hurries_until = 0.0
+        self._heard: set[tuple[str, int]] = set()  # in the last look
         self._outbox: list[tuple[bytes, Address]] = []
         self._leaving: asyncio.Handle | None = None  # when the outbox is emptied at the latest
         self._is_draining = False
@@ -138,10 +144,13 @@ class UdpTransport:
             self._tick = self._loop.call_later(HASTE_TICK_S, self._look)
 
     def _look(self) -> None:
+        heard_before = self._heard
         taken = self._drain()
         if self._socket.fileno() < 0:
             return
         self._in_a_row = self._in_a_row + 1 if taken <= 1 else 0
+        if taken >= RUSH or not self._heard.isdisjoint(heard_before):
+            self._hurries_until = max(self._hurries_until, self._loop.time() + TURN_S)
         if taken >= RUSH:
             self._tick = self._loop.call_soon(self._look)
         elif self._in_a_row < QUIET_TICKS:
@@ -164,6 +173,7 @@ class UdpTransport:
         """`DATAGRAMS_PER_WAKE` at most, but for those that are put aside."""
         receive = self._socket.recvfrom
         on_datagram = self._on_datagram
+        heard = self._heard = set[tuple[str, int]]()
         room = DATAGRAMS_PER_WAKE
         for taken in range(PUT_ASIDE_PER_WAKE):
             try:
@@ -173,6 +183,7 @@ class UdpTransport:
             except OSError:
                 # An ICMP complaint about an earlier datagram; the socket itself is well.
                 continue
+            heard.add(source)
             room -= not on_datagram(data, Address(source[0], source[1]))
             if not room or self._socket.fileno() < 0:
                 return taken + 1

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 import pytest
 
 from sip.message import Address
-from sip.net.udp import BUSY_WAKES, DATAGRAMS_PER_WAKE, HASTE_TICK_S, UdpTransport
+from sip.net.udp import (
+    BUSY_WAKES,
+    DATAGRAMS_PER_WAKE,
+    HASTE_TICK_S,
+    RUSH,
+    TICK_S,
+    UdpTransport,
+)
 from tests.support.waiting import LIMIT_S, until
 
 
@@ -130,5 +137,54 @@ async def test_whoever_begins_to_wait_does_not_wait_for_the_next_look_at_a_busy_
 
         transport.hurry()
         transport.hurry()
+
+    assert pauses == [HASTE_TICK_S]
+
+
+async def test_who_takes_turns_with_us_is_not_kept_waiting_by_a_busy_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A recorder that sends the next part of its catalogue when it has our answer to the last."""
+    ear = Ear()
+    with line(ear) as (transport, mouth):
+        await chatter(transport, mouth, ear)
+        pauses = noting(monkeypatch)
+        for number in range(2):
+            mouth.send(b"part")
+            async with asyncio.timeout(LIMIT_S):
+                while len(pauses) <= number:  # noqa: ASYNC110  a timer of ours would be noted as well
+                    await asyncio.sleep(0)
+
+    assert pauses == [HASTE_TICK_S, HASTE_TICK_S]
+
+
+async def test_those_that_say_something_once_a_minute_are_looked_for_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ear = Ear()
+    with line(ear) as (transport, mouth):
+        await chatter(transport, mouth, ear)
+        pauses = noting(monkeypatch)
+        async with asyncio.timeout(LIMIT_S):
+            for number in range(3):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
+                    another.connect(mouth.getpeername())
+                    another.send(b"here")
+                    while len(pauses) <= number:  # noqa: ASYNC110  as above
+                        await asyncio.sleep(0)
+
+    assert pauses == [TICK_S] * 3
+
+
+async def test_after_a_rush_the_next_look_comes_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Ear()
+    with line(ear) as (transport, mouth):
+        await chatter(transport, mouth, ear)
+        pauses = noting(monkeypatch)
+        for _ in range(RUSH):
+            mouth.send(b"at once")
+        async with asyncio.timeout(LIMIT_S):
+            while not pauses:  # noqa: ASYNC110  as above
+                await asyncio.sleep(0)
 
     assert pauses == [HASTE_TICK_S]
