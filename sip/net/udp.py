@@ -183,8 +183,9 @@ class UdpTransport:
             except OSError:
                 # An ICMP complaint about an earlier datagram; the socket itself is well.
                 continue
-            heard.add(source)
-            room -= not on_datagram(data, Address(source[0], source[1]))
+            if not on_datagram(data, Address(source[0], source[1])):
+                heard.add(source)
+                room -= 1
             if not room or self._socket.fileno() < 0:
                 return taken + 1
         return PUT_ASIDE_PER_WAKE
