@@ -33,8 +33,8 @@ HASTE_S: Final = 2.0
 """So long it is looked more often after `hurry`: somebody waits for a picture."""
 
 TURN_S: Final = 0.25
-"""So long after a rush, or after somebody was heard in two looks running: who sends the next part
-of a catalogue when the last one was answered would get one of them through in each look."""
+"""So long after somebody was heard in two looks running: who sends the next part of a catalogue
+when the last one was answered would get one of them through in each look."""
 
 BUSY_GAP_S: Final = 0.002
 """Wake-ups that follow each other more closely than this are too many."""
@@ -149,7 +149,7 @@ class UdpTransport:
         if self._socket.fileno() < 0:
             return
         self._in_a_row = self._in_a_row + 1 if taken <= 1 else 0
-        if taken >= RUSH or not self._heard.isdisjoint(heard_before):
+        if not self._heard.isdisjoint(heard_before):
             self._hurries_until = max(self._hurries_until, self._loop.time() + TURN_S)
         if taken >= RUSH:
             self._tick = self._loop.call_soon(self._look)

@@ -12,7 +12,6 @@ from sip.net.udp import (
     BUSY_WAKES,
     DATAGRAMS_PER_WAKE,
     HASTE_TICK_S,
-    RUSH,
     TICK_S,
     UdpTransport,
 )
@@ -178,17 +177,3 @@ async def test_those_that_say_something_once_a_minute_are_looked_for_together(
                         await asyncio.sleep(0)
 
     assert pauses == [TICK_S] * 3
-
-
-async def test_after_a_rush_the_next_look_comes_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    ear = Ear()
-    with line(ear) as (transport, mouth):
-        await chatter(transport, mouth, ear)
-        pauses = noting(monkeypatch)
-        for _ in range(RUSH):
-            mouth.send(b"at once")
-        async with asyncio.timeout(LIMIT_S):
-            while not pauses:  # noqa: ASYNC110  as above
-                await asyncio.sleep(0)
-
-    assert pauses == [HASTE_TICK_S]
