@@ -58,6 +58,7 @@ class Bench:
         for first in range(0, len(newcomers), burst):
             spans = self._arrive(newcomers[first : first + burst], rate)
             registering, greeting = registering + spans[0], greeting + spans[1]
+        fleet.until("SUBSCRIBE", len(fleet.devices))  # which comes some seconds later
         count = len(newcomers)
         self._row("REGISTER of a newcomer", registering, count, f"{count} devices, {rate}/s")
         self._row(
