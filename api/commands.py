@@ -231,7 +231,7 @@ async def reset_channel_alarm(
     body: AnyAlarms,
 ) -> CommandOutcome:
     """AlarmCmd. Of a channel, or of another source that the device names among those that wait."""
-    if server.alarms.is_awaiting_reset(DeviceId(device_id), channel_id):
+    if channel_id in server.alarms.awaiting_reset(DeviceId(device_id)):
         await note(server, caller, "reset alarm", device_id, source=channel_id)
     else:
         await note(server, caller, "reset alarm", device_id, channel_id)

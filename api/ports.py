@@ -260,10 +260,6 @@ class Alarms(Protocol):
         """Sources that tell no other alarm of method 2 until they get a ResetAlarm."""
         ...
 
-    def is_awaiting_reset(self, device_id: DeviceId, source_id: str) -> bool:
-        """Whether that is one of them."""
-        ...
-
 
 class Ban(Protocol):
     """A source that is not read; times are monotonic seconds. `sip.bans.Ban` has these."""

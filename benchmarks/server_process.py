@@ -53,7 +53,8 @@ class Watch:
         """Until cancelled."""
         with self._server.events.subscribe(EVENTS_KEPT, kinds=[DeviceWentOffline]) as news:
             while True:
-                self.went_offline += isinstance((await news.next()).event, DeviceWentOffline)
+                await news.next()
+                self.went_offline += 1
 
     async def loop(self) -> None:
         """Until cancelled."""

@@ -365,7 +365,7 @@ class Server:
         self.notifications.reports.jobs = self.commands
         controls, alarms = self.commands.controls, self.notifications.alarms
         controls.on_alarms_reset = alarms.reset_sent
-        controls.is_awaiting_reset = alarms.is_awaiting_reset
+        controls.awaiting_reset = alarms.awaiting_reset
         self.inbound = Inbound(
             self.registrar,
             self.inventory,

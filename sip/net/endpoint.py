@@ -198,7 +198,7 @@ class Endpoint:
         """From now on `take` gets REGISTERs of the usual shape by UDP (`sip.plain_register`), to be
         answered at once or later."""
         self._registers = PlainRegisters(
-            take, self._is_trusted, self._register_heard, self._register_answered
+            take, self._is_trusted, self._note_received, self._register_answered
         )
 
     def queue_registers(self, turnstile: Turnstile) -> Lobby:
@@ -514,15 +514,12 @@ class Endpoint:
         return False
 
     def _sent_away(self, request: bytes, answer: bytes, flow: Flow) -> None:
-        self._stats.received += 1
-        if self.on_wire is not None:
-            self.on_wire(request, flow, False)
+        self._note_received(request, flow)
         if self._is_trusted(flow) or self._gate.answers(answer, flow, len(request)):
             self._put(answer, flow)
 
     def _message_received(self, data: bytes, flow: Flow) -> None:
         """Everything that comes in passes here, as everything that goes out passes `_put`."""
-        stats = self._stats
         now = self._now()
         if self._plain is not None and (answer := self._plain.answer(data, flow, now)):
             self._answered_in_short(data, answer, flow)
@@ -544,9 +541,7 @@ class Endpoint:
         except ProtocolError as error:
             self._unreadable(data, flow, error, is_trusted)
             return
-        stats.received += 1
-        if self.on_wire is not None:
-            self.on_wire(data, flow, False)
+        self._note_received(data, flow)
         try:
             effects = self._agent.receive(message, flow, now, may_repeat=is_trusted)
         except ProtocolError as error:
@@ -559,9 +554,7 @@ class Endpoint:
         self._arm(now)
 
     def _response_received(self, data: bytes, flow: Flow, plain: PlainResponse, now: float) -> None:
-        self._stats.received += 1
-        if self.on_wire is not None:
-            self.on_wire(data, flow, False)
+        self._note_received(data, flow)
         for effect in self._agent.receive_plain(plain.key, plain.response, now):
             self._tell(effect)
         self._arm(now)
@@ -593,12 +586,10 @@ class Endpoint:
             self._refuse(message, error, flow)
 
     def _answered_in_short(self, data: bytes, answer: bytes, flow: Flow) -> None:
-        self._stats.received += 1
-        if self.on_wire is not None:
-            self.on_wire(data, flow, False)
+        self._note_received(data, flow)
         self._put(answer, flow)
 
-    def _register_heard(self, data: bytes, flow: Flow) -> None:
+    def _note_received(self, data: bytes, flow: Flow) -> None:
         self._stats.received += 1
         if self.on_wire is not None:
             self.on_wire(data, flow, False)

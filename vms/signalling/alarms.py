@@ -68,10 +68,6 @@ class AlarmKeeper:
         ResetAlarm (A.2.3.1.6)."""
         return frozenset(self._silenced.get(device_id, ()))
 
-    def is_awaiting_reset(self, device_id: DeviceId, source_id: str) -> bool:
-        """Whether that is one of them."""
-        return source_id in self._silenced.get(device_id, ())
-
     def reset_sent(self, device_id: DeviceId, source_id: str) -> None:
         """A ResetAlarm was taken by the device."""
         silenced = self._silenced.get(device_id, set())

@@ -4,7 +4,7 @@ Movement and whatever else goes by the eight bytes of annex A.3 stands in `steer
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -49,8 +49,8 @@ class ControlCommands:
     def __init__(self, commanding: Commanding) -> None:
         self.on_alarms_reset: Callable[[DeviceId, str], None] | None = None
         """Told the device and whose alarms it forgot."""
-        self.is_awaiting_reset: Callable[[DeviceId, str], bool] | None = None
-        """Whether a source of a device waits for that; it need not be a channel on file."""
+        self.awaiting_reset: Callable[[DeviceId], Collection[str]] = lambda _: ()
+        """The sources of a device that wait for that; they need not be channels on file."""
         self._commanding = commanding
 
     async def reboot(self, device_id: str, *, force: bool = False) -> Outcome:
@@ -121,12 +121,7 @@ class ControlCommands:
 
     def _alarm_source(self, device_id: str, source_id: str | None) -> Addressee:
         whole = self._commanding.addressee(device_id)
-        is_awaiting = self.is_awaiting_reset
-        if (
-            source_id is not None
-            and is_awaiting is not None
-            and is_awaiting(whole.device_id, source_id)
-        ):
+        if source_id is not None and source_id in self.awaiting_reset(whole.device_id):
             return replace(whole, target=DeviceId(source_id))
         return self._commanding.addressee(device_id, source_id)
 
