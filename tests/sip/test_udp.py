@@ -34,12 +34,19 @@ def noting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     loop, pauses = asyncio.get_running_loop(), list[float]()
     later = loop.call_later
 
-    def noted(delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def later_noted(delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         pauses.append(delay)
         return later(delay, callback)
 
-    monkeypatch.setattr(loop, "call_later", noted)
+    monkeypatch.setattr(loop, "call_later", later_noted)
     return pauses
+
+
+async def noted(pauses: list[float], count: int) -> None:
+    """Until there are so many."""
+    async with asyncio.timeout(LIMIT_S):
+        while len(pauses) < count:  # noqa: ASYNC110  a timer of ours would be noted as well
+            await asyncio.sleep(0)
 
 
 @contextmanager
@@ -119,9 +126,7 @@ async def test_while_somebody_waits_for_a_picture_a_busy_socket_is_looked_at_mor
         transport.hurry()
         await chatter(transport, mouth, ear)
         pauses = noting(monkeypatch)
-        async with asyncio.timeout(LIMIT_S):
-            while not pauses:  # noqa: ASYNC110  a timer of ours would be noted as well
-                await asyncio.sleep(0)
+        await noted(pauses, 1)
 
     assert pauses == [HASTE_TICK_S]
 
@@ -154,9 +159,7 @@ async def test_who_takes_turns_with_us_is_not_kept_waiting_by_a_busy_socket(
         pauses = noting(monkeypatch)
         for number in range(2):
             mouth.send(said)
-            async with asyncio.timeout(LIMIT_S):
-                while len(pauses) <= number:  # noqa: ASYNC110  a timer of ours would be noted as well
-                    await asyncio.sleep(0)
+            await noted(pauses, number + 1)
 
     assert pauses == [pause_s, pause_s]
 
@@ -168,12 +171,10 @@ async def test_those_that_say_something_once_a_minute_are_looked_for_together(
     with line(ear) as (transport, mouth):
         await chatter(transport, mouth, ear)
         pauses = noting(monkeypatch)
-        async with asyncio.timeout(LIMIT_S):
-            for number in range(3):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
-                    another.connect(mouth.getpeername())
-                    another.send(b"here")
-                    while len(pauses) <= number:  # noqa: ASYNC110  as above
-                        await asyncio.sleep(0)
+        for number in range(3):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
+                another.connect(mouth.getpeername())
+                another.send(b"here")
+                await noted(pauses, number + 1)
 
     assert pauses == [TICK_S] * 3
